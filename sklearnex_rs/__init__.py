@@ -1,0 +1,9 @@
+"""Distributed classical machine learning: scikit-learn's estimators over any MPI."""
+
+from importlib.metadata import version
+
+from sklearnex_rs._config import config_context
+from sklearnex_rs._system import show_config
+
+__version__ = version("sklearnex_rs")
+__all__ = ["__version__", "config_context", "show_config"]

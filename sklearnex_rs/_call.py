@@ -1,0 +1,223 @@
+"""One call of a method over ranks: errors that all ranks agree on."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+
+from sklearnex_rs import _core
+from sklearnex_rs._facts import describe
+from sklearnex_rs._threads import thread_count
+
+_DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
+_RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A share of the rows, checked: two-dimensional, all of one float type."""
+
+    x: Any
+    y: Any = None
+    w: Any = None
+    #: As the header has it: 0 none, 1 one-dimensional, 1 + m for m columns.
+    targets: int = 0
+    names: tuple[str, ...] = ()
+    #: The largest share of any rank.
+    most: int = 0
+
+    @classmethod
+    def of(
+        cls, x: Any, y: Any = None, w: Any = None, names: tuple[str, ...] = ()
+    ) -> Self:
+        """Take arrays of one or two dimensions."""
+        targets = 0 if y is None else (1 if y.ndim == 1 else 1 + y.shape[1])
+        return cls(
+            x=x,
+            y=None if y is None else y.reshape(len(x), -1) if len(x) else y,
+            w=None if w is None else w.reshape(-1, 1),
+            targets=targets,
+            names=names,
+            most=len(x),
+        )
+
+
+class Call:
+    """A call of a method, whose body every rank enters and leaves together.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose method it is.
+    method : str
+        Its name.
+    """
+
+    def __init__(self, estimator: Any, method: str) -> None:
+        self.name = type(estimator).__name__
+        self.method = f"{self.name}.{method}"
+        self.params = estimator.get_params(deep=False)
+        self.comm: _core.Comm
+        self.comm, self.refusal = estimator._join(self.method)
+        self.agreed = self.comm.size == 1
+
+    def __enter__(self) -> Self:
+        """Do nothing more: the communicator was joined."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Tell the other ranks of a failure that they do not know of."""
+        if error is None or self.agreed:
+            return
+        self.comm.abandon(*portable(error))
+        raise _rebuilt(error, self.comm.rank) from error
+
+    @property
+    def spread(self) -> bool:
+        """Whether rows are spread over several ranks."""
+        return self.comm.size > 1
+
+    def threads(self) -> int:
+        """Return how many threads to use."""
+        n_jobs = self.params.get("n_jobs")
+        return thread_count(n_jobs, self.comm.said, self.comm.rank)[0]
+
+    def agree(self, check: Callable[[], Rows]) -> Rows:
+        """Check this rank's rows; then all ranks go on, or raise the same error.
+
+        ``check`` returns the rows, or raises what is wrong with them.
+        """
+        if not self.spread:
+            return check()
+        rows, failure = self._checked(check)
+        shape = (0, 0) if rows.x is None else rows.x.shape
+        facts = self._together(
+            lambda: self.comm.agree(
+                self.method,
+                describe(self.params),
+                shape,
+                0 if rows.x is None else _DTYPES[rows.x.dtype],
+                rows.targets,
+                rows.w is not None,
+                "\x1e".join(rows.names),
+                None if failure is None else portable(failure),
+            ),
+            failure,
+        )
+        return self._as_agreed(rows, facts)
+
+    def run(self, function: Callable[..., Any], *args: Any, rows: Rows) -> Any:
+        """Call a collective function of the core, which agrees on its own errors."""
+        try:
+            return self._together(lambda: function(self.comm, *args), None)
+        except ValueError as error:
+            if "input contains NaN or infinity" not in str(error):
+                raise
+        self.agreed = not self.spread
+        self.agree(lambda: self._finite(rows))
+        msg = "values are too large: their squares overflow float64; scale the columns"
+        self.agreed = True
+        raise ValueError(msg)
+
+    def _finite(self, rows: Rows) -> Rows:
+        """Raise in scikit-learn's words where rows are not finite."""
+        for name, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
+            if part is not None:
+                assert_all_finite(part, estimator_name=self.name, input_name=name)
+        return rows
+
+    def _checked(self, check: Callable[[], Rows]) -> tuple[Rows, BaseException | None]:
+        if self.refusal is not None:
+            return Rows(None), self.refusal
+        with _RECORDING:
+            with warnings.catch_warnings(record=True) as caught:
+                try:
+                    rows, failure = check(), None
+                except Exception as error:
+                    rows, failure = Rows(None), error
+            try:
+                for warning in caught:
+                    text = f"rank {self.comm.rank}: {warning.message}"
+                    warnings.warn(text, warning.category, stacklevel=6)
+            except Warning as error:  # the user made it an error: it is this rank's
+                failure = error
+        return rows, failure
+
+    def _together(self, call: Callable[[], Any], cause: BaseException | None) -> Any:
+        try:
+            return call()
+        except BaseException as error:
+            self.agreed = True
+            if cause is None:
+                raise
+            raise error from cause
+
+    def _as_agreed(self, rows: Rows, facts: tuple[Any, ...]) -> Rows:
+        """Give an empty share the form of the others, and all shares one type."""
+        most, least, columns, code, targets, weighted, named = facts
+        names = rows.names
+        if named and not least:
+            everyone = self.comm.gather("\x1e".join(names).encode())
+            names = tuple(max(everyone, key=len).decode().split("\x1e"))
+        if most == 0:
+            self.agreed = True
+            msg = (
+                f"Found array with 0 sample(s) (shape=(0, {columns})) while a minimum "
+                f"of 1 is required by {self.name}."
+            )
+            raise ValueError(msg)
+        dtype = next(dtype for dtype, its in _DTYPES.items() if its == code)
+        if not len(rows.x):
+            width = max(targets - 1, 1)
+            return Rows(
+                x=np.empty((0, columns), dtype),
+                y=np.empty((0, width), dtype) if targets else None,
+                w=np.empty((0, 1), dtype) if weighted else None,
+                targets=targets,
+                names=names,
+                most=most,
+            )
+        x, y, w = (
+            None if part is None else part.astype(dtype, copy=False)
+            for part in (rows.x, rows.y, rows.w)
+        )
+        return replace(rows, x=x, y=y, w=w, names=names, most=most)
+
+
+def portable(error: BaseException) -> tuple[str, str]:
+    """Name the nearest type that every rank can raise from a text, and the text."""
+    text = str(error) or type(error).__name__
+    for kind in type(error).__mro__:
+        root = kind.__module__.split(".")[0]
+        if root not in ("builtins", "sklearn", "numpy"):
+            continue
+        try:
+            kind(text)
+        except TypeError:
+            continue
+        name = kind.__qualname__
+        return (name if root == "builtins" else f"{kind.__module__}.{name}"), text
+    return "RuntimeError", f"{type(error).__name__}: {text}"
+
+
+def _rebuilt(error: BaseException, rank: int) -> BaseException:
+    """Return the error as the other ranks raise it."""
+    name, text = portable(error)
+    kind = next(
+        kind
+        for kind in (*type(error).__mro__, RuntimeError)
+        if name in (kind.__qualname__, f"{kind.__module__}.{kind.__qualname__}")
+    )
+    return kind(f"rank {rank}: {text}")

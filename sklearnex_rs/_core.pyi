@@ -1,0 +1,156 @@
+"""The extension module: functions in, plain arrays out."""
+
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Comm",
+    "Seat",
+    "host",
+    "least_squares",
+    "linear",
+    "mpi",
+    "r2",
+    "seats",
+    "simd",
+    "solo",
+    "threads",
+]
+
+_Numbers = NDArray[np.float64]
+
+@final
+class Comm:
+    """The ranks that a call runs on. Made for one call."""
+
+    @property
+    def rank(self) -> int:
+        """My place."""
+
+    @property
+    def size(self) -> int:
+        """Number of members."""
+
+    @property
+    def said(self) -> list[bytes]:
+        """What every rank said of itself when the communicator was first used."""
+
+    def agree(
+        self,
+        method: str,
+        parameters: str,
+        shape: tuple[int, int],
+        dtype: int,
+        targets: int,
+        weighted: bool,
+        names: str,
+        failure: tuple[str, str] | None = None,
+    ) -> tuple[int, int, int, int, int, bool, bool]:
+        """Agree on most and least rows, columns, dtype, targets, weights and names."""
+
+    def abandon(self, kind: str, text: str) -> None:
+        """Tell the other ranks that this one leaves the call under way, and why."""
+
+    def sum(self, values: _Numbers, /) -> _Numbers:
+        """Sum the numbers of all ranks, one by one."""
+
+    def max(self, values: _Numbers, /) -> _Numbers:
+        """Return the largest of the numbers of all ranks, one by one."""
+
+    def gather(self, block: bytes, /) -> list[bytes]:
+        """Return every rank's bytes, in rank order."""
+
+    def broadcast(self, block: bytes, root: int = 0) -> bytes:
+        """Return the bytes of rank `root`."""
+
+    def exchange(self, block: bytes, dest: int, source: int) -> bytes:
+        """Return the bytes of rank `source`, for mine to rank `dest`."""
+
+    def all_to_all(self, blocks: list[bytes], /) -> list[bytes]:
+        """Return bytes from each rank, for bytes to each."""
+
+@final
+class Seat:
+    """A rank of a world of threads."""
+
+    @property
+    def rank(self) -> int:
+        """My place."""
+
+    @property
+    def size(self) -> int:
+        """Number of members."""
+
+    @property
+    def messages(self) -> int:
+        """How many messages every rank has taken part in so far."""
+
+    def join(self, method: str, timeout: float | None) -> Comm:
+        """Return the ranks for one call."""
+
+    def leave(self) -> None:
+        """Make no more calls."""
+
+def host(array: Any) -> NDArray[Any]:
+    """View any library's array on the host as NumPy's, read-only."""
+
+def least_squares(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    fit_intercept: bool,
+    tol: float,
+    positive: bool,
+    most: int,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, int, _Numbers]:
+    """Return coefficients, columns by targets, intercepts, rank, singular values."""
+
+def linear(
+    x: NDArray[Any],
+    coef: NDArray[Any],
+    intercept: NDArray[Any],
+    out: NDArray[Any],
+    threads: int,
+) -> None:
+    """Write ``x coef + intercept`` into `out`, all of one type."""
+
+def mpi(
+    comm: Any,
+    method: str,
+    said: bytes,
+    timeout: float | None,
+    limit: int,
+    serialized: bool,
+) -> Comm:
+    """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
+
+def r2(
+    comm: Comm,
+    y: NDArray[Any],
+    residual: NDArray[Any],
+    w: NDArray[Any] | None,
+    threads: int,
+) -> _Numbers:
+    """Count rows; sum squares of residuals and around the mean, for each target."""
+
+def seats(size: int) -> list[Seat]:
+    """Return the ranks of a world of threads."""
+
+def simd() -> str:
+    """Name the instructions that are chosen at run time."""
+
+def solo() -> Comm:
+    """Return one process."""
+
+def threads(
+    masks: list[list[int]],
+    rank: int,
+    others: int,
+    node: int,
+    quota: float | None,
+) -> int:
+    """Count the threads that rank `rank` of its node should use."""

@@ -1,0 +1,37 @@
+"""What was found on this machine."""
+
+from __future__ import annotations
+
+import platform
+import sys
+
+import numpy
+import sklearn
+
+from sklearnex_rs import _core
+from sklearnex_rs._threads import thread_count
+
+
+def show_config() -> None:
+    """Print versions, the MPI in use, threads and why, and the SIMD level.
+
+    MPI is named where the program has loaded it; it is not loaded for this.
+    """
+    from sklearnex_rs import __version__
+
+    threads, why = thread_count(None, [], 0)
+    mpi = sys.modules.get("mpi4py.MPI")
+    library = "not loaded"
+    if mpi is not None:
+        library = mpi.Get_library_version().splitlines()[0].strip("\x00 ,")
+        library += f" (mpi4py {sys.modules['mpi4py'].__version__})"
+    for name, value in (
+        ("sklearnex_rs", __version__),
+        ("python", platform.python_version()),
+        ("scikit-learn", sklearn.__version__),
+        ("numpy", numpy.__version__),
+        ("MPI", library),
+        ("threads", f"{threads} (from {why})"),
+        ("SIMD", _core.simd()),
+    ):
+        print(f"{name:13} {value}")

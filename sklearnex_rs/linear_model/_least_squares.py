@@ -1,0 +1,261 @@
+"""Least squares."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import FLOATS, Estimator, is_empty
+from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._threads import thread_count
+
+
+class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
+    """Ordinary least squares.
+
+    Minimises ``sum_i w_i ||y_i - X_i coef.T - intercept||**2``; among equal answers
+    the one of least norm. The rows are read once for means and co-moments, from
+    which the answer follows; where their condition asks for it they are read again,
+    for the residual or for the triangle of a QR decomposition, so the answer is as
+    exact as scikit-learn's, far from the origin too.
+
+    Parameters
+    ----------
+    fit_intercept : bool, default=True
+        Whether to calculate the intercept. If False, it is zero, and the data are
+        not centered.
+    copy_X : bool, default=True
+        For compatibility: X is never overwritten, and never copied as a whole.
+    tol : float, default=1e-6
+        Singular values of the centered, weighted X at or below ``tol`` times the
+        largest count as zero (`cond` of :func:`scipy.linalg.lstsq`).
+    n_jobs : int, default=None
+        Threads to use. None: ``SKLEARNEX_RS_NUM_THREADS``, else ``OMP_NUM_THREADS``,
+        else what affinity, other ranks on the node and quota leave. -1 means all
+        cpus. The result does not depend on it.
+    positive : bool, default=False
+        Whether coefficients are forced to be positive, by non-negative least
+        squares on the reduced Gram matrix.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        Coefficients; of float32 where X is. Of the library of X where that is a
+        DLPack array.
+    intercept_ : float or ndarray of shape (n_targets,)
+        Intercepts; 0.0 if ``fit_intercept=False``.
+    rank_ : int
+        Rank of the centered, weighted X. Not if ``positive=True``.
+    singular_ : ndarray of shape (min(n_samples, n_features),)
+        Singular values of the centered, weighted X, falling. Not if
+        ``positive=True``.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearnex_rs.spmd.LinearRegression : The same over rows that are spread over
+        ranks.
+    sklearn.linear_model.LinearRegression : Whose results these are, to 1e-9
+        relative in float64, to 1e-4 in float32.
+
+    Notes
+    -----
+    Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance" (1983),
+    for the moments; Higham, "Accuracy and Stability of Numerical Algorithms",
+    chapters 12 and 20, for the second look; Demmel, Grigori, Hoemmen and Langou,
+    "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
+    for the triangle.
+
+    Sparse X is refused: use ``.toarray()``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearnex_rs.linear_model import LinearRegression
+    >>> X = np.array([[1, 1], [1, 2], [2, 2], [2, 3]])
+    >>> y = X @ np.array([1, 2]) + 3
+    >>> model = LinearRegression().fit(X, y)
+    >>> model.coef_.round(6).tolist(), round(float(model.intercept_), 6)
+    ([1.0, 2.0], 3.0)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "fit_intercept": ["boolean"],
+        "copy_X": ["boolean"],
+        "n_jobs": [None, Integral],
+        "positive": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        tol: float = 1e-6,
+        n_jobs: int | None = None,
+        positive: bool = False,
+    ) -> None:
+        self.fit_intercept = fit_intercept
+        self.copy_X = copy_X
+        self.tol = tol
+        self.n_jobs = n_jobs
+        self.positive = positive
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, float32 or float64 (others become float64); of NumPy, pandas, or
+            any library with DLPack, on the host.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets; they become the type of X.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, none negative. A weight of two is two equal rows.
+
+        Returns
+        -------
+        self : LinearRegression
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an input is empty, has NaN or infinity, or shapes do not fit.
+        MemoryError
+            If there is no room for the co-moments, ``(n_features + n_targets)**2 / 2``
+            numbers.
+        """
+
+        def check() -> Rows:
+            self._check_params()
+            return self._check_rows(call, X, y, sample_weight, reset=True)
+
+        with Call(self, "fit") as call:
+            rows = call.agree(check)
+            self._know(rows)
+            coef, intercept, rank, singular = call.run(
+                _core.least_squares,
+                rows.x,
+                rows.y,
+                rows.w,
+                bool(self.fit_intercept),
+                float(self.tol),
+                bool(self.positive),
+                rows.most,
+                call.threads(),
+                rows=rows,
+            )
+        kind, dtype = like(X), rows.x.dtype
+        coef, intercept = coef.T.astype(dtype), intercept.astype(dtype)
+        if rows.targets == 1:
+            coef, intercept = coef[0], intercept[0]
+        self.coef_ = kind(np.ascontiguousarray(coef))
+        self.intercept_ = kind(intercept) if self.fit_intercept else 0.0
+        if not self.positive:
+            self.rank_ = rank
+            self.singular_ = kind(singular.astype(dtype))
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions, in the library of X.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, as_host(X), reset=False, dtype=FLOATS)
+        return like(X)(self._predict(rows))
+
+    def _predict(self, X: Any) -> Any:
+        coef = np.asarray(as_host(self.coef_))
+        intercept = np.asarray(as_host(self.intercept_))
+        dtype = np.result_type(X.dtype, coef.dtype)
+        columns = np.ascontiguousarray(coef.reshape(-1, X.shape[1]).T, dtype)
+        offset = np.empty(columns.shape[1], dtype)
+        offset[:] = intercept
+        out = np.empty((len(X), columns.shape[1]), dtype)
+        X = X.astype(dtype, copy=False)
+        threads = thread_count(self.n_jobs, [], 0)[0]
+        _core.linear(X, columns.ravel(), offset, out, threads)
+        return out[:, 0] if coef.ndim == 1 else out
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination, R squared, of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            True targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            The mean over targets; 1.0 is best. NaN with fewer than two rows.
+        """
+
+        def check() -> Rows:
+            check_is_fitted(self)
+            return self._residuals(call, X, y, sample_weight)
+
+        with Call(self, "score") as call:
+            rows = call.agree(check)
+            args = (rows.x, rows.y, rows.w, call.threads())
+            count, *sums = call.run(_core.r2, *args, rows=rows)
+        if count < 2:
+            if call.comm.rank == 0:
+                msg = "R^2 score is not well-defined with less than two samples."
+                warnings.warn(msg, UndefinedMetricWarning, stacklevel=2)
+            return float("nan")
+        residual, total = np.array(sums[0::2]), np.array(sums[1::2])
+        scores = np.where(residual == 0, 1.0, 0.0)
+        np.divide(residual, total, out=residual, where=total != 0)
+        scores = np.where(total != 0, 1.0 - residual, scores)
+        return float(scores.mean())
+
+    def _residuals(self, call: Call, X: Any, y: Any, sample_weight: Any) -> Rows:
+        """Check a share, and return its targets beside their residuals."""
+        X, y, sample_weight = map(as_host, (X, y, sample_weight))
+        if call.spread and is_empty(X):
+            return Rows.of(np.empty((0, 0)))
+        X = validate_data(self, X, reset=False, dtype=FLOATS)
+        y = check_array(y, ensure_2d=False, dtype="numeric")
+        check_consistent_length(y, X, sample_weight)
+        predicted = self._predict(X).reshape(len(X), -1)
+        y = y.reshape(len(X), -1).astype(np.float64, copy=False)
+        if y.shape != predicted.shape:
+            msg = (
+                "y_true and y_pred have different number of output "
+                f"({y.shape[1]}!={predicted.shape[1]})"
+            )
+            raise ValueError(msg)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, y)
+        return Rows.of(y, y - predicted, sample_weight)

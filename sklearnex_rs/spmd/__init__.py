@@ -1,0 +1,57 @@
+"""The estimators over rows that are spread over ranks: ``mpirun -n 4 python fit.py``.
+
+Importing this, constructing, unpickling and ``predict`` need neither mpi4py nor MPI;
+the first collective call does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearnex_rs import _core
+from sklearnex_rs.spmd import linear_model
+from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd.linear_model import LinearRegression
+
+__all__ = [
+    "LinearRegression",
+    "ThreadComm",
+    "communicator",
+    "linear_model",
+    "rank",
+    "run",
+    "size",
+]
+
+
+def communicator(comm: Any = None) -> _core.Comm:
+    """Join the ranks of ``comm`` and return what moves numbers and bytes among them.
+
+    Collective at the first use of a communicator: our messages travel on a duplicate
+    of it, which goes with it.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``.
+
+    Returns
+    -------
+    ranks : object
+        With ``rank``, ``size`` and the collective ``sum``, ``max``, ``gather``,
+        ``broadcast``, ``exchange`` and ``all_to_all``.
+    """
+    ranks, refusal = join(comm, "communicator")
+    if refusal is not None:
+        raise refusal
+    return ranks
+
+
+def rank(comm: Any = None) -> int:
+    """Return this process's place in ``comm`` (default ``MPI.COMM_WORLD``). Local."""
+    return int((mpi().COMM_WORLD if comm is None else comm).rank)
+
+
+def size(comm: Any = None) -> int:
+    """Return how many ranks ``comm`` has (default ``MPI.COMM_WORLD``). Local."""
+    return int((mpi().COMM_WORLD if comm is None else comm).size)

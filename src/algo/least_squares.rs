@@ -1,0 +1,393 @@
+//! # Least squares
+//!
+//! Minimises `Σᵢ wᵢ ‖yᵢ − Cᵀxᵢ − b‖²`; among equal answers the one of least norm, where singular
+//! values of the centred, weighted `X` at or below `tol` times the largest count as zero. With
+//! co-moments `S` of the columns of `x` and `y` and `S_xx = V Λ Vᵀ`: `C = V Λ⁺ Vᵀ S_xy`, `σ² = Λ`,
+//! `b = ȳ − Cᵀx̄`.
+//!
+//! Kept of the rows: `Means` and `Moments`; one look costs `n (p + m)²` flops and `(p + m)² / 2`
+//! numbers reduced. Alone this has error `cond(X)² ε`, so by the condition `κ` that was found:
+//!
+//! * `κ > 100`: the rows are looked at again for `g = Σᵢ wᵢ (xᵢ − x̄) rᵢᵀ`, and `C += V Λ⁺ Vᵀ g`;
+//!   `4 n p m` flops and `p m` numbers a look (Higham, *Accuracy and Stability*, ch. 12 and 20).
+//! * `κ > 10⁴`, or fewer rows than columns: they are looked at again for `Triangle`, whose `R` has
+//!   the condition of `X`, not its square. Coefficients alone would do with the second look up to
+//!   `10⁷`; but `σ` has error `κ² ε`, and users read it.
+//! * `f32` rows are multiplied as `f32`, and looked at again as `f64` where `κ > 10`.
+//!
+//! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx`, or on `R`.
+
+use super::{Model, Rounds, lead, one_pass, rounds};
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, Kernels, Look},
+    memory,
+    real::Real,
+    solve::{self, Spectrum},
+    summary::{Means, Moments, Slope, Triangle},
+};
+
+/// Condition of `X` above which a second look pays.
+const STEEP: f64 = 100.0;
+/// Condition of `X` above which squares are not enough.
+const BAD: f64 = 1e4;
+/// Condition of `X` above which `f32` products are not enough.
+const COARSE: f64 = 10.0;
+/// Mean square below which `f32` products fall to zero.
+const TINY: f64 = 1e-30;
+/// Second looks at most.
+const LOOKS: usize = 4;
+
+/// Parameters and my rows.
+pub struct LeastSquares<'r, 'a, 'm, D: Kernels, T: Real> {
+    /// My rows, with targets.
+    pub rows: &'r Data<'a, 'm, D, T>,
+    /// Whether `b` is sought; else it is zero, and nothing is centred.
+    pub intercept: bool,
+    /// See above.
+    pub tol: f64,
+    /// Whether `C ≥ 0`.
+    pub positive: bool,
+    /// No rank has more rows.
+    pub most: usize,
+}
+
+/// What the rows should be looked at for next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Next {
+    Nothing,
+    Exact,
+    Residual,
+    Triangle,
+}
+
+/// As they travel.
+const ORDER: [Next; 4] = [Next::Nothing, Next::Exact, Next::Residual, Next::Triangle];
+
+/// The fitted line, and the spectrum of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Number of columns.
+    pub p: usize,
+    /// `C`, `p × m`, row by row.
+    pub coef: Vec<f64>,
+    /// `b`.
+    pub intercept: Vec<f64>,
+    /// How many singular values count.
+    pub rank: usize,
+    /// Singular values, falling: of `n` and `p` the smaller.
+    pub singular: Vec<f64>,
+    next: Next,
+}
+
+impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
+    /// The model of the rows of all ranks. A header must have agreed on all but the rows.
+    pub fn fit(&self, comm: &dyn Communicator) -> Result<Line> {
+        let (_, p, _) = self.rows.shape();
+        let rows = self.most.saturating_mul(comm.size());
+        if rows <= p {
+            return self.by_triangle(comm, None, rows);
+        }
+        let mut exact = false;
+        loop {
+            let seen = self.moments(comm, exact)?;
+            let mut spectrum = None;
+            let line = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
+            match line.next {
+                Next::Nothing => return Ok(line),
+                Next::Exact => exact = true,
+                Next::Triangle => return self.by_triangle(comm, Some(seen.means()), rows),
+                Next::Residual => {
+                    let spectrum = match spectrum {
+                        Some(spectrum) => spectrum,
+                        None => spectrum_of(&seen, p)?,
+                    };
+                    let mut polish = Polish {
+                        rows: self.rows,
+                        means: seen.means(),
+                        spectrum,
+                        last: f64::INFINITY,
+                    };
+                    return rounds(&mut polish, comm, line, LOOKS);
+                }
+            }
+        }
+    }
+
+    fn moments(&self, comm: &dyn Communicator, exact: bool) -> Result<Moments> {
+        let (_, p, m) = self.rows.shape();
+        let centered = self.intercept;
+        let look = || {
+            comm.step("the look at the moments")?;
+            let seen = self.look(exact)?;
+            if seen.is_finite() {
+                return Ok(seen);
+            }
+            // Squares of `f32` may be too large for it where the rows are not.
+            let seen = self.look(true)?;
+            seen.is_finite().then_some(seen).ok_or(Error::NotFinite)
+        };
+        one_pass(comm, || Moments::empty(p + m, centered), look)
+    }
+
+    fn look(&self, exact: bool) -> Result<Moments> {
+        let centered = self.intercept;
+        let look = Look { centered, exact };
+        let found = self.rows.device.moments(self.rows, look)?;
+        let means = Means::of(found.counts, &found.origin, &found.mean)?;
+        Moments::of(means, found.comoment, centered)
+    }
+
+    /// What follows from the moments, and whether that is enough.
+    fn finish(&self, seen: &Moments, exact: bool, kept: &mut Option<Spectrum>) -> Result<Line> {
+        let (_, p, m) = self.rows.shape();
+        weighs(seen.means())?;
+        let spectrum = spectrum_of(seen, p)?;
+        let condition = spectrum.condition();
+        let coarse = T::NAME == f32::NAME
+            && !exact
+            && (condition > COARSE || spectrum.values[0].powi(2) < TINY * seen.means().rows());
+        let next = if coarse {
+            Next::Exact
+        } else if condition > BAD
+            || condition.is_nan()
+            || seen.means().rows() < p as f64
+            || self.positive && condition > STEEP
+        {
+            Next::Triangle
+        } else if condition > STEEP {
+            Next::Residual
+        } else {
+            Next::Nothing
+        };
+        let rank = spectrum.rank(self.tol);
+        let mut coef = memory::zeros(p * m, "coefficients")?;
+        for target in 0..m {
+            if matches!(next, Next::Exact | Next::Triangle) {
+                break;
+            }
+            let mut right = memory::zeros(p, "a right side")?;
+            for (j, right) in right.iter_mut().enumerate() {
+                *right = seen.comoment(p + target, j);
+            }
+            let answer = if self.positive {
+                solve::nonnegative_of(&spectrum, &right)?
+            } else {
+                spectrum.solve(rank, &right)?
+            };
+            put(&mut coef, m, target, &answer);
+        }
+        let line = Line::of(coef, seen.means().mean(), rank, &spectrum, [p, m], next)?;
+        *kept = Some(spectrum);
+        Ok(line)
+    }
+
+    /// From the triangle of the centred rows.
+    fn by_triangle(
+        &self,
+        comm: &dyn Communicator,
+        means: Option<&Means>,
+        rows: usize,
+    ) -> Result<Line> {
+        let (_, p, m) = self.rows.shape();
+        let found;
+        let means = if let Some(means) = means {
+            means
+        } else {
+            found = self.means(comm)?;
+            &found
+        };
+        let none = memory::zeros(p + m, "means")?;
+        let mean = if self.intercept { means.mean() } else { &none };
+        let h = rows.min(p + m);
+        let look = || {
+            comm.step("the look at the triangle")?;
+            let (found, used) = self.rows.device.triangle(self.rows, mean, h)?;
+            Triangle::of(h, p + m, &found, used)
+        };
+        let seen = one_pass(comm, || Triangle::empty(h, p + m), look)?;
+        lead(comm, || self.finish_triangle(&seen, means, mean))
+    }
+
+    fn means(&self, comm: &dyn Communicator) -> Result<Means> {
+        let (_, p, m) = self.rows.shape();
+        let look = || {
+            comm.step("the look at the means")?;
+            let found = self.rows.device.means(self.rows)?;
+            if !found.mean.iter().all(|mean| mean.is_finite()) {
+                return Err(Error::NotFinite);
+            }
+            Means::of(found.counts, &found.origin, &found.mean)
+        };
+        one_pass(comm, || Means::empty(p + m), look)
+    }
+
+    fn finish_triangle(&self, seen: &Triangle, means: &Means, mean: &[f64]) -> Result<Line> {
+        let (_, p, m) = self.rows.shape();
+        weighs(means)?;
+        let h = seen.height();
+        let (left, mut spectrum) = solve::singular(h, p, &seen.columns()[..h * p])?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
+        spectrum.values.truncate(means.rows() as usize);
+        let rank = spectrum.rank(self.tol);
+        let mut coef = memory::zeros(p * m, "coefficients")?;
+        for target in 0..m {
+            let right = &seen.columns()[(p + target) * h..][..h];
+            let answer = if self.positive {
+                solve::nonnegative(h, p, &seen.columns()[..h * p], right)?
+            } else {
+                let mut answer = memory::zeros(p, "coefficients")?;
+                let vectors = spectrum.vectors.chunks_exact(p).zip(left.chunks_exact(h));
+                for ((v, u), value) in vectors.zip(&spectrum.values).take(rank) {
+                    let along = u.iter().zip(right).map(|(u, r)| u * r).sum::<f64>() / value;
+                    for (answer, v) in answer.iter_mut().zip(v) {
+                        *answer += along * v;
+                    }
+                }
+                answer
+            };
+            put(&mut coef, m, target, &answer);
+        }
+        Line::of(coef, mean, rank, &spectrum, [p, m], Next::Nothing)
+    }
+}
+
+/// Fails where no row weighs anything.
+fn weighs(means: &Means) -> Result<()> {
+    if means.weight() > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Unfit(
+        "Sample weights must contain at least one non-zero number.",
+    ))
+}
+
+/// Writes one column of `C`.
+fn put(coef: &mut [f64], m: usize, target: usize, column: &[f64]) {
+    for (row, value) in coef.chunks_exact_mut(m).zip(column) {
+        row[target] = *value;
+    }
+}
+
+/// The spectrum of `S_xx`.
+fn spectrum_of(seen: &Moments, p: usize) -> Result<Spectrum> {
+    let mut gram = memory::zeros(p * p, "co-moments")?;
+    for (j, column) in gram.chunks_exact_mut(p).enumerate() {
+        for (i, entry) in column.iter_mut().enumerate().skip(j) {
+            *entry = seen.comoment(i, j);
+        }
+    }
+    solve::eigen(p, &gram)
+}
+
+/// The second look.
+struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
+    rows: &'r Data<'a, 'm, D, T>,
+    means: &'r Means,
+    spectrum: Spectrum,
+    last: f64,
+}
+
+impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
+    type Summary = Slope;
+    type Model = Line;
+
+    fn neutral(&self, line: &Line) -> Result<Slope> {
+        Slope::empty(line.coef.len())
+    }
+
+    fn look(&mut self, line: &Line) -> Result<Slope> {
+        let (rows, mean) = (self.rows, self.means.mean());
+        let gradient = rows.device.residual(rows, mean, &line.coef)?;
+        Ok(Slope::of(gradient))
+    }
+
+    fn improve(&mut self, mut line: Line, seen: &mut Slope) -> Result<(Line, bool)> {
+        let (m, p) = (line.intercept.len(), line.p);
+        let (mut moved, mut length) = (0.0_f64, 0.0_f64);
+        let mut coef = memory::copy(&line.coef, "coefficients")?;
+        for target in 0..m {
+            let mut right = memory::zeros(p, "a right side")?;
+            for (right, row) in right.iter_mut().zip(seen.gradient().chunks_exact(m)) {
+                *right = row[target];
+            }
+            let step = self.spectrum.solve(line.rank, &right)?;
+            for (row, step) in coef.chunks_exact_mut(m).zip(step) {
+                moved += step * step;
+                length += row[target] * row[target];
+                row[target] += step;
+            }
+        }
+        let moved = moved.sqrt();
+        if moved > 0.5 * self.last {
+            return Ok((line, true)); // nothing but rounding is left
+        }
+        self.last = moved;
+        line.coef = coef;
+        line.intercept = intercept(&line.coef, self.means.mean(), m)?;
+        Ok((line, moved <= f64::EPSILON * length.sqrt()))
+    }
+}
+
+/// `ȳ − Cᵀx̄`.
+fn intercept(coef: &[f64], mean: &[f64], m: usize) -> Result<Vec<f64>> {
+    let (x, y) = mean.split_at(mean.len() - m);
+    let mut intercept = memory::copy(y, "intercepts")?;
+    for (row, x) in coef.chunks_exact(m.max(1)).zip(x) {
+        for (intercept, c) in intercept.iter_mut().zip(row) {
+            *intercept -= c * x;
+        }
+    }
+    Ok(intercept)
+}
+
+impl Line {
+    fn of(
+        coef: Vec<f64>,
+        mean: &[f64],
+        rank: usize,
+        spectrum: &Spectrum,
+        [p, m]: [usize; 2],
+        next: Next,
+    ) -> Result<Self> {
+        Ok(Self {
+            p,
+            intercept: intercept(&coef, mean, m)?,
+            coef,
+            rank,
+            singular: memory::copy(&spectrum.values, "singular values")?,
+            next,
+        })
+    }
+}
+
+impl Model for Line {
+    fn words(&self) -> Result<Vec<f64>> {
+        let next = ORDER.iter().position(|next| *next == self.next);
+        let next = next.unwrap_or(0);
+        let m = self.intercept.len();
+        let mut words = [self.p, m, self.rank, next].map(|n| n as f64).to_vec();
+        for part in [&self.coef, &self.intercept, &self.singular] {
+            words.extend(part);
+        }
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
+    fn of(words: Vec<f64>) -> Result<Self> {
+        let broken = Error::Shape("a model that travelled");
+        let [p, m, rank, next] = *words.first_chunk().ok_or(broken.clone())?;
+        let [p, m, rank, next] = [p, m, rank, next].map(|n| n as usize);
+        let (coef, rest) = words[4..].split_at_checked(p * m).ok_or(broken.clone())?;
+        let (intercept, singular) = rest.split_at_checked(m).ok_or(broken)?;
+        Ok(Self {
+            p,
+            coef: memory::copy(coef, "coefficients")?,
+            intercept: memory::copy(intercept, "intercepts")?,
+            rank,
+            singular: memory::copy(singular, "singular values")?,
+            next: ORDER[next.min(ORDER.len() - 1)],
+        })
+    }
+}

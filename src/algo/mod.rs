@@ -1,0 +1,154 @@
+//! The estimators, each written once, and the ways they meet rows and ranks.
+
+mod least_squares;
+mod r2;
+
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    summary::{Summary, TAIL},
+};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use least_squares::{LeastSquares, Line};
+pub use r2::r2;
+
+/// What is learned; it crosses between ranks as numbers.
+pub trait Model: Sized {
+    /// All of it.
+    fn words(&self) -> Result<Vec<f64>>;
+
+    /// The model of the same shape with these words.
+    fn of(words: Vec<f64>) -> Result<Self>;
+}
+
+/// Sees each row once: my look, then everybody's. Messages: those of `reduce`.
+///
+/// A failed look rides along in the tail; then all ranks raise the failure of the lowest.
+pub fn one_pass<S: Summary>(
+    comm: &dyn Communicator,
+    neutral: impl FnOnce() -> Result<S>,
+    look: impl FnOnce() -> Result<S>,
+) -> Result<S> {
+    let looked = guarded(look);
+    if comm.size() == 1 {
+        return looked;
+    }
+    let (mut seen, looked) = match looked {
+        Ok(seen) => (seen, Ok(())),
+        Err(error) => (neutral()?, Err(error)),
+    };
+    seen.tail()[0] = f64::from(u8::from(looked.is_err()));
+    seen.reduce(comm)?;
+    if seen.tail()[0] > 0.0 {
+        return Err(comm.fail(looked));
+    }
+    Ok(seen)
+}
+
+/// What the first rank makes of reduced numbers, on every rank: one broadcast.
+pub fn lead<M: Model>(comm: &dyn Communicator, make: impl FnOnce() -> Result<M>) -> Result<M> {
+    if comm.size() == 1 {
+        return guarded(make);
+    }
+    comm.step("the model")?;
+    let mine = if comm.rank() == 0 {
+        guarded(make).and_then(|model| model.words())
+    } else {
+        Ok(Vec::new())
+    };
+    M::of(comm.first(0, mine)?)
+}
+
+/// Sees the rows again and again.
+pub trait Rounds {
+    /// What is kept of the rows in one round.
+    type Summary: Summary;
+    /// What is learned.
+    type Model: Model;
+
+    /// No rows, in the shape that `look` returns.
+    fn neutral(&self, model: &Self::Model) -> Result<Self::Summary>;
+
+    /// My share of one round: rows, no ranks.
+    fn look(&mut self, model: &Self::Model) -> Result<Self::Summary>;
+
+    /// The better model, and whether to stop: no rows, no ranks.
+    fn improve(
+        &mut self,
+        model: Self::Model,
+        seen: &mut Self::Summary,
+    ) -> Result<(Self::Model, bool)>;
+}
+
+/// One message a round, and the first rank's model at the end.
+///
+/// In the tail of each message ride the failures of this round and the first rank's decision on the
+/// last one. So the other ranks learn to stop one look later, from the same bits; that look is not
+/// wasted, its labels belong to the final model. What a rank computes from reduced numbers is not
+/// agreed: another processor rounds otherwise.
+pub fn rounds<A: Rounds>(
+    algo: &mut A,
+    comm: &dyn Communicator,
+    start: A::Model,
+    limit: usize,
+) -> Result<A::Model> {
+    let mut mine = Ok((start, false));
+    for round in 0..limit {
+        if comm.size() == 1 && matches!(mine, Ok((_, true))) {
+            break;
+        }
+        comm.step(&format!("round {}", round + 1))?;
+        let (model, stop) = mine?;
+        let looked = guarded(|| algo.look(&model));
+        let (mut seen, looked) = match looked {
+            Ok(seen) => (seen, Ok(())),
+            Err(error) => (algo.neutral(&model)?, Err(error)),
+        };
+        let stop = comm.rank() == 0 && stop;
+        let tail: [f64; TAIL] = [looked.is_err(), stop].map(|flag| f64::from(u8::from(flag)));
+        seen.tail().copy_from_slice(&tail);
+        seen.reduce(comm)?;
+        if seen.tail()[0] > 0.0 {
+            return Err(comm.fail(looked));
+        }
+        if seen.tail()[1] > 0.0 {
+            mine = Ok((model, true));
+            break;
+        }
+        mine = guarded(|| algo.improve(model, &mut seen));
+    }
+    lead(comm, || mine.map(|(model, _)| model))
+}
+
+/// Whatever happens, an answer or an error: a panic of ours too.
+pub fn guarded<R>(body: impl FnOnce() -> Result<R>) -> Result<R> {
+    let said = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic".to_owned())
+    };
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::Panic(said(panic))))
+}
+
+/// A collective call: what fails on one rank only, outside of its looks, ends the call on all.
+pub fn collective<R>(
+    comm: &dyn Communicator,
+    body: impl FnOnce(&dyn Communicator) -> Result<R>,
+) -> Result<R> {
+    guarded(|| body(comm)).map_err(|error| {
+        if comm.size() == 1 || error.is_agreed() {
+            return error;
+        }
+        comm.abandon(&error);
+        if matches!(error, Error::Transport { .. }) {
+            return error; // the others are told, if MPI still can
+        }
+        Error::Rank {
+            rank: comm.rank(),
+            kind: error.kind().to_owned(),
+            text: error.to_string(),
+        }
+    })
+}

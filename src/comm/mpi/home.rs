@@ -1,0 +1,210 @@
+//! Our duplicate of the user's communicator, kept as its attribute.
+//!
+//! So messages of ours and of the user never meet, and MPI's delete callback lets the duplicate go
+//! with the user's communicator. A duplicate on which a call was given up holds messages that
+//! nobody will take: it is left alone, and the next call makes another.
+
+use super::{Block, Options, checked, none, notice::Post, wait};
+use crate::Result;
+use mpi::topology::SimpleCommunicator;
+use mpi::{
+    ffi,
+    traits::{AnyCommunicator, CommAttribute, Communicator, FromRaw},
+};
+use std::ffi::c_void;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What is kept with the user's communicator.
+pub(super) struct Home {
+    user: ffi::MPI_Comm,
+    rank: usize,
+    size: usize,
+    calls: Arc<AtomicU64>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    ours: Option<Arc<Ours>>,
+    /// A duplication under way that some rank had not come to: where the handle will be written,
+    /// and the request.
+    begun: Option<(usize, ffi::MPI_Request)>,
+}
+
+/// A duplicate.
+pub(super) struct Ours {
+    pub(super) comm: ManuallyDrop<SimpleCommunicator>,
+    pub(super) rank: usize,
+    pub(super) size: usize,
+    /// What every rank said of itself when it was made.
+    pub(super) said: OnceLock<Arc<Vec<Block>>>,
+    calls: Arc<AtomicU64>,
+    broken: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Kept(Arc<Home>);
+
+impl CommAttribute for Kept {}
+
+impl Home {
+    /// The home of the communicator whose handle has these bits.
+    pub(super) fn of(user: usize, options: &Options) -> Result<Arc<Self>> {
+        let raw = mpi_sys::handle::<ffi::MPI_Comm>(user);
+        checked(options, || {
+            // SAFETY: the caller hands in a live intracommunicator. `from_raw` would own, and free,
+            // it, hence ManuallyDrop; it must not be given the two predefined ones.
+            let mut user = ManuallyDrop::new(unsafe {
+                match raw {
+                    r if r == ffi::RSMPI_COMM_WORLD => SimpleCommunicator::world(),
+                    r if r == ffi::RSMPI_COMM_SELF => SimpleCommunicator::self_comm(),
+                    r => SimpleCommunicator::from_raw(r),
+                }
+            });
+            if let Some(Kept(home)) = user.get_attr::<Kept>() {
+                return Arc::clone(home);
+            }
+            let home = Arc::new(Self {
+                user: raw,
+                rank: usize::try_from(user.rank()).unwrap_or(0),
+                size: usize::try_from(user.size()).unwrap_or(1),
+                calls: Arc::default(),
+                state: Mutex::default(),
+            });
+            user.set_attr(Kept(Arc::clone(&home)));
+            home
+        })
+    }
+
+    /// The next call's number.
+    pub(super) fn call(&self) -> u64 {
+        self.calls.fetch_add(1, Relaxed) + 1
+    }
+
+    /// The number of the call under way.
+    pub(super) fn now(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// Sets the count of calls.
+    pub(super) fn recount(&self, calls: u64) {
+        self.calls.store(calls, Relaxed);
+    }
+
+    /// The duplicate; a new one, together with all ranks, where there is none that is whole.
+    pub(super) fn duplicate(&self, options: &Options) -> Result<Arc<Ours>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ours) = &state.ours {
+            ours.hear(options)?;
+            if !ours.is_broken() {
+                return Ok(Arc::clone(ours));
+            }
+        }
+        options.clock.step("the first use of the communicator");
+        let (place, mut request) = match state.begun.take() {
+            Some(begun) => begun,
+            None => self.begin(options)?,
+        };
+        let early = Post::early(self.user, self.rank, self.size);
+        let waited = wait::poll(
+            || wait::test(options, &mut request),
+            |start| {
+                (options.watch)()?;
+                let heard = early.receive(options)?;
+                let mut others = heard.iter().filter(|notice| notice.call >= self.now());
+                match others.next() {
+                    Some(notice) => Err(early.missing(options, self.now(), &[notice.from])),
+                    None if options.clock.is_over(start) => {
+                        Err(early.missing(options, self.now(), &[]))
+                    }
+                    None => Ok(()),
+                }
+            },
+        );
+        if let Err(error) = waited {
+            state.begun = Some((place, request));
+            self.call(); // used up, so that a rank which makes it later is found out of step
+            return Err(error);
+        }
+        let ours = self.adopt(place, options)?;
+        // One on which a call was given up is left to MPI, with its messages.
+        if let Some(before) = state.ours.replace(Arc::clone(&ours)) {
+            std::mem::forget(before);
+        }
+        let mut late = false;
+        while let Some(notice) = early.receive(options)? {
+            late |= notice.call >= self.now();
+        }
+        if late {
+            self.call();
+            return Err(options.clock.late(&[]));
+        }
+        Ok(ours)
+    }
+
+    /// Starts a duplication. The handle is written when it is complete, so its place must outlive
+    /// this call; and plain `MPI_Comm_dup` could not be given up.
+    fn begin(&self, options: &Options) -> Result<(usize, ffi::MPI_Request)> {
+        let place: *mut usize = Box::leak(Box::new(0));
+        let mut request = none();
+        // SAFETY: `place` stays.
+        checked(options, || unsafe {
+            ffi::MPI_Comm_idup(self.user, place.cast::<c_void>(), &raw mut request);
+        })?;
+        Ok((place as usize, request))
+    }
+
+    fn adopt(&self, place: usize, options: &Options) -> Result<Arc<Ours>> {
+        // SAFETY: the request is complete, so the handle is written and nobody else points to it;
+        // it is a new communicator, ours alone. Errors must come back whatever the user's are.
+        let comm = checked(options, || unsafe {
+            let handle = mpi_sys::handle::<ffi::MPI_Comm>(*Box::from_raw(place as *mut usize));
+            ffi::MPI_Comm_set_errhandler(handle, ffi::RSMPI_ERRORS_RETURN);
+            SimpleCommunicator::from_raw(handle)
+        })?;
+        Ok(Arc::new(Ours {
+            comm: ManuallyDrop::new(comm),
+            rank: self.rank,
+            size: self.size,
+            said: OnceLock::new(),
+            calls: Arc::clone(&self.calls),
+            broken: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Ours {
+    /// Whether a call was given up here.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
+    /// No more messages here.
+    pub(super) fn give_up(&self) {
+        self.broken.store(true, Relaxed);
+    }
+
+    /// The number of the call under way.
+    pub(super) fn now(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// One more call, made or missed.
+    pub(super) fn count(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let mut over = 0;
+        // SAFETY: allowed at any time.
+        unsafe { ffi::MPI_Finalized(&raw mut over) };
+        if over == 0 && !self.is_broken() {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.comm) };
+        }
+    }
+}

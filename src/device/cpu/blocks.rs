@@ -1,0 +1,243 @@
+//! Rows in blocks of fixed size: read once from memory, centred and weighed in cache.
+//!
+//! Sums go in the order of blocks, so they do not depend on threads.
+#![allow(clippy::inline_always)] // rows are taken inside of loops that pulp compiles anew
+
+use super::loops::{CenterRows, add_columns, center_columns};
+use crate::device::{
+    Data,
+    cpu::{Cpu, CpuRows},
+};
+use crate::{Result, memory, real::Real};
+use ndarray::{ArrayView2, Axis, s};
+use pulp::Arch;
+use std::ops::Range;
+
+/// Rows of a block of `A`: with 100 columns it fits the second-level cache.
+pub(super) const fn block<A>() -> usize {
+    2048 / size_of::<A>()
+}
+
+/// Rows of a task, at least.
+const ROWS: usize = 16_384;
+/// Numbers that the tasks of one look may keep in all.
+const KEPT: usize = 1 << 22;
+
+/// Groups of rows for tasks that keep `words` numbers each: by size alone, not by threads.
+pub(super) fn groups(n: usize, words: usize) -> Vec<Range<usize>> {
+    let most = (KEPT / words.max(1)).max(1);
+    let rows = n.div_ceil(most).div_ceil(ROWS).max(1) * ROWS;
+    (0..n)
+        .step_by(rows)
+        .map(|start| start..(start + rows).min(n))
+        .collect()
+}
+
+/// The blocks of a group.
+pub(super) fn blocks(
+    group: &Range<usize>,
+    size: usize,
+) -> impl Iterator<Item = Range<usize>> + use<> {
+    let end = group.end;
+    group
+        .clone()
+        .step_by(size)
+        .map(move |start| start..(start + size).min(end))
+}
+
+/// Columns of a block of rows of `[x y]`, in `f64` or in their own type, row by row or column by
+/// column as `x` lies.
+pub(super) struct Scratch<A> {
+    room: Vec<A>,
+    /// Where the entries begin in `room`: at a cache line, as does every row.
+    start: usize,
+    /// Between rows; at least the number of columns.
+    stride: usize,
+    /// Whether row by row.
+    pub by_rows: bool,
+    /// Weights of the rows of the block, and their roots; empty if there are none.
+    pub weights: Vec<f64>,
+    roots: Vec<f64>,
+    columns: Range<usize>,
+}
+
+/// Bytes of a cache line, and of the longest vector.
+const LINE: usize = 64;
+
+impl<A: Real> Scratch<A> {
+    /// Room for `size` rows of these columns of `[x y]`.
+    pub(super) fn new<T: Real>(
+        rows: &Data<'_, '_, Cpu, T>,
+        columns: Range<usize>,
+        size: usize,
+    ) -> Result<Self> {
+        let size = size.min(rows.x.nrows());
+        let weights = if rows.w.is_some() { size } else { 0 };
+        let line = LINE / size_of::<A>();
+        let stride = columns.len().next_multiple_of(line);
+        let room: Vec<A> = memory::zeros(size * stride + line, "a block of rows")?;
+        Ok(Self {
+            start: (room.as_ptr() as usize).wrapping_neg() % LINE / size_of::<A>(),
+            room,
+            stride,
+            by_rows: rows.x.strides()[1].unsigned_abs() <= rows.x.strides()[0].unsigned_abs(),
+            weights: memory::zeros(weights, "weights")?,
+            roots: memory::zeros(weights, "weights")?,
+            columns,
+        })
+    }
+
+    /// Room for the weights of blocks alone.
+    pub(super) fn bare<T: Real>(
+        rows: &Data<'_, '_, Cpu, T>,
+        columns: Range<usize>,
+    ) -> Result<Self> {
+        let mut new = Self::new(rows, columns.start..columns.start, block::<A>())?;
+        new.columns = columns;
+        Ok(new)
+    }
+
+    /// Number of columns.
+    pub(super) fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The entries of `n` rows, and what lies between them.
+    pub(super) fn entries(&self, n: usize) -> &[A] {
+        &self.room[self.start..][..n * self.pitch()]
+    }
+
+    /// The same, to be changed.
+    pub(super) fn entries_mut(&mut self, n: usize) -> &mut [A] {
+        let pitch = self.pitch();
+        &mut self.room[self.start..][..n * pitch]
+    }
+
+    /// Entries that a row takes.
+    pub(super) fn pitch(&self) -> usize {
+        if self.by_rows {
+            self.stride
+        } else {
+            self.width()
+        }
+    }
+
+    /// Σw of the block, after reading its weights.
+    pub(super) fn weigh<T: Real>(
+        &mut self,
+        rows: &Data<'_, '_, Cpu, T>,
+        block: &Range<usize>,
+    ) -> f64 {
+        let Some(w) = rows.w else {
+            return block.len() as f64;
+        };
+        let w = w.slice(s![block.clone(), 0]);
+        for ((weight, root), w) in self.weights.iter_mut().zip(&mut self.roots).zip(w) {
+            *weight = (*w).into();
+            *root = weight.sqrt();
+        }
+        self.weights[..block.len()].iter().sum()
+    }
+
+    /// Which columns.
+    pub(super) fn columns(&self) -> Range<usize> {
+        self.columns.clone()
+    }
+
+    /// Sums of the columns less `origin` over the block, by weight.
+    pub(super) fn sums<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Cpu, T>,
+        block: &Range<usize>,
+        origin: &[f64],
+        sums: &mut [f64],
+    ) {
+        sums.fill(0.0);
+        let weights = &self.weights[..block.len().min(self.weights.len())];
+        let mut at = 0;
+        for part in Part::of(rows, &self.columns, block) {
+            let here = at..at + part.width;
+            at += part.width;
+            add_columns(part, weights, &origin[here.clone()], &mut sums[here]);
+        }
+    }
+
+    /// Fills the entries with `(x − origin) − mean`, times the root of the weight where `rooted`.
+    pub(super) fn fill<T: Real>(
+        &mut self,
+        rows: &Data<'_, '_, Cpu, T>,
+        block: &Range<usize>,
+        [origin, mean]: [&[f64]; 2],
+        rooted: bool,
+    ) {
+        let (n, stride, mut at) = (block.len(), self.stride, 0);
+        let roots: &[f64] = if rooted { &self.roots } else { &[] };
+        let pitch = self.pitch();
+        let z = &mut self.room[self.start..][..n * pitch];
+        for part in Part::of(rows, &self.columns, block) {
+            let width = part.width;
+            let (origin, mean) = (&origin[at..at + width], &mean[at..at + width]);
+            if self.by_rows {
+                let z = &mut *z;
+                Arch::new().dispatch(CenterRows {
+                    part,
+                    origin,
+                    mean,
+                    roots,
+                    z,
+                    stride,
+                    at,
+                });
+            } else {
+                let z = &mut z[at * n..(at + width) * n];
+                center_columns(part.view, [origin, mean], roots, z);
+            }
+            at += width;
+        }
+    }
+}
+
+/// The piece of `x` or `y` that holds some columns of a block.
+pub(super) struct Part<'a, T> {
+    /// Its rows.
+    pub(super) view: ArrayView2<'a, T>,
+    /// The memory from the first row on, and from one row to the next, where rows lie in one piece.
+    memory: Option<(&'a [T], usize)>,
+    /// Number of columns.
+    pub(super) width: usize,
+}
+
+impl<'a, T: Real> Part<'a, T> {
+    /// The pieces that hold these columns of `[x y]`.
+    fn of(
+        rows: &Data<'_, 'a, Cpu, T>,
+        columns: &Range<usize>,
+        block: &Range<usize>,
+    ) -> impl Iterator<Item = Self> + use<'a, T> {
+        let p = rows.x.ncols();
+        let x = columns.start.min(p)..columns.end.min(p);
+        let y = columns.start.max(p) - p..columns.end.max(p) - p;
+        let cut = |from: Option<&CpuRows<'a, T>>, columns: Range<usize>| {
+            let from = *from.filter(|_| !columns.is_empty())?;
+            let stride = from.ncols();
+            let memory = from
+                .to_slice()
+                .map(|all| &all[block.start * stride + columns.start..]);
+            Some(Self {
+                width: columns.len(),
+                view: from.slice_move(s![block.clone(), columns]),
+                memory: memory.map(|memory| (memory, stride)),
+            })
+        };
+        [cut(Some(rows.x), x), cut(rows.y, y)].into_iter().flatten()
+    }
+
+    /// Row `i`, where it lies in one piece.
+    #[inline(always)]
+    pub(super) fn row(&self, i: usize) -> Option<&'a [T]> {
+        match self.memory {
+            Some((memory, stride)) => Some(&memory[i * stride..][..self.width]),
+            None => self.view.index_axis_move(Axis(0), i).to_slice(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Loops that touch every entry, compiled for several processors and chosen at run time.
+#![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
+
+use super::blocks::Part;
+use crate::real::Real;
+use ndarray::{ArrayView2, Axis};
+use pulp::{Arch, NullaryFnOnce};
+
+/// Adds the rows of a part, each by its weight, to `sums`.
+struct AddRows<'p, 's, T> {
+    part: Part<'p, T>,
+    weights: &'s [f64],
+    origin: &'s [f64],
+    sums: &'s mut [f64],
+}
+
+impl<T: Real> NullaryFnOnce for AddRows<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (n, width) = (self.part.view.nrows(), self.part.width);
+        let row = |i| self.part.row(i).unwrap_or_default();
+        let (origin, sums) = (&self.origin[..width], &mut self.sums[..width]);
+        for (i, w) in self.weights.iter().enumerate() {
+            let row = &row(i)[..width];
+            for j in 0..width {
+                sums[j] += w * (row[j].into() - origin[j]);
+            }
+        }
+        if !self.weights.is_empty() {
+            return;
+        }
+        for i in (0..n / 4 * 4).step_by(4) {
+            let [a, b, c, d] = [row(i), row(i + 1), row(i + 2), row(i + 3)];
+            let [a, b, c, d] = [&a[..width], &b[..width], &c[..width], &d[..width]];
+            for j in 0..width {
+                let o = origin[j];
+                let first = (a[j].into() - o) + (b[j].into() - o);
+                sums[j] += first + ((c[j].into() - o) + (d[j].into() - o));
+            }
+        }
+        for i in n / 4 * 4..n {
+            let row = &row(i)[..width];
+            for j in 0..width {
+                sums[j] += row[j].into() - origin[j];
+            }
+        }
+    }
+}
+
+/// Eight sums side by side: a fixed order that the processor can follow.
+struct Sum<'a, T>(&'a [T], f64);
+
+impl<T: Real> NullaryFnOnce for Sum<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn call(self) -> f64 {
+        let (eights, rest) = self.0.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for eight in eights {
+            for (sum, x) in sums.iter_mut().zip(eight) {
+                *sum += (*x).into() - self.1;
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|x| (*x).into() - self.1).sum::<f64>()
+    }
+}
+
+/// `z = (x − mean) root` for the rows of a part, into columns `at..` of rows of `stride`.
+pub(super) struct CenterRows<'p, 'z, A, T> {
+    pub(super) part: Part<'p, T>,
+    pub(super) origin: &'z [f64],
+    pub(super) mean: &'z [f64],
+    pub(super) roots: &'z [f64],
+    pub(super) z: &'z mut [A],
+    pub(super) stride: usize,
+    pub(super) at: usize,
+}
+
+impl<A: Real, T: Real> NullaryFnOnce for CenterRows<'_, '_, A, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let width = self.part.width;
+        let (origin, mean) = (&self.origin[..width], &self.mean[..width]);
+        for i in 0..self.part.view.nrows() {
+            let z = &mut self.z[i * self.stride + self.at..][..width];
+            if let Some(row) = self.part.row(i) {
+                let row = &row[..width];
+                for j in 0..width {
+                    z[j] = A::of((row[j].into() - origin[j]) - mean[j]);
+                }
+            } else {
+                let row = self.part.view.index_axis(Axis(0), i);
+                for (j, (z, x)) in z.iter_mut().zip(row).enumerate() {
+                    *z = A::of(((*x).into() - origin[j]) - mean[j]);
+                }
+            }
+            if let Some(root) = self.roots.get(i) {
+                for z in z {
+                    *z = A::of((*z).into() * root);
+                }
+            }
+        }
+    }
+}
+
+/// `z = (x − origin) − mean`: one of each for all.
+struct CenterColumn<'a, A, T> {
+    column: &'a [T],
+    place: [f64; 2],
+    z: &'a mut [A],
+}
+
+impl<A: Real, T: Real> NullaryFnOnce for CenterColumn<'_, A, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (z, x) in self.z.iter_mut().zip(self.column) {
+            *z = A::of(((*x).into() - self.place[0]) - self.place[1]);
+        }
+    }
+}
+
+/// Sums of the columns of a part less their origin, by weight.
+pub(super) fn add_columns<T: Real>(
+    part: Part<'_, T>,
+    weights: &[f64],
+    origin: &[f64],
+    sums: &mut [f64],
+) {
+    let arch = Arch::new();
+    if part.width > 1 && part.view.strides()[1] == 1 {
+        return arch.dispatch(AddRows {
+            part,
+            weights,
+            origin,
+            sums,
+        });
+    }
+    for ((sum, column), o) in sums.iter_mut().zip(part.view.columns()).zip(origin) {
+        *sum = match column.to_slice() {
+            Some(column) if weights.is_empty() => arch.dispatch(Sum(column, *o)),
+            _ => {
+                let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
+                let weighed = column
+                    .iter()
+                    .zip(weights)
+                    .map(|(x, w)| w * ((*x).into() - o));
+                weighed.sum()
+            }
+        };
+    }
+}
+
+/// Centres the columns of a part, each into its own stretch.
+pub(super) fn center_columns<A: Real, T: Real>(
+    part: ArrayView2<'_, T>,
+    [origin, mean]: [&[f64]; 2],
+    roots: &[f64],
+    z: &mut [A],
+) {
+    let (n, arch) = (part.nrows(), Arch::new());
+    let columns = part.columns().into_iter().zip(z.chunks_exact_mut(n));
+    for (j, (column, z)) in columns.enumerate() {
+        let place = [origin[j], mean[j]];
+        if let Some(column) = column.to_slice() {
+            arch.dispatch(CenterColumn { column, place, z });
+        } else {
+            for (z, x) in z.iter_mut().zip(column) {
+                *z = A::of(((*x).into() - place[0]) - place[1]);
+            }
+        }
+        for (z, root) in z.iter_mut().zip(roots) {
+            *z = A::of((*z).into() * root);
+        }
+    }
+}

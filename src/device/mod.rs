@@ -1,0 +1,77 @@
+//! Where my rows live, and the primitives that touch them.
+
+mod cpu;
+mod moments;
+mod product;
+
+use crate::{Result, real::Real};
+
+pub use cpu::{Cpu, CpuRows, simd, threads_for};
+pub use moments::{Look, Looked, MomentKernels};
+pub use product::ProductKernels;
+
+/// A place that holds rows.
+pub trait Device: Send + Sync {
+    /// Rows in this place.
+    type Rows<'a, T: Real>: Sync;
+
+    /// `(rows, columns)`.
+    fn shape<T: Real>(x: &Self::Rows<'_, T>) -> (usize, usize);
+}
+
+/// Rows, what belongs to them, and where they live. `y` and `w` are read where they lie, next to
+/// `x`: nothing is stacked or copied.
+pub struct Data<'a, 'm, D: Device, T: Real> {
+    /// The place.
+    pub device: &'a D,
+    /// `n × p`.
+    pub x: &'a D::Rows<'m, T>,
+    /// Targets, `n × m`.
+    pub y: Option<&'a D::Rows<'m, T>>,
+    /// Weights, `n × 1`, none negative.
+    pub w: Option<&'a D::Rows<'m, T>>,
+}
+
+impl<D: Device, T: Real> Data<'_, '_, D, T> {
+    /// `(n, p, m)`.
+    pub fn shape(&self) -> (usize, usize, usize) {
+        let (n, p) = D::shape(self.x);
+        (n, p, self.y.map_or(0, |y| D::shape(y).1))
+    }
+
+    /// Fails unless `y` and `w` have as many rows as `x`.
+    pub fn check(&self) -> Result<()> {
+        let n = D::shape(self.x).0;
+        if [self.y, self.w]
+            .iter()
+            .flatten()
+            .all(|rows| D::shape(rows).0 == n)
+        {
+            return Ok(());
+        }
+        Err(crate::Error::Shape("x, y and w need equally many rows"))
+    }
+}
+
+/// Every primitive: what an algorithm may ask of a device.
+pub trait Kernels: MomentKernels + ProductKernels {}
+impl<D: MomentKernels + ProductKernels> Kernels for D {}
+
+/// Rows of either type in either place, with targets and weights: what the binding layer hands in.
+pub enum Input<'a> {
+    /// Host, single precision.
+    CpuF32(Cpu, [Option<CpuRows<'a, f32>>; 3]),
+    /// Host, double precision.
+    CpuF64(Cpu, [Option<CpuRows<'a, f64>>; 3]),
+}
+
+/// Runs one generic expression on whatever the input is: the only `match` on a device.
+#[macro_export]
+macro_rules! dispatch {
+    ($input:expr, |$device:ident, $rows:ident| $body:expr) => {
+        match $input {
+            $crate::device::Input::CpuF32($device, $rows) => $body,
+            $crate::device::Input::CpuF64($device, $rows) => $body,
+        }
+    };
+}

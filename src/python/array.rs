@@ -1,0 +1,171 @@
+//! NumPy and DLPack arrays in, zero copy.
+#![allow(unsafe_code)] // borrowed memory
+
+use crate::device::{Cpu, Input};
+use dlpark::ffi::{DLDataType, DLDeviceType};
+use dlpark::python::{ImportRequest, ImportedDlpack};
+use ndarray::{ArrayViewD, Axis, IxDyn, ShapeBuilder};
+use numpy::{Element, PyArray, PyReadonlyArray2};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+/// Rows, targets and weights, borrowed from NumPy while a call runs.
+pub(super) enum Held<'py> {
+    /// Single precision.
+    F32([Option<PyReadonlyArray2<'py, f32>>; 3]),
+    /// Double precision.
+    F64([Option<PyReadonlyArray2<'py, f64>>; 3]),
+}
+
+impl<'py> Held<'py> {
+    /// Two-dimensional arrays, all `float64` or all `float32`.
+    pub(super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
+        let first = arrays.iter().flatten().next();
+        let double = first.map(|x| x.extract::<PyReadonlyArray2<'py, f64>>());
+        if matches!(double, Some(Ok(_))) {
+            return Ok(Self::F64(each(arrays)?));
+        }
+        Ok(Self::F32(each(arrays)?))
+    }
+
+    /// The same for a device.
+    pub(super) fn input(&self, threads: usize) -> Input<'_> {
+        let cpu = Cpu { threads };
+        match self {
+            Self::F32(arrays) => {
+                Input::CpuF32(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
+            }
+            Self::F64(arrays) => {
+                Input::CpuF64(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
+            }
+        }
+    }
+}
+
+fn each<'py, T: Element>(
+    arrays: [Option<&Bound<'py, PyAny>>; 3],
+) -> PyResult<[Option<PyReadonlyArray2<'py, T>>; 3]> {
+    let mut held = [None, None, None];
+    for (held, array) in held.iter_mut().zip(arrays) {
+        *held = array.map(PyAnyMethods::extract).transpose()?;
+    }
+    Ok(held)
+}
+
+fn view<'a, T: Element>(
+    array: Option<&'a PyReadonlyArray2<'_, T>>,
+) -> Option<ndarray::ArrayView2<'a, T>> {
+    array.map(|array| array.as_array())
+}
+
+/// Keeps what a DLPack producer lent; NumPy's view of it points here.
+#[pyclass(frozen, module = "sklearnex_rs._core")]
+struct Lent(ImportedDlpack);
+
+// SAFETY: the memory is only read, and the producer's deleter takes the GIL itself.
+unsafe impl Sync for Lent {}
+
+/// NumPy's read-only view of any library's array on the host.
+#[pyfunction]
+pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let imported = import(array)?;
+    let facts = imported.validate().map_err(broken)?;
+    let place = facts.device().device_type;
+    if place != DLDeviceType::CPU && place != DLDeviceType::CUDAHOST {
+        return Err(PyBufferError::new_err(format!(
+            "the array is not in host memory (DLPack device type {}); move it to the host first",
+            place.0
+        )));
+    }
+    let dtype = facts.dtype();
+    let lent = Bound::new(array.py(), Lent(imported))?;
+    macro_rules! first_match {
+        ($($t:ty: $as:expr),* $(,)?) => {
+            $(if dtype.matches($as) { return view_of::<$t>(&lent, $as); })*
+        };
+    }
+    first_match!(
+        f64: DLDataType::F64, f32: DLDataType::F32, i64: DLDataType::I64, i32: DLDataType::I32,
+        i16: DLDataType::I16, i8: DLDataType::I8, u64: DLDataType::U64, u32: DLDataType::U32,
+        u16: DLDataType::U16, u8: DLDataType::U8, bool: DLDataType::BOOL,
+    );
+    Err(PyTypeError::new_err(format!(
+        "arrays of {dtype:?} are not supported"
+    )))
+}
+
+fn broken(error: impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+/// By the protocol; producers that do not know `max_version` are asked in the old way.
+fn import(array: &Bound<'_, PyAny>) -> PyResult<ImportedDlpack> {
+    match ImportRequest::new(array.as_borrowed())?.import(None, None) {
+        Err(error) if error.is_instance_of::<PyTypeError>(array.py()) => {
+            let capsule = array.call_method0("__dlpack__")?;
+            ImportRequest::new(capsule.as_borrowed())?.import(None, None)
+        }
+        other => other,
+    }
+}
+
+fn view_of<'py, T: Element>(
+    lent: &Bound<'py, Lent>,
+    dtype: DLDataType,
+) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: NumPy's array holds `lent`, which holds the memory.
+    let array = unsafe {
+        let view = strided::<T>(&lent.get().0, dtype)?;
+        PyArray::borrow_from_array(&view, lent.clone().into_any())
+    };
+    array.call_method1("setflags", (false,))?;
+    Ok(array.into_any())
+}
+
+/// A view of any strides, negative ones and empty arrays too, which `dlpark`'s own refuses.
+///
+/// # Safety
+/// `imported` must outlive the view, and nobody may write meanwhile.
+unsafe fn strided<T>(imported: &ImportedDlpack, dtype: DLDataType) -> PyResult<ArrayViewD<'_, T>> {
+    let facts = imported.validate().map_err(broken)?;
+    if !facts.dtype().matches(dtype) {
+        return Err(PyTypeError::new_err("the array's type changed"));
+    }
+    let shape: Vec<usize> = facts
+        .shape()
+        .iter()
+        .map(|n| usize::try_from(n.unsigned_abs()))
+        .collect::<std::result::Result<_, _>>()
+        .map_err(broken)?;
+    if shape.contains(&0) {
+        let nowhere = std::ptr::NonNull::<T>::dangling().as_ptr();
+        // SAFETY: nothing is read.
+        return Ok(unsafe { ArrayViewD::from_shape_ptr(IxDyn(&shape), nowhere) });
+    }
+    let strides = facts.strides_or_compact().map_err(broken)?.into_owned();
+    let start = usize::try_from(facts.byte_offset()).map_err(broken)?;
+    // SAFETY: the producer's offset is inside of its memory.
+    let mut first = unsafe { facts.data_ptr().cast::<u8>().add(start) }.cast::<T>();
+    let mut positive = Vec::new();
+    let mut flipped = Vec::new();
+    for (axis, (&n, &stride)) in shape.iter().zip(&strides).enumerate() {
+        if stride < 0 {
+            #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)]
+            let back = (n as isize - 1) * stride as isize;
+            // SAFETY: the first element in memory, by the producer's shape and strides.
+            first = unsafe { first.offset(back) };
+            flipped.push(axis);
+        }
+        positive.push(usize::try_from(stride.unsigned_abs()).map_err(broken)?);
+    }
+    if !(first as usize).is_multiple_of(align_of::<T>()) {
+        return Err(PyValueError::new_err("the array is not aligned"));
+    }
+    let shape = IxDyn(&shape).strides(IxDyn(&positive));
+    // SAFETY: the producer's shape and strides describe its memory, which the caller keeps.
+    let mut view = unsafe { ArrayViewD::from_shape_ptr(shape, first) };
+    for axis in flipped {
+        view.invert_axis(Axis(axis));
+    }
+    Ok(view)
+}

@@ -1,0 +1,36 @@
+//! `Error` as Python's exceptions, and back: the one place.
+
+use crate::Error;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyType;
+
+/// The exception for an error.
+pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    made(py, error).unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
+}
+
+fn made(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let (module, name) = match error.kind() {
+        "mpi4py.MPI.Exception" => ("mpi4py.MPI", "Exception"),
+        kind => kind.rsplit_once('.').unwrap_or(("builtins", kind)),
+    };
+    let class = py.import(module)?.getattr(name)?;
+    let value = if let Error::Transport { code, .. } = error {
+        let value = class.call1((*code,))?;
+        value.call_method1("add_note", (error.to_string(),))?;
+        value
+    } else {
+        class.cast::<PyType>()?.call1((error.to_string(),))?
+    };
+    Ok(PyErr::from_value(value))
+}
+
+/// The error for an exception.
+pub(super) fn caught(py: Python<'_>, error: &PyErr) -> Error {
+    let kind = error.get_type(py).name().map(|name| name.to_string());
+    let text = error.value(py).to_string();
+    let kind = kind.unwrap_or_else(|_| "RuntimeError".to_owned());
+    let text = if text.is_empty() { kind.clone() } else { text };
+    Error::Python { kind, text }
+}

@@ -1,0 +1,136 @@
+//! Linear models.
+
+use super::{array::Held, comm::Comm, error::raise};
+use crate::algo::{self, LeastSquares, Line, collective};
+use crate::device::{Data, Device, ProductKernels};
+use crate::{Error, Result, dispatch, real::Real};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
+};
+use pyo3::prelude::*;
+
+/// `(coef, intercept, rank, singular)`: `n_features × n_targets`, `n_targets`, and of the rows.
+type Fitted<'py> = (
+    Bound<'py, PyArray2<f64>>,
+    Bound<'py, PyArray1<f64>>,
+    usize,
+    Bound<'py, PyArray1<f64>>,
+);
+
+/// Least squares over the rows of all ranks; `most` is the largest share of any rank.
+#[pyfunction]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, most, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn least_squares<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    fit_intercept: bool,
+    tol: f64,
+    positive: bool,
+    most: usize,
+    threads: usize,
+) -> PyResult<Fitted<'py>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
+    let input = held.input(threads);
+    let fit = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = data(device, rows)?;
+                let fit = LeastSquares {
+                    rows: &rows,
+                    intercept: fit_intercept,
+                    tol,
+                    positive,
+                    most,
+                };
+                fit.fit(comm)
+            })
+        })
+    };
+    let line: Line = py.detach(fit).map_err(|error| raise(py, &error))?;
+    let m = line.intercept.len();
+    let coef = line.coef.into_pyarray(py).reshape([line.p, m])?;
+    let (intercept, singular) = (
+        line.intercept.into_pyarray(py),
+        line.singular.into_pyarray(py),
+    );
+    Ok((coef, intercept, line.rank, singular))
+}
+
+/// Rows in all, then for each target the sums of squares of residuals and around the mean, over the
+/// rows of all ranks.
+#[pyfunction]
+#[pyo3(signature = (comm, y, residual, w, threads))]
+pub(super) fn r2<'py>(
+    comm: &Bound<'py, Comm>,
+    y: &Bound<'py, PyAny>,
+    residual: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(y), Some(residual), w]))?;
+    let input = held.input(threads);
+    let score = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| algo::r2(&data(device, rows)?, comm))
+        })
+    };
+    let sums = py.detach(score).map_err(|error| raise(py, &error))?;
+    Ok(sums.words.into_pyarray(py))
+}
+
+fn data<'a, 'm, D: Device, T: Real>(
+    device: &'a D,
+    rows: &'a [Option<D::Rows<'m, T>>; 3],
+) -> Result<Data<'a, 'm, D, T>> {
+    let [Some(x), y, w] = rows else {
+        return Err(Error::Shape("there are no rows"));
+    };
+    Ok(Data {
+        device,
+        x,
+        y: y.as_ref(),
+        w: w.as_ref(),
+    })
+}
+
+/// `X coef + intercept` into `out`, all of one type.
+#[pyfunction]
+#[pyo3(signature = (x, coef, intercept, out, threads))]
+pub(super) fn linear<'py>(
+    x: &Bound<'py, PyAny>,
+    coef: &Bound<'py, PyAny>,
+    intercept: &Bound<'py, PyAny>,
+    out: &Bound<'py, PyAny>,
+    threads: usize,
+) -> PyResult<()> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let input = held.input(threads);
+    dispatch!(&input, |device, rows| product(
+        py,
+        device,
+        rows,
+        [coef, intercept, out]
+    ))
+}
+
+fn product<D: ProductKernels, T: Real + Element>(
+    py: Python<'_>,
+    device: &D,
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    [coef, intercept, out]: [&Bound<'_, PyAny>; 3],
+) -> PyResult<()> {
+    let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
+    let intercept = intercept.extract::<PyReadonlyArray1<'_, T>>()?;
+    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
+    let (coef, intercept, out) = (coef.as_slice()?, intercept.as_slice()?, out.as_slice_mut()?);
+    let run = || algo::guarded(|| device.product(data(device, rows)?.x, coef, intercept, out));
+    py.detach(run).map_err(|error| raise(py, &error))
+}

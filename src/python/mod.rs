@@ -1,0 +1,20 @@
+//! The door: functions in, plain arrays out.
+
+mod array;
+mod comm;
+mod error;
+mod linear_model;
+mod system;
+
+/// Everything exported, in one list.
+#[pyo3::pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::array::host;
+    #[pymodule_export]
+    use super::comm::{Comm, Seat, mpi, seats, solo};
+    #[pymodule_export]
+    use super::linear_model::{least_squares, linear, r2};
+    #[pymodule_export]
+    use super::system::{simd, threads};
+}

@@ -1,0 +1,29 @@
+//! What the machine offers.
+
+use crate::device;
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+
+/// The instructions that are chosen at run time.
+#[pyfunction]
+pub(super) fn simd() -> String {
+    device::simd()
+}
+
+/// How many threads the rank at `rank` should use: `masks` are the cpus of the ranks on its node,
+/// `others` ranks are there too, the node has `node` cpus, and all ranks together the quota.
+#[pyfunction]
+#[pyo3(signature = (masks, rank, others, node, quota))]
+#[allow(clippy::needless_pass_by_value)]
+pub(super) fn threads(
+    masks: Vec<Vec<usize>>,
+    rank: usize,
+    others: usize,
+    node: usize,
+    quota: Option<f64>,
+) -> PyResult<usize> {
+    if rank >= masks.len() {
+        return Err(PyIndexError::new_err("there is no such rank"));
+    }
+    Ok(device::threads_for(&masks, rank, others, node, quota))
+}

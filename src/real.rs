@@ -1,0 +1,40 @@
+//! The two floating-point types rows come in.
+#![allow(clippy::inline_always)] // in SIMD kernels a call costs the vectors
+
+use faer::traits::ComplexField;
+use std::fmt::Debug;
+
+/// `f32` or `f64`.
+pub trait Real:
+    ComplexField + Copy + Default + Debug + PartialOrd + Into<f64> + Send + Sync + 'static
+{
+    /// Its name, a fact all ranks must share.
+    const NAME: &'static str;
+
+    /// How many blocks of products may be summed in this type before they go to an `f64`.
+    const SUMS: usize;
+
+    /// Nearest value.
+    fn of(value: f64) -> Self;
+}
+
+impl Real for f32 {
+    const NAME: &'static str = "float32";
+    const SUMS: usize = 1;
+
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)]
+    fn of(value: f64) -> Self {
+        value as Self
+    }
+}
+
+impl Real for f64 {
+    const NAME: &'static str = "float64";
+    const SUMS: usize = usize::MAX;
+
+    #[inline(always)]
+    fn of(value: f64) -> Self {
+        value
+    }
+}

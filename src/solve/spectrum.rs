@@ -1,0 +1,110 @@
+//! `A = V Λ Vᵀ` and `A = U Σ Vᵀ`, and the answer of least norm that follows.
+
+use super::orthogonal::scratch;
+use crate::{Error, Result, memory};
+use faer::dyn_stack::MemStack;
+use faer::linalg::{evd, svd};
+use faer::{ColMut, MatMut, Par, diag::DiagMut};
+use faer::{Spec, prelude::*};
+
+/// Singular values `σ` of the rows, falling, and the right vectors `V`, `p` long.
+#[derive(Debug)]
+pub struct Spectrum {
+    /// `σ`.
+    pub values: Vec<f64>,
+    /// `V`, vector by vector.
+    pub vectors: Vec<f64>,
+}
+
+impl Spectrum {
+    /// How many values are above `tol` times the largest.
+    pub fn rank(&self, tol: f64) -> usize {
+        let least = self.values.first().map_or(0.0, |largest| tol * largest);
+        self.values.iter().filter(|value| **value > least).count()
+    }
+
+    /// Largest over smallest value.
+    pub fn condition(&self) -> f64 {
+        match (self.values.first(), self.values.last()) {
+            (Some(largest), Some(least)) if *largest > 0.0 => largest / least,
+            _ => 1.0,
+        }
+    }
+
+    /// `V diag(σ⁻²) Vᵀ b` over the first `rank` values: what `Sc = b` means in their span.
+    pub fn solve(&self, rank: usize, b: &[f64]) -> Result<Vec<f64>> {
+        let mut c = memory::zeros(b.len(), "a solution")?;
+        for (v, value) in self
+            .vectors
+            .chunks_exact(b.len())
+            .zip(&self.values)
+            .take(rank)
+        {
+            let along = dot(v, b) / value / value;
+            for (c, v) in c.iter_mut().zip(v) {
+                *c += along * v;
+            }
+        }
+        Ok(c)
+    }
+}
+
+/// `Σ aᵢ bᵢ`.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The spectrum of rows whose products are the `p × p` matrix `S`, given by its lower half.
+pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
+    let mut values = memory::zeros(p, "eigenvalues")?;
+    let mut vectors = memory::zeros(p * p, "eigenvectors")?;
+    let need = evd::self_adjoint_evd_scratch::<f64>(
+        p,
+        evd::ComputeEigenvectors::Yes,
+        Par::Seq,
+        Spec::default(),
+    );
+    evd::self_adjoint_evd(
+        MatRef::from_column_major_slice(s, p, p),
+        diagonal(&mut values),
+        Some(MatMut::from_column_major_slice_mut(&mut vectors, p, p)),
+        Par::Seq,
+        MemStack::new(&mut scratch(need)?),
+        Spec::default(),
+    )
+    .map_err(|_| Error::NoDecomposition("the eigenvalue decomposition"))?;
+    values.reverse();
+    for value in &mut values {
+        *value = value.max(0.0).sqrt();
+    }
+    for k in 0..p / 2 {
+        let (left, right) = vectors.split_at_mut((p - 1 - k) * p);
+        left[k * p..][..p].swap_with_slice(&mut right[..p]);
+    }
+    Ok(Spectrum { values, vectors })
+}
+
+/// `U`, `h` long, vector by vector, and the spectrum of the `h × p` matrix `A`.
+pub fn singular(h: usize, p: usize, a: &[f64]) -> Result<(Vec<f64>, Spectrum)> {
+    let k = h.min(p);
+    let mut values = memory::zeros(k, "singular values")?;
+    let mut left = memory::zeros(h * k, "singular vectors")?;
+    let mut vectors = memory::zeros(p * k, "singular vectors")?;
+    let thin = svd::ComputeSvdVectors::Thin;
+    let need = svd::svd_scratch::<f64>(h, p, thin, thin, Par::Seq, Spec::default());
+    svd::svd(
+        MatRef::from_column_major_slice(a, h, p),
+        diagonal(&mut values),
+        Some(MatMut::from_column_major_slice_mut(&mut left, h, k)),
+        Some(MatMut::from_column_major_slice_mut(&mut vectors, p, k)),
+        Par::Seq,
+        MemStack::new(&mut scratch(need)?),
+        Spec::default(),
+    )
+    .map_err(|_| Error::NoDecomposition("the singular value decomposition"))?;
+    Ok((left, Spectrum { values, vectors }))
+}
+
+fn diagonal(values: &mut [f64]) -> DiagMut<'_, f64> {
+    ColMut::from_slice_mut(values).as_diagonal_mut()
+}

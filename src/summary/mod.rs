@@ -1,0 +1,66 @@
+//! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
+
+mod means;
+mod moments;
+mod slope;
+mod triangle;
+
+use crate::{Result, comm::Communicator, memory};
+
+pub use means::Means;
+pub use moments::Moments;
+pub use slope::Slope;
+pub use triangle::Triangle;
+
+/// How many words at the end of every summary are not about rows.
+pub const TAIL: usize = 2;
+
+/// A fixed-size account of a set of rows, closed under union.
+///
+/// Laws, checked for every implementor: `merge` is associative up to rounding; `reduce` over ranks
+/// equals `merge` over their summaries in rank order; `neutral` changes nothing.
+pub trait Summary: Sized + Send {
+    /// Takes in the rows another summary has seen (streaming). Leaves the tail alone.
+    fn merge(&mut self, other: &Self) -> Result<()>;
+
+    /// No rows, in the same shape: what a failed or empty rank sends.
+    fn neutral(&self) -> Result<Self>;
+
+    /// All of it in one buffer. The tail: how many ranks failed, and the first rank's decision.
+    fn words(&mut self) -> &mut Vec<f64>;
+
+    /// Takes in the rows every rank has seen (SPMD): by merging in rank order, whatever the merge.
+    /// Sums override it by one `comm.sum`.
+    fn reduce(&mut self, comm: &dyn Communicator) -> Result<()> {
+        let shape = self.neutral()?;
+        let mine = std::mem::take(self.words());
+        *self.words() = comm.fold(mine, |lower, upper| {
+            let [mut lower, mut upper] = [read(&shape, lower)?, read(&shape, upper)?];
+            lower.merge(&upper)?;
+            add(lower.tail(), upper.tail());
+            Ok(std::mem::take(lower.words()))
+        })?;
+        Ok(())
+    }
+
+    /// The last words: failures, decision.
+    fn tail(&mut self) -> &mut [f64] {
+        let words = self.words();
+        let rows = words.len() - TAIL;
+        &mut words[rows..]
+    }
+}
+
+/// A summary of that shape with these words.
+fn read<S: Summary>(shape: &S, words: &[f64]) -> Result<S> {
+    let mut summary = shape.neutral()?;
+    *summary.words() = memory::copy(words, "a summary")?;
+    Ok(summary)
+}
+
+/// Adds word by word: how sums merge.
+fn add(mine: &mut [f64], theirs: &[f64]) {
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine += theirs;
+    }
+}

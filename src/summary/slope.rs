@@ -1,0 +1,50 @@
+//! A gradient: one sum per unknown.
+
+use super::{Summary, TAIL, add};
+use crate::{Result, comm::Communicator, memory};
+
+/// The gradient of a loss over the rows, `p × m`, row by row.
+#[derive(Debug, PartialEq)]
+pub struct Slope {
+    words: Vec<f64>,
+}
+
+impl Slope {
+    /// From a device.
+    pub fn of(mut gradient: Vec<f64>) -> Self {
+        gradient.extend([0.0; TAIL]);
+        Self { words: gradient }
+    }
+
+    /// No rows, with that many unknowns.
+    pub fn empty(unknowns: usize) -> Result<Self> {
+        Ok(Self {
+            words: memory::zeros(unknowns + TAIL, "a gradient")?,
+        })
+    }
+
+    /// The gradient.
+    pub fn gradient(&self) -> &[f64] {
+        &self.words[..self.words.len() - TAIL]
+    }
+}
+
+impl Summary for Slope {
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        let rows = self.words.len() - TAIL;
+        add(&mut self.words[..rows], &other.words[..rows]);
+        Ok(())
+    }
+
+    fn neutral(&self) -> Result<Self> {
+        Self::empty(self.words.len() - TAIL)
+    }
+
+    fn words(&mut self) -> &mut Vec<f64> {
+        &mut self.words
+    }
+
+    fn reduce(&mut self, comm: &dyn Communicator) -> Result<()> {
+        comm.sum(&mut self.words)
+    }
+}

@@ -1,0 +1,73 @@
+//! The triangle of a QR decomposition: `RᵀR = Σᵢ wᵢ zᵢ zᵢᵀ` without squaring the condition.
+//!
+//! `R` of two sets of rows is that of their two triangles, one above the other (TSQR: Demmel,
+//! Grigori, Hoemmen, Langou 2012). As long as there is room, rows are kept as they are, so wide
+//! data needs no square: the answer is the same.
+
+use super::{Summary, TAIL};
+use crate::{Result, memory, solve};
+
+/// Up to `h` rows of `q` columns, column by column, whose products are those of all rows seen.
+#[derive(Debug, PartialEq)]
+pub struct Triangle {
+    h: usize,
+    q: usize,
+    /// `h q` entries, then how many of the `h` rows are in use.
+    words: Vec<f64>,
+}
+
+impl Triangle {
+    /// No rows of `q` columns, with room for `h`: `q`, or all rows there are if those are fewer.
+    pub fn empty(h: usize, q: usize) -> Result<Self> {
+        Ok(Self {
+            h,
+            q,
+            words: memory::zeros(h * q + 1 + TAIL, "a triangle")?,
+        })
+    }
+
+    /// From a device: `rows`, column by column, `h` to a column, of which `used` are in use.
+    pub fn of(h: usize, q: usize, rows: &[f64], used: usize) -> Result<Self> {
+        let mut new = Self::empty(h, q)?;
+        new.words[..h * q].copy_from_slice(rows);
+        new.words[h * q] = used as f64;
+        Ok(new)
+    }
+
+    /// `h`.
+    pub fn height(&self) -> usize {
+        self.h
+    }
+
+    /// `R`, column by column, each `h` long.
+    pub fn columns(&self) -> &[f64] {
+        &self.words[..self.h * self.q]
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn used(&self) -> usize {
+        self.words[self.h * self.q] as usize
+    }
+}
+
+impl Summary for Triangle {
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        let (h, q) = (self.h, self.q);
+        let (mine, theirs) = (self.used(), other.used());
+        let used = solve::stack(
+            [h, q],
+            (&mut self.words[..h * q], mine),
+            (other.columns(), other.h, theirs),
+        )?;
+        self.words[h * q] = used as f64;
+        Ok(())
+    }
+
+    fn neutral(&self) -> Result<Self> {
+        Self::empty(self.h, self.q)
+    }
+
+    fn words(&mut self) -> &mut Vec<f64> {
+        &mut self.words
+    }
+}

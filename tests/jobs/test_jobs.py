@@ -1,0 +1,196 @@
+"""What happens to a whole job: errors between calls, exits, pickles, launchers."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+WAIT = """
+print(f"READY {time.time()}", flush=True)
+spmd.LinearRegression().fit(X, y)  # the others wait here for the rank that ended
+"""
+
+
+def took(job):
+    """Return the seconds from the last rank's fit to the end of the job."""
+    ready = [float(moment) for moment in re.findall(r"READY (\d+\.\d+)", job.text)]
+    return time.time() - max(ready)
+
+
+@pytest.mark.parametrize(
+    ("end", "words", "ranks"),
+    [
+        ("raise ValueError('my own mistake')", "my own mistake", 2),
+        ("raise ValueError('my own mistake')", "my own mistake", 4),
+        ("sys.exit(3)", "SystemExit: 3", 2),
+        ("raise SystemExit(3)", "SystemExit: 3", 2),
+        ("sys.exit('bad luck')", "bad luck", 2),
+        ("def f(): raise SystemExit(2)\n    f()", "SystemExit: 2", 4),
+    ],
+)
+def test_one_rank_that_ends_with_an_error_ends_the_job(job, fit, end, words, ranks):
+    program = f"{fit}\nif comm.rank == comm.size - 1:\n    {end}\n{WAIT}"
+    done = job(program, ranks)
+    assert done.code != 0
+    assert words in done.text
+    assert f"rank {ranks - 1} ended with an error" in done.text
+    assert took(done) < 5
+
+
+@pytest.mark.parametrize(
+    "end", ["", "sys.exit(0)", "sys.exit()", "raise SystemExit(None)"]
+)
+def test_a_good_end_is_left_alone(job, fit, end):
+    done = job(f"{fit}\nprint('READY', comm.rank, flush=True)\n{end}")
+    assert done.code == 0, done.text
+    assert done.text.count("READY") == 2
+
+
+def test_an_exit_that_is_caught_is_left_alone(job, fit):
+    caught = (
+        "try:\n    sys.exit(3)\n"
+        "except SystemExit as error:\n    print('CODE', error.code)"
+    )
+    done = job(f"{fit}\n{caught}\nprint('READY', flush=True)")
+    assert done.code == 0, done.text
+    assert done.text.count("CODE 3") == done.text.count("READY") == 2
+
+
+def test_the_guard_can_be_turned_off(job, fit):
+    done = job(f"{fit}\ncomm.Barrier()\nsys.exit(3)", SKLEARNEX_RS_EXIT_GUARD="0")
+    assert done.code != 0
+    assert "ended with an error" not in done.text
+
+
+def test_an_agreed_error_that_nobody_catches_ends_the_job(job, fit):
+    done = job(f"{fit}\nX[0, 0] = np.nan if comm.rank else 1\n{WAIT}")
+    assert done.code != 0
+    assert "ValueError: rank 1: Input X contains NaN." in done.text
+    assert took(done) < 5
+
+
+def test_a_deadline_names_who_never_came(job, fit):
+    program = (
+        f"{fit}\nfrom sklearnex_rs import config_context\n"
+        "if comm.rank == 1: time.sleep(60)\n"
+        "with config_context(spmd_timeout=1):\n"
+        "    spmd.LinearRegression().fit(X, y)"
+    )
+    done = job(program, 3)
+    assert done.code != 0
+    assert "TimeoutError: LinearRegression.fit: rank 1 did not come" in done.text
+    assert done.seconds < 20
+
+
+def test_ctrl_c_ends_a_long_call(job, fit):
+    program = (
+        f"{fit}\nimport os, signal, threading\n"
+        "if comm.rank == 1: time.sleep(60)\n"
+        "threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        f"{WAIT}"
+    )
+    done = job(program)
+    assert done.code != 0
+    assert "KeyboardInterrupt" in done.text
+    assert done.seconds < 20
+
+
+def test_a_model_loads_where_there_is_no_mpi(job, fit, tmp_path):
+    save = (
+        "import pickle\n"
+        "pickle.dump((model, X, model.predict(X)), open(f'{comm.rank}', 'wb'))"
+    )
+    done = job(f"{fit}\n{save}")
+    assert done.code == 0, done.text
+    load = (
+        "import sys, pickle\nsys.modules['mpi4py'] = None\n"
+        f"model, X, y = pickle.load(open({str(tmp_path / '1')!r}, 'rb'))\n"
+        "assert (model.predict(X) == y).all() and model.comm is None\n"
+        "assert 'libmpi' not in open('/proc/self/maps').read()\nprint('LOADED')"
+    )
+    out = subprocess.run(
+        [sys.executable, "-P", "-c", load], capture_output=True, text=True
+    )
+    assert "LOADED" in out.stdout, out.stderr
+    first, second = (pickle.loads((tmp_path / name).read_bytes())[0] for name in "01")
+    np.testing.assert_array_equal(first.coef_, second.coef_)
+
+
+LAUNCHERS = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "SLURM_STEP_NUM_TASKS"]
+LONE = """
+import numpy as np
+from sklearnex_rs import spmd
+from mpi4py import MPI
+X = np.random.default_rng(0).standard_normal((9, 2))
+spmd.LinearRegression(comm=MPI.COMM_SELF).fit(X, X[:, 0])
+print("SELF")
+spmd.LinearRegression().fit(X, X[:, 0])
+print("WORLD")
+"""
+
+
+def alone(**environment):
+    names = (*LAUNCHERS, "SLURM_NTASKS")
+    env = {k: v for k, v in os.environ.items() if k not in names}
+    return subprocess.run(
+        [sys.executable, "-P", "-c", LONE],
+        env={**env, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", ["PMIX_SIZE", "SLURM_STEP_NUM_TASKS"])
+def test_a_world_of_one_under_a_launcher_of_more_is_refused(name):
+    done = alone(**{name: "4"})
+    assert "SELF" in done.stdout
+    assert "WORLD" not in done.stdout
+    assert "started 4 ranks" in done.stderr
+    assert "pass comm=MPI.COMM_SELF" in done.stderr
+
+
+def test_a_world_of_one_without_a_launcher_is_meant():
+    assert "WORLD" in alone(SLURM_NTASKS="4").stdout
+
+
+THREAD = """
+import mpi4py
+mpi4py.rc.thread_level = "{level}"
+import threading
+import numpy as np
+from mpi4py import MPI
+from sklearnex_rs import spmd
+comm = MPI.COMM_WORLD
+X = np.random.default_rng(comm.rank).standard_normal((30, 3))
+def fit():
+    try:
+        spmd.LinearRegression().fit(X, X[:, 0])
+        print("FITTED", flush=True)
+    except RuntimeError as error:
+        print("REFUSED", error, flush=True)
+if comm.rank == 1:
+    thread = threading.Thread(target=fit); thread.start(); thread.join()
+else:
+    fit()
+fit()
+"""
+
+
+def test_one_call_at_a_time_where_mpi_wants_that(job):
+    done = job(THREAD.format(level="serialized"))
+    assert done.text.count("FITTED") == 4, done.text
+
+
+def test_a_thread_that_may_not_call_is_refused_on_all_ranks(job):
+    done = job(THREAD.format(level="funneled"))
+    if done.text.count("FITTED") == 4:
+        pytest.skip("this MPI grants more than the level asked for")
+    assert done.text.count("REFUSED rank 1: LinearRegression.fit was called from") == 2
+    assert "mpi4py.rc.thread_level" in done.text
+    assert done.text.count("FITTED") == 2

@@ -1,0 +1,110 @@
+"""Signatures are scikit-learn's; docstrings name every parameter."""
+
+import inspect
+import re
+
+import pytest
+import sklearn.linear_model
+
+import sklearnex_rs
+from sklearnex_rs import linear_model, spmd
+
+PAIRS = [
+    (getattr(module, name), getattr(sklearn.linear_model, name))
+    for module in (linear_model, spmd.linear_model)
+    for name in module.__all__
+]
+CLASSES = [mine for mine, _ in PAIRS]
+NAMES = [f"{cls.__module__}.{cls.__name__}" for cls in CLASSES]
+GENERATED = r"set_\w+_request"  # written by scikit-learn
+
+
+def facts(function):
+    """Name, default and kind of each parameter."""
+    parameters = list(inspect.signature(function).parameters.values())
+    return [(p.name, p.default, p.kind) for p in parameters]
+
+
+def methods(cls):
+    names = [name for name in dir(cls) if not name.startswith("_")]
+    names = [name for name in names if not re.fullmatch(GENERATED, name)]
+    return [name for name in names if inspect.isfunction(getattr(cls, name))]
+
+
+def documented(docstring):
+    """The names in the section of parameters."""
+    found = re.search(
+        r"Parameters\n\s*-{10}\n(.*?)(?:\n\s*\n\s*\w+[ \w]*\n\s*---|\Z)",
+        docstring,
+        re.S,
+    )
+    lines = found[1].splitlines() if found else []
+    first = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+    heads = [line[first:] for line in lines if line[first : first + 1].strip()]
+    names = [head.split(" : ")[0].split(",") for head in heads]
+    return [name.strip(" *") for group in names for name in group]
+
+
+def is_spmd(cls):
+    return cls.__module__.startswith("sklearnex_rs.spmd")
+
+
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+def test_init_has_scikit_learns_parameters_and_ours_at_the_end(mine, reference):
+    own, theirs = facts(mine.__init__), facts(reference.__init__)
+    if is_spmd(mine):
+        assert own.pop() == ("comm", None, inspect.Parameter.KEYWORD_ONLY)
+    known = {name for name, *_ in theirs}  # an older one may know fewer
+    assert [fact for fact in own if fact[0] in known] == theirs
+
+
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+def test_methods_have_scikit_learns_parameters(mine, reference):
+    for name in methods(reference):
+        if not hasattr(mine, name):
+            pytest.fail(f"{mine} has no {name}")
+        theirs = facts(getattr(reference, name))
+        assert facts(getattr(mine, name))[: len(theirs)] == theirs, name
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=NAMES)
+def test_get_params_are_those_of_init(cls):
+    assert sorted(cls().get_params()) == sorted(
+        name for name, *_ in facts(cls.__init__)[1:]
+    )
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=NAMES)
+def test_docstrings_document_every_parameter(cls):
+    expected = [name for name, *_ in facts(cls.__init__)[1:]]
+    assert documented(cls.__doc__) == expected
+    for name in methods(cls):
+        function = getattr(cls, name)
+        expected = [name for name, *_ in facts(function)[1:]]
+        assert documented(function.__doc__) == expected, name
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=NAMES)
+def test_docstrings_name_every_attribute(cls, rng):
+    X = rng.standard_normal((9, 2))
+    model = linear_model.LinearRegression().fit(X, X[:, 0])
+    for name in vars(model):
+        if name.endswith("_"):
+            assert name in cls.__doc__
+
+
+@pytest.mark.parametrize("module", [sklearnex_rs, spmd])
+def test_public_functions_document_every_parameter(module):
+    for name in module.__all__:
+        function = getattr(module, name)
+        if inspect.isfunction(function):
+            for parameter, *_ in facts(function):
+                assert re.search(rf"\b{parameter}\b", function.__doc__), name
+
+
+@pytest.mark.parametrize(
+    "module", [sklearnex_rs, linear_model, spmd, spmd.linear_model]
+)
+def test_everything_in_all_is_there_and_has_a_docstring(module):
+    for name in module.__all__:
+        assert getattr(module, name).__doc__, name
