@@ -7,7 +7,7 @@ use crate::{Result, real::Real};
 pub struct Looked {
     /// `n` and `Σw`.
     pub counts: [f64; 2],
-    /// A place near the rows, `q` numbers; zeros where not centred.
+    /// A place near the rows, `q` numbers; zeros where not centred or without weight.
     pub origin: Vec<f64>,
     /// `x̄` and `ȳ` less that place: so digits are kept that a mean far from zero has no room for.
     pub mean: Vec<f64>,

@@ -30,12 +30,7 @@ impl MomentKernels for Cpu {
         let one = |g: usize| group_means::<T>(rows, &groups[g], &origin);
         let found = self.each(groups.len(), 2.0 * (n * (p + m)) as f64, one)?;
         let (weight, mean) = mean_of(found.iter().map(|(w, mean)| (*w, mean.as_slice())), p + m)?;
-        Ok(Looked {
-            counts: [n as f64, weight],
-            origin,
-            mean,
-            comoment: Vec::new(),
-        })
+        Ok(looked([n as f64, weight], origin, mean, Vec::new()))
     }
 
     fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
@@ -67,12 +62,7 @@ impl MomentKernels for Cpu {
         let flops = n as f64 * (q * q) as f64;
         let tiles = self.each(groups.len() * pairs.len(), flops, one)?;
         let (weight, mean, comoment) = assemble(&tiles, &pairs, (q, comoment), look.centered)?;
-        Ok(Looked {
-            counts: [n as f64, weight],
-            origin,
-            mean,
-            comoment,
-        })
+        Ok(looked([n as f64, weight], origin, mean, comoment))
     }
 
     fn residual<T: Real>(
@@ -91,6 +81,19 @@ impl MomentKernels for Cpu {
         h: usize,
     ) -> Result<(Vec<f64>, usize)> {
         triangle::triangle(*self, rows, mean, h)
+    }
+}
+
+/// Rows without weight have no place: theirs is zero.
+fn looked(counts: [f64; 2], mut origin: Vec<f64>, mean: Vec<f64>, comoment: Vec<f64>) -> Looked {
+    if counts[1] <= 0.0 {
+        origin.fill(0.0);
+    }
+    Looked {
+        counts,
+        origin,
+        mean,
+        comoment,
     }
 }
 
