@@ -2,11 +2,22 @@
 #![allow(clippy::inline_always)] // in SIMD kernels a call costs the vectors
 
 use faer::traits::ComplexField;
+use pulp::bytemuck::Pod;
 use std::fmt::Debug;
+use std::ops::{MulAssign, Sub};
 
 /// `f32` or `f64`.
 pub trait Real:
-    ComplexField + Copy + Default + Debug + PartialOrd + Into<f64> + Send + Sync + 'static
+    ComplexField
+    + Pod
+    + Default
+    + Debug
+    + PartialOrd
+    + Into<f64>
+    + Sub<Output = Self>
+    + MulAssign
+    + Send
+    + Sync
 {
     /// Its name, a fact all ranks must share.
     const NAME: &'static str;

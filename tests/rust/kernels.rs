@@ -163,7 +163,7 @@ impl Case {
             close(
                 &whole(&found),
                 if centered { &self.mean } else { &zeros },
-                1e-12,
+                1e-12_f64.max(rounding),
                 &what,
             );
         }

@@ -23,7 +23,7 @@ ROOMS = {
     "python": {"real", "block", "comm", "device", "solve", "summary", "algo"},
     "mpi-sys": set(),
 }
-CRATES = {  # a foreign crate lives in one place; `faer` also bounds the numbers
+CRATES = {  # a foreign crate lives in one place; `faer` and `pulp` also bound the numbers
     "pyo3": r"python/",
     "numpy": r"python/",
     "dlpark": r"python/",
@@ -32,7 +32,7 @@ CRATES = {  # a foreign crate lives in one place; `faer` also bounds the numbers
     "libc": r"(mpi-sys/|python/comm\.rs)",
     "cudarc": r"device/cuda/",
     "rayon": r"device/cpu/",
-    "pulp": r"device/cpu/",
+    "pulp": r"(real\.rs|device/cpu/)",
     "faer": r"(real\.rs|solve/|device/cpu/)",
 }
 UNSAFE = r"(comm/mpi/mod|python/array|python/comm|mpi-sys/src/lib)\.rs|device/cuda/"

@@ -11,7 +11,7 @@ use crate::device::{
 use crate::{Result, memory, real::Real};
 use ndarray::{ArrayView2, Axis, s};
 use pulp::Arch;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 /// Rows of a block of `A`: with 100 columns it fits the second-level cache.
 pub(super) const fn block<A>() -> usize {
@@ -48,21 +48,48 @@ pub(super) fn blocks(
 /// Columns of a block of rows of `[x y]`, in `f64` or in their own type, row by row or column by
 /// column as `x` lies.
 pub(super) struct Scratch<A> {
-    room: Vec<A>,
-    /// Where the entries begin in `room`: at a cache line, as does every row.
-    start: usize,
-    /// Between rows; at least the number of columns.
+    room: Aligned<A>,
+    /// Between rows, which begin at cache lines; more than the number of columns.
     stride: usize,
-    /// Whether row by row.
+    /// Whether row by row; then the root of its weight is behind each row.
     pub by_rows: bool,
     /// Weights of the rows of the block, and their roots; empty if there are none.
     pub weights: Vec<f64>,
-    roots: Vec<f64>,
+    roots: Vec<A>,
     columns: Range<usize>,
+}
+
+/// Numbers that begin at a cache line.
+pub(super) struct Aligned<A> {
+    room: Vec<A>,
+    start: usize,
+    len: usize,
 }
 
 /// Bytes of a cache line, and of the longest vector.
 const LINE: usize = 64;
+
+impl<A: Real> Aligned<A> {
+    pub(super) fn zeros(len: usize, what: &'static str) -> Result<Self> {
+        let room: Vec<A> = memory::zeros(len + LINE / size_of::<A>(), what)?;
+        let start = (room.as_ptr() as usize).wrapping_neg() % LINE / size_of::<A>();
+        Ok(Self { room, start, len })
+    }
+}
+
+impl<A> Deref for Aligned<A> {
+    type Target = [A];
+
+    fn deref(&self) -> &[A] {
+        &self.room[self.start..][..self.len]
+    }
+}
+
+impl<A> DerefMut for Aligned<A> {
+    fn deref_mut(&mut self) -> &mut [A] {
+        &mut self.room[self.start..][..self.len]
+    }
+}
 
 impl<A: Real> Scratch<A> {
     /// Room for `size` rows of these columns of `[x y]`.
@@ -73,14 +100,15 @@ impl<A: Real> Scratch<A> {
     ) -> Result<Self> {
         let size = size.min(rows.x.nrows());
         let weights = if rows.w.is_some() { size } else { 0 };
-        let line = LINE / size_of::<A>();
-        let stride = columns.len().next_multiple_of(line);
-        let room: Vec<A> = memory::zeros(size * stride + line, "a block of rows")?;
+        let stride = (columns.len() + 1).next_multiple_of(LINE / size_of::<A>());
+        let mut room = Aligned::zeros(size * stride, "a block of rows")?;
+        for row in room.chunks_exact_mut(stride) {
+            row[columns.len()] = A::of(1.0);
+        }
         Ok(Self {
-            start: (room.as_ptr() as usize).wrapping_neg() % LINE / size_of::<A>(),
             room,
             stride,
-            by_rows: rows.x.strides()[1].unsigned_abs() <= rows.x.strides()[0].unsigned_abs(),
+            by_rows: true,
             weights: memory::zeros(weights, "weights")?,
             roots: memory::zeros(weights, "weights")?,
             columns,
@@ -104,13 +132,18 @@ impl<A: Real> Scratch<A> {
 
     /// The entries of `n` rows, and what lies between them.
     pub(super) fn entries(&self, n: usize) -> &[A] {
-        &self.room[self.start..][..n * self.pitch()]
+        &self.room[..n * self.pitch()]
     }
 
     /// The same, to be changed.
     pub(super) fn entries_mut(&mut self, n: usize) -> &mut [A] {
         let pitch = self.pitch();
-        &mut self.room[self.start..][..n * pitch]
+        &mut self.room[..n * pitch]
+    }
+
+    /// Number of columns, and the root of the weight.
+    pub(super) fn padded(&self) -> usize {
+        self.width() + 1
     }
 
     /// Entries that a row takes.
@@ -134,14 +167,9 @@ impl<A: Real> Scratch<A> {
         let w = w.slice(s![block.clone(), 0]);
         for ((weight, root), w) in self.weights.iter_mut().zip(&mut self.roots).zip(w) {
             *weight = (*w).into();
-            *root = weight.sqrt();
+            *root = A::of(weight.sqrt());
         }
         self.weights[..block.len()].iter().sum()
-    }
-
-    /// Which columns.
-    pub(super) fn columns(&self) -> Range<usize> {
-        self.columns.clone()
     }
 
     /// Sums of the columns less `origin` over the block, by weight.
@@ -162,27 +190,26 @@ impl<A: Real> Scratch<A> {
         }
     }
 
-    /// Fills the entries with `(x − origin) − mean`, times the root of the weight where `rooted`.
+    /// Fills the entries with `(x − origin) − shift`, times the root of the weight where `rooted`.
     pub(super) fn fill<T: Real>(
         &mut self,
         rows: &Data<'_, '_, Cpu, T>,
         block: &Range<usize>,
-        [origin, mean]: [&[f64]; 2],
+        place: [&[A]; 2],
         rooted: bool,
     ) {
         let (n, stride, mut at) = (block.len(), self.stride, 0);
-        let roots: &[f64] = if rooted { &self.roots } else { &[] };
-        let pitch = self.pitch();
-        let z = &mut self.room[self.start..][..n * pitch];
+        let roots: &[A] = if rooted { &self.roots } else { &[] };
+        let (pitch, by_rows) = (self.pitch(), self.by_rows);
+        let z = &mut self.room[..n * pitch];
         for part in Part::of(rows, &self.columns, block) {
             let width = part.width;
-            let (origin, mean) = (&origin[at..at + width], &mean[at..at + width]);
-            if self.by_rows {
+            let place = place.map(|place| &place[at..at + width]);
+            if by_rows {
                 let z = &mut *z;
                 Arch::new().dispatch(CenterRows {
                     part,
-                    origin,
-                    mean,
+                    place,
                     roots,
                     z,
                     stride,
@@ -190,9 +217,14 @@ impl<A: Real> Scratch<A> {
                 });
             } else {
                 let z = &mut z[at * n..(at + width) * n];
-                center_columns(part.view, [origin, mean], roots, z);
+                center_columns(part.view, place, roots, z);
             }
             at += width;
+        }
+        if by_rows {
+            for (row, root) in z.chunks_exact_mut(stride).zip(roots) {
+                row[at] = *root;
+            }
         }
     }
 }
@@ -230,6 +262,12 @@ impl<'a, T: Real> Part<'a, T> {
             })
         };
         [cut(Some(rows.x), x), cut(rows.y, y)].into_iter().flatten()
+    }
+
+    /// Whether rows do not lie in one piece.
+    #[inline(always)]
+    pub(super) fn by_columns(&self) -> bool {
+        self.width > 1 && self.view.strides()[1] != 1
     }
 
     /// Row `i`, where it lies in one piece.

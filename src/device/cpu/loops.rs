@@ -3,7 +3,7 @@
 
 use super::blocks::Part;
 use crate::real::Real;
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 use pulp::{Arch, NullaryFnOnce};
 
 /// Adds the rows of a part, each by its weight, to `sums`.
@@ -68,12 +68,11 @@ impl<T: Real> NullaryFnOnce for Sum<'_, T> {
     }
 }
 
-/// `z = (x − mean) root` for the rows of a part, into columns `at..` of rows of `stride`.
+/// `z = ((x − origin) − shift) root` for the rows of a part, into columns `at..` of rows of `stride`.
 pub(super) struct CenterRows<'p, 'z, A, T> {
     pub(super) part: Part<'p, T>,
-    pub(super) origin: &'z [f64],
-    pub(super) mean: &'z [f64],
-    pub(super) roots: &'z [f64],
+    pub(super) place: [&'z [A]; 2],
+    pub(super) roots: &'z [A],
     pub(super) z: &'z mut [A],
     pub(super) stride: usize,
     pub(super) at: usize,
@@ -84,34 +83,37 @@ impl<A: Real, T: Real> NullaryFnOnce for CenterRows<'_, '_, A, T> {
 
     #[inline(always)]
     fn call(self) {
-        let width = self.part.width;
-        let (origin, mean) = (&self.origin[..width], &self.mean[..width]);
-        for i in 0..self.part.view.nrows() {
+        let (n, width) = (self.part.view.nrows(), self.part.width);
+        let [origin, shift] = self.place.map(|place| &place[..width]);
+        if self.part.by_columns() {
+            for (j, column) in self.part.view.columns().into_iter().enumerate() {
+                let z = self.z[self.at + j..].iter_mut().step_by(self.stride);
+                for (z, x) in z.zip(column) {
+                    *z = (A::of((*x).into()) - origin[j]) - shift[j];
+                }
+            }
+        }
+        for i in 0..n {
             let z = &mut self.z[i * self.stride + self.at..][..width];
             if let Some(row) = self.part.row(i) {
                 let row = &row[..width];
                 for j in 0..width {
-                    z[j] = A::of((row[j].into() - origin[j]) - mean[j]);
-                }
-            } else {
-                let row = self.part.view.index_axis(Axis(0), i);
-                for (j, (z, x)) in z.iter_mut().zip(row).enumerate() {
-                    *z = A::of(((*x).into() - origin[j]) - mean[j]);
+                    z[j] = (A::of(row[j].into()) - origin[j]) - shift[j];
                 }
             }
             if let Some(root) = self.roots.get(i) {
                 for z in z {
-                    *z = A::of((*z).into() * root);
+                    *z *= *root;
                 }
             }
         }
     }
 }
 
-/// `z = (x − origin) − mean`: one of each for all.
+/// `z = (x − origin) − shift`: one of each for all.
 struct CenterColumn<'a, A, T> {
     column: &'a [T],
-    place: [f64; 2],
+    place: [A; 2],
     z: &'a mut [A],
 }
 
@@ -121,7 +123,7 @@ impl<A: Real, T: Real> NullaryFnOnce for CenterColumn<'_, A, T> {
     #[inline(always)]
     fn call(self) {
         for (z, x) in self.z.iter_mut().zip(self.column) {
-            *z = A::of(((*x).into() - self.place[0]) - self.place[1]);
+            *z = (A::of((*x).into()) - self.place[0]) - self.place[1];
         }
     }
 }
@@ -160,23 +162,23 @@ pub(super) fn add_columns<T: Real>(
 /// Centres the columns of a part, each into its own stretch.
 pub(super) fn center_columns<A: Real, T: Real>(
     part: ArrayView2<'_, T>,
-    [origin, mean]: [&[f64]; 2],
-    roots: &[f64],
+    [origin, shift]: [&[A]; 2],
+    roots: &[A],
     z: &mut [A],
 ) {
     let (n, arch) = (part.nrows(), Arch::new());
     let columns = part.columns().into_iter().zip(z.chunks_exact_mut(n));
     for (j, (column, z)) in columns.enumerate() {
-        let place = [origin[j], mean[j]];
+        let place = [origin[j], shift[j]];
         if let Some(column) = column.to_slice() {
             arch.dispatch(CenterColumn { column, place, z });
         } else {
             for (z, x) in z.iter_mut().zip(column) {
-                *z = A::of(((*x).into() - place[0]) - place[1]);
+                *z = (A::of((*x).into()) - place[0]) - place[1];
             }
         }
         for (z, root) in z.iter_mut().zip(roots) {
-            *z = A::of((*z).into() * root);
+            *z *= *root;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Host memory.
 
 mod blocks;
+mod gram;
 mod loops;
 mod moments;
 mod pool;

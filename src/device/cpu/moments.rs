@@ -1,8 +1,9 @@
 //! Moments: each block is centred on its own means, so nothing is lost far from the origin; then
 //! blocks, and groups of blocks, are moved to common means (Chan, Golub, LeVeque 1983).
 
-use super::blocks::{Scratch, block, blocks, groups};
-use super::product::{gram, gram_of};
+use super::blocks::{Aligned, Scratch, block, blocks, groups};
+use super::gram::gram;
+use super::product::add_products;
 use super::{Cpu, residual, triangle};
 use crate::device::{Data, Look, Looked, MomentKernels};
 use crate::{Result, memory, real::Real};
@@ -19,6 +20,8 @@ struct Tile {
     mean: Vec<f64>,
     /// Of panels `j ≤ i`: `|j| × |i|`, column by column; down to the diagonal where both are one.
     products: Vec<f64>,
+    /// From one column to the next.
+    height: usize,
 }
 
 impl MomentKernels for Cpu {
@@ -97,21 +100,35 @@ fn looked(counts: [f64; 2], mut origin: Vec<f64>, mean: Vec<f64>, comoment: Vec<
     }
 }
 
-/// A place near the rows: the mean of the first ones.
+/// A place near the rows, that `T` can hold: the mean of the first ones.
 fn origin<T: Real>(rows: &Data<'_, '_, Cpu, T>) -> Result<Vec<f64>> {
     let (n, p, m) = rows.shape();
-    let first = 0..n.min(FIRST);
     let mut origin = memory::zeros(p + m, "means")?;
     let none = memory::zeros(p + m, "means")?;
-    if n > 0 {
-        let mut scratch = Scratch::<T>::bare(rows, 0..p + m)?;
-        scratch.weights.clear(); // any place near the rows will do
-        scratch.sums(rows, &first, &none, &mut origin);
-    }
-    for sum in &mut origin {
-        *sum /= first.len().max(1) as f64;
+    let mut scratch = Scratch::<T>::bare(rows, 0..p + m)?;
+    first_mean(&mut scratch, rows, &(0..n.min(FIRST)), &none, &mut origin);
+    for place in &mut origin {
+        *place = T::of(*place).into();
     }
     Ok(origin)
+}
+
+/// The mean of the first rows less `origin`; their weights do not matter.
+fn first_mean<A: Real, T: Real>(
+    scratch: &mut Scratch<A>,
+    rows: &Data<'_, '_, Cpu, T>,
+    first: &Range<usize>,
+    origin: &[f64],
+    mean: &mut [f64],
+) {
+    let weights = std::mem::take(&mut scratch.weights);
+    if !first.is_empty() {
+        scratch.sums(rows, first, origin, mean);
+    }
+    for sum in mean {
+        *sum /= first.len().max(1) as f64;
+    }
+    scratch.weights = weights;
 }
 
 /// Weight and means, less the origin, of a group.
@@ -147,87 +164,160 @@ fn mean_of<'a>(parts: impl Iterator<Item = (f64, &'a [f64])>, q: usize) -> Resul
     Ok((weight, mean))
 }
 
-/// Looks at a group of rows.
+/// Looks at a group of rows, each block around the mean of the one before it: then what the rows
+/// weigh times the way to their own mean, which the products bring as well, is of their spread's size.
 fn tile<A: Real, T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     group: &Range<usize>,
     panels: [Range<usize>; 2],
     origin: Option<&[f64]>,
 ) -> Result<Tile> {
-    let none = memory::zeros(panels[1].end, "means")?;
-    let (centered, origin) = (origin.is_some(), origin.unwrap_or(&none));
     let (same, size) = (panels[0] == panels[1], block::<A>());
-    let widths = [panels[0].len(), panels[1].len()];
     let mut sides = Vec::new();
     for panel in panels.into_iter().skip(usize::from(same)) {
-        sides.push(Scratch::<A>::new(rows, panel, size)?);
+        sides.push(Side::<A>::new(rows, panel, group, origin)?);
     }
-    let mut products = memory::zeros(widths[0] * widths[1], "co-moments")?;
-    let mut sums: Vec<A> = memory::zeros(products.len(), "co-moments")?;
+    let widths = [&sides[0], &sides[sides.len() - 1]].map(|side| side.scratch.width());
+    let height = sides[0].scratch.pitch();
+    let mut products = memory::zeros(height * widths[1], "co-moments")?;
+    let mut sums = Aligned::<A>::zeros(height * (widths[1] + 1).next_multiple_of(8), "co-moments")?;
     let count = group.len().div_ceil(size);
     let mut weights = memory::zeros(count, "weights")?;
-    let mut means = [
-        memory::zeros(count * if same { 0 } else { widths[0] }, "means")?,
-        memory::zeros(count * widths[1], "means")?,
-    ];
     for (b, block) in blocks(group, size).enumerate() {
-        for (side, means) in sides.iter_mut().rev().zip(means.iter_mut().rev()) {
-            let width = side.width();
-            let mean = &mut means[b * width..][..width];
-            let origin = &origin[side.columns()];
-            weights[b] = side.weigh(rows, &block);
-            if centered && weights[b] > 0.0 {
-                side.sums(rows, &block, origin, mean);
-                for mean in mean.iter_mut() {
-                    *mean /= weights[b];
-                }
-            }
-            side.fill(rows, &block, [origin, mean], true);
+        for side in &mut sides {
+            weights[b] = side.scratch.weigh(rows, &block);
+            side.scratch
+                .fill(rows, &block, [&side.origin, &side.shift], true);
         }
-        gram(block.len(), &sides, &mut sums);
+        gram(
+            block.len(),
+            [&sides[0].scratch, &sides[sides.len() - 1].scratch],
+            &mut sums,
+        );
+        if origin.is_some() {
+            // Behind the last column on either side are the roots of the weights.
+            let last = &mut sums[height * widths[1]..][..height];
+            sides[0].learn(b, weights[b], last.iter().copied());
+            last.fill(A::of(0.0));
+            if !same {
+                let last = sums.iter_mut().skip(widths[0]).step_by(height);
+                sides[1].learn(b, weights[b], last.map(std::mem::take));
+            }
+        }
         if (b + 1).is_multiple_of(A::SUMS) || b + 1 == count {
-            for (product, sum) in products.iter_mut().zip(&mut sums) {
+            for (product, sum) in products.iter_mut().zip(sums.iter_mut()) {
                 *product += std::mem::take(sum).into();
             }
         }
     }
     let mut mean = memory::zeros(widths[1], "means")?;
-    if centered {
-        mean = between(&weights, means, widths, &mut products)?;
+    if origin.is_some() {
+        mean = between(&weights, &mut sides, height, &mut products)?;
     }
     Ok(Tile {
         weight: weights.iter().sum(),
         mean,
+        height,
         products,
     })
 }
 
+/// A panel of columns on its way through the blocks of a group.
+struct Side<A> {
+    scratch: Scratch<A>,
+    origin: Vec<A>,
+    /// Where the next block is put, from the origin.
+    shift: Vec<A>,
+    /// Of each block, the way from its place to its mean, times the root of its weight.
+    drifts: Vec<f64>,
+    /// Of each block, its mean less the origin.
+    means: Vec<f64>,
+}
+
+impl<A: Real> Side<A> {
+    fn new<T: Real>(
+        rows: &Data<'_, '_, Cpu, T>,
+        panel: Range<usize>,
+        group: &Range<usize>,
+        origin: Option<&[f64]>,
+    ) -> Result<Self> {
+        let (width, of) = (panel.len(), |place: &[f64]| {
+            let mut rounded: Vec<A> = memory::zeros(place.len(), "means")?;
+            for (to, from) in rounded.iter_mut().zip(place) {
+                *to = A::of(*from);
+            }
+            Ok::<_, crate::Error>(rounded)
+        });
+        let count = group.len().div_ceil(block::<A>());
+        let mut start = memory::zeros(width, "means")?;
+        let mut scratch = Scratch::<A>::new(rows, panel.clone(), block::<A>())?;
+        if let Some(origin) = origin {
+            let first = group.start..group.end.min(group.start + FIRST);
+            first_mean(
+                &mut scratch,
+                rows,
+                &first,
+                &origin[panel.clone()],
+                &mut start,
+            );
+        }
+        Ok(Self {
+            scratch,
+            origin: of(origin.map_or(&start, |origin| &origin[panel]))?,
+            shift: of(&start)?,
+            drifts: memory::zeros(count * width, "means")?,
+            means: memory::zeros(count * width, "means")?,
+        })
+    }
+
+    /// Takes the sums of block `b`, less its place.
+    fn learn(&mut self, b: usize, weight: f64, sums: impl Iterator<Item = A>) {
+        let width = self.shift.len();
+        let weight = if weight > 0.0 { weight } else { 1.0 };
+        let found = self.drifts[b * width..]
+            .iter_mut()
+            .zip(&mut self.means[b * width..]);
+        for ((shift, sum), (drift, mean)) in self.shift.iter_mut().zip(sums).zip(found) {
+            *drift = sum.into() / weight.sqrt();
+            *mean = (*shift).into() + sum.into() / weight;
+            *shift = A::of(*mean);
+        }
+    }
+}
+
 /// Moves blocks to their common means, of which it returns the last panel's: adds
-/// `Σ W (m_b − m)(m_b − m)ᵀ`.
-fn between(
+/// `Σ W (m_b − m)(m_b − m)ᵀ − Σ d_b d_bᵀ`.
+fn between<A: Real>(
     weights: &[f64],
-    means: [Vec<f64>; 2],
-    widths: [usize; 2],
+    sides: &mut [Side<A>],
+    height: usize,
     products: &mut [f64],
 ) -> Result<Vec<f64>> {
-    let [mut left, mut right] = means;
-    let shift = |means: &mut [f64], width: usize| {
-        let rows = means.chunks_exact(width);
-        let (_, mean) = mean_of(weights.iter().copied().zip(rows), width)?;
-        for (row, weight) in means.chunks_exact_mut(width).zip(weights) {
+    let mut mean = Vec::new();
+    for side in sides.iter_mut() {
+        let width = side.shift.len();
+        let rows = side.means.chunks_exact(width);
+        (_, mean) = mean_of(weights.iter().copied().zip(rows), width)?;
+        for (row, weight) in side.means.chunks_exact_mut(width).zip(weights) {
             for (entry, mean) in row.iter_mut().zip(&mean) {
                 *entry = weight.sqrt() * (*entry - mean);
             }
         }
-        Ok(mean)
-    };
-    let mean = shift(&mut right, widths[1])?;
-    if left.is_empty() {
-        gram_of([&right, &right], widths, products);
-    } else {
-        shift(&mut left, widths[0])?;
-        gram_of([&left, &right], widths, products);
     }
+    let widths = [sides[0].shift.len(), mean.len()];
+    let last = sides.len() - 1;
+    add_products(
+        [&sides[0].drifts, &sides[last].drifts],
+        -1.0,
+        widths,
+        (products, height),
+    );
+    add_products(
+        [&sides[0].means, &sides[last].means],
+        1.0,
+        widths,
+        (products, height),
+    );
     Ok(mean)
 }
 
@@ -250,15 +340,15 @@ fn assemble(
     let (weight, mean) = mean_of(means.iter().map(|(w, mean)| (*w, mean.as_slice())), q)?;
     for (tiles, (weight, theirs)) in groups.iter().zip(&means) {
         for (tile, (panel_i, panel_j)) in tiles.iter().zip(pairs) {
-            let (left, height) = (panel_j * PANEL, tile.products.len() / tile.mean.len());
-            for (at, column) in tile.products.chunks_exact(height).enumerate() {
+            let left = panel_j * PANEL;
+            for (at, column) in tile.products.chunks_exact(tile.height).enumerate() {
                 let i = panel_i * PANEL + at;
                 let step = if centered {
                     weight * (theirs[i] - mean[i])
                 } else {
                     0.0
                 };
-                let row = &mut comoment[i * (i + 1) / 2..][left..=i.min(left + height - 1)];
+                let row = &mut comoment[i * (i + 1) / 2..][left..=i.min(left + PANEL - 1)];
                 for ((entry, product), j) in row.iter_mut().zip(column).zip(left..) {
                     *entry += product + step * (theirs[j] - mean[j]);
                 }

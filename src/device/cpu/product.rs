@@ -9,11 +9,6 @@ use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::s;
 use rayon::prelude::*;
 
-/// Columns that are multiplied together down to the diagonal; half of that square is wasted.
-const fn strip<A>() -> usize {
-    128 / size_of::<A>()
-}
-
 /// Rows of a task.
 const ROWS: usize = 4096;
 
@@ -40,50 +35,19 @@ impl<A: Real> Scratch<A> {
     }
 }
 
-/// Adds `AᵀB` of two blocks of `n` rows; where both are one, strip by strip from the top to the
-/// diagonal, so that the long side of each product is a multiple of every vector's length.
-pub(super) fn gram<A: Real>(n: usize, sides: &[Scratch<A>], to: &mut [A]) {
-    let (Some(a), Some(b)) = (sides.first(), sides.last()) else {
-        return;
-    };
-    let strip = if sides.len() > 1 {
-        b.width()
-    } else {
-        strip::<A>()
-    };
-    products([a.view(n), b.view(n)], strip, sides.len() == 1, to);
-}
-
-/// The same for two sets of rows that lie row by row, `widths` wide.
-pub(super) fn gram_of(sides: [&Vec<f64>; 2], widths: [usize; 2], to: &mut [f64]) {
-    let same = std::ptr::eq(sides[0], sides[1]);
-    let view = |side: usize| {
+/// Adds `scale AᵀB` of rows that lie row by row, `widths` wide, to columns `height` long.
+pub(super) fn add_products(
+    sides: [&[f64]; 2],
+    scale: f64,
+    widths: [usize; 2],
+    (to, height): (&mut [f64], usize),
+) {
+    let [a, b] = [0, 1].map(|side| {
         let width = widths[side];
         MatRef::from_row_major_slice(sides[side], sides[side].len() / width, width)
-    };
-    products(
-        [view(0), view(1)],
-        if same { strip::<f64>() } else { widths[1] },
-        same,
-        to,
-    );
-}
-
-fn products<A: Real>([a, b]: [MatRef<'_, A>; 2], strip: usize, same: bool, to: &mut [A]) {
-    let (rows, columns) = (a.ncols(), b.ncols());
-    let mut to = MatMut::from_column_major_slice_mut(to, rows, columns);
-    for start in (0..columns).step_by(strip.max(1)) {
-        let end = columns.min(start + strip);
-        let rows = if same { end } else { rows };
-        matmul(
-            to.as_mut().get_mut(..rows, start..end),
-            Accum::Add,
-            a.get(.., ..rows).transpose(),
-            b.get(.., start..end),
-            A::of(1.0),
-            Par::Seq,
-        );
-    }
+    });
+    let to = MatMut::from_column_major_slice_mut(to, height, widths[1]).get_mut(..widths[0], ..);
+    matmul(to, Accum::Add, a.transpose(), b, scale, Par::Seq);
 }
 
 impl ProductKernels for Cpu {
