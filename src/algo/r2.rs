@@ -4,7 +4,7 @@
 //!
 //! Kept of the rows: `Moments` of `[y, y − ŷ]`, so sums are around means wherever those are.
 
-use super::{Model, lead, one_pass};
+use super::{lead, one_pass};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -13,28 +13,12 @@ use crate::{
     summary::{Means, Moments},
 };
 
-/// Both sums.
-#[derive(Debug)]
-pub struct Squares {
-    /// Rows in all, then both sums of each target: of residuals, and around the mean.
-    pub words: Vec<f64>,
-}
-
-impl Model for Squares {
-    fn words(&self) -> Result<Vec<f64>> {
-        crate::memory::copy(&self.words, "sums of squares")
-    }
-
-    fn of(words: Vec<f64>) -> Result<Self> {
-        Ok(Self { words })
-    }
-}
-
-/// The sums of the rows of all ranks; `rows.x` are targets, `rows.y` their residuals.
+/// Rows in all, then both sums of each target: of residuals, and around the mean; of the rows of all
+/// ranks. `rows.x` are targets, `rows.y` their residuals.
 pub fn r2<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
-) -> Result<Squares> {
+) -> Result<Vec<f64>> {
     let (_, m, _) = rows.shape();
     let look = || {
         comm.step("the look at the moments")?;
@@ -61,6 +45,6 @@ pub fn r2<D: Kernels, T: Real>(
             words.push(seen.comoment(residual, residual) + seen.means().weight() * mean * mean);
             words.push(seen.comoment(j, j));
         }
-        Ok(Squares { words })
+        Ok(words)
     })
 }

@@ -10,6 +10,7 @@
 
 use super::{Means, Summary, TAIL, add};
 use crate::{Error, Result, comm::Communicator, memory};
+use std::ops::Range;
 
 /// `n`, `Σw`, `x̄` and `S = Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ` of `q` columns; `x̄ = 0` where not centred.
 #[derive(Debug, PartialEq)]
@@ -56,6 +57,36 @@ impl Moments {
     pub fn comoment(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (i.max(j), i.min(j));
         self.words[i * (i + 1) / 2 + j]
+    }
+
+    /// `S` of the first `p` columns, `p × p`, column by column, from the diagonal down.
+    pub fn products(&self, p: usize) -> Result<Vec<f64>> {
+        let mut products = memory::zeros(p * p, "co-moments")?;
+        for (j, column) in products.chunks_exact_mut(p).enumerate() {
+            for (i, entry) in column.iter_mut().enumerate().skip(j) {
+                *entry = self.comoment(i, j);
+            }
+        }
+        Ok(products)
+    }
+
+    /// The smallest of the squares of these columns that are not zero.
+    pub fn least_square(&self, columns: Range<usize>) -> f64 {
+        let squares = columns.map(|j| self.comoment(j, j));
+        let positive = squares.filter(|square| *square > 0.0);
+        positive.fold(f64::INFINITY, f64::min)
+    }
+
+    /// The largest of the squares of these columns.
+    pub fn largest_square(&self, columns: Range<usize>) -> f64 {
+        columns.map(|j| self.comoment(j, j)).fold(0.0, f64::max)
+    }
+
+    /// How far from zero the farthest of these columns is, in spreads of its own.
+    pub fn remoteness(&self, columns: Range<usize>) -> f64 {
+        let spread = |j: usize| (self.comoment(j, j) / self.means.weight()).sqrt();
+        let far = columns.map(|j| self.means.mean()[j].abs() / spread(j));
+        far.filter(|far| far.is_finite()).fold(0.0, f64::max)
     }
 
     /// Whether every number is one.

@@ -23,7 +23,7 @@ ROOMS = {
     "python": {"real", "block", "comm", "device", "solve", "summary", "algo"},
     "mpi-sys": set(),
 }
-CRATES = {  # a foreign crate lives in one place; `faer` and `pulp` also bound the numbers
+CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the numbers
     "pyo3": r"python/",
     "numpy": r"python/",
     "dlpark": r"python/",
@@ -137,7 +137,9 @@ def lengths(root):
 
 
 def memory(root):
-    asks = re.compile(r"\bvec!\s*[\[(]|(?<!memory::)\bzeros(?:::<[^>]*>)?\(")
+    asks = re.compile(
+        r"\bvec!\s*[\[(]|(?<!memory::)(?<!Aligned::)\bzeros(?:::<[^>]*>)?\("
+    )
     for path, room, text in rust(root):
         if room in ("memory", "mpi-sys"):
             continue

@@ -289,8 +289,8 @@ ERRORS = {
         ValueError,
         "rank 0 has no sample_weight, rank 2",
     ),
-    "squares too large": (
-        lambda c, X, y: plain(c, X * 1e200 if c.rank == 1 else X, y),
+    "sums too large": (
+        lambda c, X, y: plain(c, 0 * X + 1.7e308 if c.rank == 1 else X, y),
         ValueError,
         "scale the columns",
     ),
