@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,18 +20,7 @@ from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._threads import thread_count
 from sklearnex_rs.cluster._draws import Draws
-
-
-@dataclass
-class _Partition:
-    """What one run brings: centers around the mean of all rows."""
-
-    centers: Any
-    labels: Any
-    inertia: float
-    counts: Any
-    history: list[tuple[float, float]]
-    strict: bool
+from sklearnex_rs.cluster._partition import Partition, same
 
 
 class KMeans(
@@ -187,12 +174,12 @@ class KMeans(
             for _ in range(self._runs(call)):
                 found = self._run(call, rows, place, tolerance, begin())
                 if best is None or (
-                    found.inertia < best.inertia and not self._same(call, found, best)
+                    found.inertia < best.inertia and not same(call, found, best)
                 ):
                     best = found
             assert best is not None
             if call.comm.rank == 0:
-                self._warn(best)
+                best.warn(stacklevel=2)
         kind, dtype = like(X), rows.x.dtype
         self.cluster_centers_ = kind((best.centers + place).astype(dtype))
         self._n_features_out = self.n_clusters
@@ -207,6 +194,11 @@ class KMeans(
         if count < self.n_clusters:
             msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
             call.refuse(ValueError(msg))
+        if rows.w is not None:
+            total = call.comm.sum(np.array([rows.w.sum(dtype=np.float64)]))
+            if total[0] == 0:
+                msg = "Sample weights must contain at least one non-zero number."
+                call.refuse(ValueError(msg))
         return mean, float(np.mean(squares / count) * self.tol)
 
     def _runs(self, call: Call) -> int:
@@ -267,11 +259,11 @@ class KMeans(
 
     def _run(
         self, call: Call, rows: Rows, place: Any, tolerance: float, start: Any
-    ) -> _Partition:
+    ) -> Partition:
         speak = self.verbose and call.comm.rank == 0
         if speak:
             print("Initialization complete")
-        found = _Partition(
+        found = Partition(
             *call.run(
                 _core.kmeans,
                 rows.x,
@@ -285,44 +277,8 @@ class KMeans(
             )
         )
         if speak:
-            self._tell(found, tolerance)
+            found.tell(tolerance)
         return found
-
-    def _tell(self, found: _Partition, tolerance: float) -> None:
-        """Print the rounds of a run as scikit-learn does."""
-        for i, (inertia, _) in enumerate(found.history):
-            print(f"Iteration {i}, inertia {inertia}.")
-        last, shift = len(found.history) - 1, found.history[-1][1]
-        if found.strict:
-            print(f"Converged at iteration {last}: strict convergence.")
-        elif shift <= tolerance:
-            print(
-                f"Converged at iteration {last}: center shift {shift} within "
-                f"tolerance {tolerance}."
-            )
-
-    def _same(self, call: Call, found: _Partition, best: _Partition) -> bool:
-        """Say whether clusters are the same, on all ranks, but for their numbers."""
-        both = np.stack([found.labels, best.labels], axis=1).astype(np.int64)
-        pairs = np.unique(both, axis=0)
-        everyone = [pairs]
-        if call.spread:
-            everyone = [
-                np.frombuffer(block, np.int64).reshape(-1, 2)
-                for block in call.comm.gather(pairs.tobytes())
-            ]
-        pairs = np.unique(np.concatenate(everyone), axis=0)
-        return len(pairs) == len(np.unique(pairs[:, 0]))
-
-    def _warn(self, best: _Partition) -> None:
-        distinct = int(np.count_nonzero(best.counts))
-        if distinct < self.n_clusters:
-            msg = (
-                f"Number of distinct clusters ({distinct}) found smaller than "
-                f"n_clusters ({self.n_clusters}). Possibly due to duplicate points "
-                "in X."
-            )
-            warnings.warn(msg, ConvergenceWarning, stacklevel=3)
 
     def _nearest(self, comm: _core.Comm, rows: Rows, threads: int) -> tuple[Any, float]:
         centers = np.asarray(as_host(self.cluster_centers_), np.float64)

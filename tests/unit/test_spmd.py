@@ -153,7 +153,7 @@ def test_messages_are_what_the_notes_say(rng, cls):
             count(call)
             for call in (
                 model.get_params,
-                lambda: model.set_params(n_jobs=1),
+                lambda: model.set_params(**model.get_params()),
                 lambda: clone(model),
                 lambda: repr(model),
                 lambda: cls(comm=comm),

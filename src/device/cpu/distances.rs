@@ -6,11 +6,11 @@ use super::blocks::{Scratch, blocks, groups};
 use super::nearest::exact;
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
 /// Rows that are read at once.
-const BLOCK: usize = 256;
+const BLOCK: usize = 32;
 
 /// See `NearestKernels::closer`.
 pub(super) fn closer<T: Real>(
@@ -35,17 +35,17 @@ pub(super) fn closer<T: Real>(
         let mut found = memory::zeros(group.len().div_ceil(PIECE) * many, "potentials")?;
         let mut scratch = Scratch::<f64>::new(rows, 0..p, BLOCK)?;
         let none = memory::zeros(p, "means")?;
+        let packed = packed(&points, p, scratch.pitch())?;
         let mut squares = memory::zeros(BLOCK * (points.len() / p.max(1)), "distances")?;
         for (b, block) in blocks(group, BLOCK).enumerate() {
             let n = block.len();
             scratch.weigh(rows, &block);
             scratch.fill(rows, &block, [place, &none], false);
-            let rows = (scratch.entries(n), scratch.pitch());
             let to = &mut squares[..n * (points.len() / p.max(1))];
             Arch::new().dispatch(Squares {
-                rows,
-                points: &points,
-                p,
+                rows: scratch.entries(n),
+                points: &packed,
+                pitch: scratch.pitch(),
                 to,
             });
             let sums = &mut found[b * BLOCK / PIECE * many..][..many];
@@ -104,39 +104,77 @@ fn lesser<T: Real>(nearest: T, square: f64) -> T {
     if square < nearest { square } else { nearest }
 }
 
-/// Squared distances of rows to `points`, point by point.
+/// Points as rows are: behind the last column a one, then zeros, up to the pitch.
+fn packed(points: &[f64], p: usize, pitch: usize) -> Result<Vec<f64>> {
+    let mut packed = memory::zeros(points.len() / p * pitch, "centers")?;
+    for (to, point) in packed.chunks_exact_mut(pitch).zip(points.chunks_exact(p)) {
+        to[..p].copy_from_slice(point);
+        to[p] = 1.0;
+    }
+    Ok(packed)
+}
+
+/// Squared distances of rows to `points`, point by point; both of one pitch.
 struct Squares<'a> {
-    rows: (&'a [f64], usize),
+    rows: &'a [f64],
     points: &'a [f64],
-    p: usize,
+    pitch: usize,
     to: &'a mut [f64],
 }
 
-impl NullaryFnOnce for Squares<'_> {
+impl WithSimd for Squares<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        let (p, stride) = (self.p, self.rows.1);
-        let n = self.rows.0.len() / stride;
-        let eights = p / 8 * 8;
-        for (point, to) in self.points.chunks_exact(p).zip(self.to.chunks_exact_mut(n)) {
-            for (i, to) in to.iter_mut().enumerate() {
-                let z = &self.rows.0[i * stride..][..p];
-                let mut squares = [0.0; 8];
-                for j in (0..eights).step_by(8) {
-                    let (z, c) = (&z[j..j + 8], &point[j..j + 8]);
-                    for l in 0..8 {
-                        squares[l] += (z[l] - c[l]) * (z[l] - c[l]);
-                    }
+    fn with_simd<S: Simd>(self, simd: S) {
+        let n = self.rows.len() / self.pitch;
+        let (many, mut at) = (self.points.len() / self.pitch, 0);
+        while at < many {
+            let to = &mut self.to[at * n..];
+            let points = &self.points[at * self.pitch..];
+            at += match many - at {
+                1 => some::<S, 1>(simd, self.rows, points, self.pitch, to),
+                2 => some::<S, 2>(simd, self.rows, points, self.pitch, to),
+                _ => some::<S, 3>(simd, self.rows, points, self.pitch, to),
+            };
+        }
+    }
+}
+
+/// The same for `Q` points, four rows at a time, the last ones again; says `Q`.
+#[inline(always)]
+fn some<S: Simd, const Q: usize>(
+    simd: S,
+    rows: &[f64],
+    points: &[f64],
+    pitch: usize,
+    to: &mut [f64],
+) -> usize {
+    let n = rows.len() / pitch;
+    let point = |q: usize| S::as_simd_f64s(&points[q * pitch..][..pitch]).0;
+    let points: [&[S::f64s]; Q] = std::array::from_fn(point);
+    for start in (0..n).step_by(4) {
+        let row = |r: usize| {
+            let at = (start + r).min(n - 1) * pitch;
+            &S::as_simd_f64s(&rows[at..at + pitch]).0[..points[0].len()]
+        };
+        let four: [&[S::f64s]; 4] = std::array::from_fn(row);
+        let mut sums = [[simd.splat_f64s(0.0); 4]; Q];
+        for j in 0..points[0].len() {
+            for q in 0..Q {
+                for r in 0..4 {
+                    let step = simd.sub_f64s(four[r][j], points[q][j]);
+                    sums[q][r] = simd.mul_add_e_f64s(step, step, sums[q][r]);
                 }
-                for j in eights..p {
-                    squares[j - eights] += (z[j] - point[j]) * (z[j] - point[j]);
-                }
-                *to = squares.iter().sum();
+            }
+        }
+        for (q, sums) in sums.into_iter().enumerate() {
+            for (r, sum) in sums.into_iter().enumerate().take(n - start) {
+                to[q * n + start + r] = simd.reduce_sum_f64s(sum);
             }
         }
     }
+    Q
 }
 
 /// See `NearestKernels::potentials`.
@@ -155,13 +193,8 @@ pub(super) fn potentials<T: Real>(
         let mut least = nearest[i];
         if let Some(newest) = newest {
             exact(rows.x, i, place, &mut z);
-            let mut square = 0.0;
-            Arch::new().dispatch(Squares {
-                rows: (&z, z.len()),
-                points: newest,
-                p: z.len(),
-                to: std::slice::from_mut(&mut square),
-            });
+            let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
+            let square = z.iter().zip(newest).map(square).sum();
             least = lesser(least, square);
         }
         let weight = rows.w.map_or(1.0, |w| w[[i, 0]].into());

@@ -155,6 +155,12 @@ impl<A: Real, T: Real> NullaryFnOnce for CenterColumn<'_, A, T> {
     }
 }
 
+/// The sum of eight numbers, in pairs.
+#[inline(always)]
+pub(super) fn total<T: Real>(a: [T; 8]) -> T {
+    ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7]))
+}
+
 /// Sums of the columns of a part less their origin, by weight.
 pub(super) fn add_columns<T: Real>(
     part: Part<'_, T>,

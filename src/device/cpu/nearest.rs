@@ -5,7 +5,7 @@
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::blocks::{Aligned, Scratch};
-use super::{Cpu, CpuRows, distances, tally};
+use super::{Cpu, CpuRows, distances, loops::total, tally};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use faer::traits::{RealReg, SimdCtx};
@@ -236,19 +236,17 @@ impl<T: Real> NullaryFnOnce for Lengths<'_, T> {
     #[inline(always)]
     fn call(self) {
         for (row, to) in self.rows.0.chunks_exact(self.rows.1).zip(self.to) {
-            let (sixteens, rest) = row[..self.p].as_chunks::<16>();
-            let mut squares = [T::default(); 16];
-            for sixteen in sixteens {
-                for l in 0..16 {
-                    squares[l] += sixteen[l] * sixteen[l];
+            let (eights, rest) = row[..self.p].as_chunks::<8>();
+            let mut squares = [T::default(); 8];
+            for eight in eights {
+                for l in 0..8 {
+                    squares[l] += eight[l] * eight[l];
                 }
             }
-            for (square, z) in squares.iter_mut().zip(rest) {
-                *square += *z * *z;
+            *to = total(squares);
+            for z in rest {
+                *to += *z * *z;
             }
-            *to = squares
-                .into_iter()
-                .fold(T::default(), |sum, square| sum + square);
         }
     }
 }

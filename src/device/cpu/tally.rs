@@ -3,6 +3,7 @@
 
 use super::Cpu;
 use super::blocks::{Scratch, block, blocks, groups};
+use super::loops::total;
 use super::nearest::Centers;
 use crate::device::{Assigned, Data};
 use crate::{Result, memory, real::Real};
@@ -111,12 +112,13 @@ impl<T: Real> NullaryFnOnce for Tally<'_, '_, T> {
                     squares[l] += (z - center[l]) * (z - center[l]);
                 }
             }
+            let mut square = total(squares);
             for j in eights..p {
                 let z: f64 = z[j].into();
                 sums[j] += w * z;
-                squares[j - eights] += (z - center[j]) * (z - center[j]);
+                square += (z - center[j]) * (z - center[j]);
             }
-            self.found.inertia += w * squares.iter().sum::<f64>();
+            self.found.inertia += w * square;
             self.found.weights[label] += w;
             self.found.counts[label] += 1.0;
         }
