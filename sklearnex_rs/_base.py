@@ -60,6 +60,15 @@ class Estimator(BaseEstimator):
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))
         return Rows.of(X, y, sample_weight, names)
 
+    def _check_columns(self, call: Call, X: Any, *, reset: bool, finite: bool) -> Rows:
+        """Check a share without targets; where not ``finite`` the look finds NaN."""
+        X = as_host(X)
+        if call.spread and is_empty(X):
+            return Rows.of(np.empty((0, 0)))
+        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_all_finite=finite)
+        names = tuple(map(str, getattr(self, "feature_names_in_", ())))
+        return Rows.of(X, names=names)
+
     def _know(self, rows: Rows) -> None:
         """Take over from the other ranks what an empty share does not tell."""
         self.n_features_in_ = rows.x.shape[1]

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from sklearn.utils import assert_all_finite
@@ -15,6 +15,8 @@ from sklearn.utils import assert_all_finite
 from sklearnex_rs import _core
 from sklearnex_rs._facts import describe
 from sklearnex_rs._threads import thread_count
+
+Answer = TypeVar("Answer")
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
 _RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
@@ -130,6 +132,21 @@ class Call:
         msg = "values are too large: their squares overflow float64; scale the columns"
         self.agreed = True
         raise ValueError(msg)
+
+    def total(self, rows: Rows) -> int:
+        """Return how many rows all ranks have together: one message."""
+        if not self.spread:
+            return len(rows.x)
+        mine = np.array([float(len(rows.x))])
+        return int(self.run(_core.Comm.sum, mine, rows=rows)[0])
+
+    def alike(self, check: Callable[[], Answer]) -> Answer:
+        """Do what comes out the same on every rank, so its error is everybody's."""
+        try:
+            return check()
+        except Exception:
+            self.agreed = True
+            raise
 
     def _finite(self, rows: Rows) -> Rows:
         """Raise in scikit-learn's words where rows are not finite."""

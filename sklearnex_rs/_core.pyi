@@ -12,6 +12,8 @@ __all__ = [
     "least_squares",
     "linear",
     "mpi",
+    "pca",
+    "project",
     "r2",
     "seats",
     "simd",
@@ -127,6 +129,26 @@ def mpi(
     serialized: bool,
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
+
+def pca(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    solver: str,
+    count: int | None,
+    share: float | None,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
+    """Return mean, components, singular values, variances, their shares, noise."""
+
+def project(
+    x: NDArray[Any],
+    mean: _Numbers,
+    coef: NDArray[Any],
+    out: NDArray[Any],
+    threads: int,
+) -> None:
+    """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
 def r2(
     comm: Comm,

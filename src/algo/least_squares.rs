@@ -17,7 +17,7 @@
 //!
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx`, or on `R`.
 
-use super::{Model, Rounds, lead, one_pass, rounds};
+use super::{Model, Rounds, lead, means as means_of, moments, rounds, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -91,7 +91,8 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
         let mut exact = false;
         loop {
-            let seen = self.moments(comm, exact)?;
+            let centered = self.intercept;
+            let seen = moments(self.rows, comm, Look { centered, exact })?;
             let mut spectrum = None;
             let line = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
             match line.next {
@@ -101,7 +102,7 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
                 Next::Residual => {
                     let spectrum = match spectrum {
                         Some(spectrum) => spectrum,
-                        None => spectrum_of(&seen, p)?,
+                        None => seen.spectrum(p)?,
                     };
                     let mut polish = Polish {
                         rows: self.rows,
@@ -115,35 +116,11 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
     }
 
-    fn moments(&self, comm: &dyn Communicator, exact: bool) -> Result<Moments> {
-        let (_, p, m) = self.rows.shape();
-        let centered = self.intercept;
-        let look = || {
-            comm.step("the look at the moments")?;
-            let seen = self.look(exact)?;
-            if seen.is_finite() {
-                return Ok(seen);
-            }
-            // Squares of `f32` may be too large for it where the rows are not.
-            let seen = self.look(true)?;
-            seen.is_finite().then_some(seen).ok_or(Error::NotFinite)
-        };
-        one_pass(comm, || Moments::empty(p + m, centered), look)
-    }
-
-    fn look(&self, exact: bool) -> Result<Moments> {
-        let centered = self.intercept;
-        let look = Look { centered, exact };
-        let found = self.rows.device.moments(self.rows, look)?;
-        let means = Means::of(found.counts, &found.origin, &found.mean)?;
-        Moments::of(means, found.comoment, centered)
-    }
-
     /// What follows from the moments, and whether that is enough.
     fn finish(&self, seen: &Moments, exact: bool, kept: &mut Option<Spectrum>) -> Result<Line> {
         let (_, p, m) = self.rows.shape();
         weighs(seen.means())?;
-        let spectrum = spectrum_of(seen, p)?;
+        let spectrum = seen.spectrum(p)?;
         let condition = spectrum.condition();
         let coarse = T::NAME == f32::NAME
             && !exact
@@ -195,32 +172,14 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         let means = if let Some(means) = means {
             means
         } else {
-            found = self.means(comm)?;
+            found = means_of(self.rows, comm)?;
             &found
         };
         let none = memory::zeros(p + m, "means")?;
         let mean = if self.intercept { means.mean() } else { &none };
         let h = rows.min(p + m);
-        let look = || {
-            comm.step("the look at the triangle")?;
-            let (found, used) = self.rows.device.triangle(self.rows, mean, h)?;
-            Triangle::of(h, p + m, &found, used)
-        };
-        let seen = one_pass(comm, || Triangle::empty(h, p + m), look)?;
+        let seen = triangle(self.rows, comm, mean, h)?;
         lead(comm, || self.finish_triangle(&seen, means, mean))
-    }
-
-    fn means(&self, comm: &dyn Communicator) -> Result<Means> {
-        let (_, p, m) = self.rows.shape();
-        let look = || {
-            comm.step("the look at the means")?;
-            let found = self.rows.device.means(self.rows)?;
-            if !found.mean.iter().all(|mean| mean.is_finite()) {
-                return Err(Error::NotFinite);
-            }
-            Means::of(found.counts, &found.origin, &found.mean)
-        };
-        one_pass(comm, || Means::empty(p + m), look)
     }
 
     fn finish_triangle(&self, seen: &Triangle, means: &Means, mean: &[f64]) -> Result<Line> {
@@ -268,17 +227,6 @@ fn put(coef: &mut [f64], m: usize, target: usize, column: &[f64]) {
     for (row, value) in coef.chunks_exact_mut(m).zip(column) {
         row[target] = *value;
     }
-}
-
-/// The spectrum of `S_xx`.
-fn spectrum_of(seen: &Moments, p: usize) -> Result<Spectrum> {
-    let mut gram = memory::zeros(p * p, "co-moments")?;
-    for (j, column) in gram.chunks_exact_mut(p).enumerate() {
-        for (i, entry) in column.iter_mut().enumerate().skip(j) {
-            *entry = seen.comoment(i, j);
-        }
-    }
-    solve::eigen(p, &gram)
 }
 
 /// The second look.

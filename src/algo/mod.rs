@@ -1,6 +1,8 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
 mod least_squares;
+mod looks;
+mod pca;
 mod r2;
 
 use crate::{
@@ -11,7 +13,10 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use looks::{means, moments, triangle};
+
 pub use least_squares::{LeastSquares, Line};
+pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 
 /// What is learned; it crosses between ranks as numbers.

@@ -85,7 +85,8 @@ pub(super) fn r2<'py>(
     Ok(sums.words.into_pyarray(py))
 }
 
-fn data<'a, 'm, D: Device, T: Real>(
+/// What was held, for a device.
+pub(super) fn data<'a, 'm, D: Device, T: Real>(
     device: &'a D,
     rows: &'a [Option<D::Rows<'m, T>>; 3],
 ) -> Result<Data<'a, 'm, D, T>> {

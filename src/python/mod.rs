@@ -2,6 +2,7 @@
 
 mod array;
 mod comm;
+mod decomposition;
 mod error;
 mod linear_model;
 mod system;
@@ -13,6 +14,8 @@ mod _core {
     use super::array::host;
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
+    #[pymodule_export]
+    use super::decomposition::{pca, project};
     #[pymodule_export]
     use super::linear_model::{least_squares, linear, r2};
     #[pymodule_export]

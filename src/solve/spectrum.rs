@@ -31,6 +31,20 @@ impl Spectrum {
         }
     }
 
+    /// Turns every vector, `p` long, so that its entry of largest size, the first of such, is positive:
+    /// scikit-learn's `svd_flip(u_based_decision=False)`.
+    pub fn turn(&mut self, p: usize) {
+        for vector in self.vectors.chunks_exact_mut(p) {
+            let first = vector.first().copied().unwrap_or(0.0);
+            let larger = |most: f64, v: &f64| if v.abs() > most.abs() { *v } else { most };
+            if vector.iter().fold(first, larger) < 0.0 {
+                for entry in vector {
+                    *entry = -*entry;
+                }
+            }
+        }
+    }
+
     /// `V diag(σ⁻²) Vᵀ b` over the first `rank` values: what `Sc = b` means in their span.
     pub fn solve(&self, rank: usize, b: &[f64]) -> Result<Vec<f64>> {
         let mut c = memory::zeros(b.len(), "a solution")?;
@@ -86,23 +100,34 @@ pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
 
 /// `U`, `h` long, vector by vector, and the spectrum of the `h × p` matrix `A`.
 pub fn singular(h: usize, p: usize, a: &[f64]) -> Result<(Vec<f64>, Spectrum)> {
+    let mut left = memory::zeros(h * h.min(p), "singular vectors")?;
+    let spectrum = decomposed([h, p], a, Some(&mut left))?;
+    Ok((left, spectrum))
+}
+
+/// The spectrum of the `h × p` matrix `A`.
+pub fn right(h: usize, p: usize, a: &[f64]) -> Result<Spectrum> {
+    decomposed([h, p], a, None)
+}
+
+fn decomposed([h, p]: [usize; 2], a: &[f64], left: Option<&mut [f64]>) -> Result<Spectrum> {
     let k = h.min(p);
     let mut values = memory::zeros(k, "singular values")?;
-    let mut left = memory::zeros(h * k, "singular vectors")?;
     let mut vectors = memory::zeros(p * k, "singular vectors")?;
     let thin = svd::ComputeSvdVectors::Thin;
-    let need = svd::svd_scratch::<f64>(h, p, thin, thin, Par::Seq, Spec::default());
+    let wanted = left.as_ref().map_or(svd::ComputeSvdVectors::No, |_| thin);
+    let need = svd::svd_scratch::<f64>(h, p, wanted, thin, Par::Seq, Spec::default());
     svd::svd(
         MatRef::from_column_major_slice(a, h, p),
         diagonal(&mut values),
-        Some(MatMut::from_column_major_slice_mut(&mut left, h, k)),
+        left.map(|left| MatMut::from_column_major_slice_mut(left, h, k)),
         Some(MatMut::from_column_major_slice_mut(&mut vectors, p, k)),
         Par::Seq,
         MemStack::new(&mut scratch(need)?),
         Spec::default(),
     )
     .map_err(|_| Error::NoDecomposition("the singular value decomposition"))?;
-    Ok((left, Spectrum { values, vectors }))
+    Ok(Spectrum { values, vectors })
 }
 
 fn diagonal(values: &mut [f64]) -> DiagMut<'_, f64> {

@@ -9,7 +9,7 @@
 //! travels along: the true mean is that much off, and the products are moved there at the end. Co-moments are symmetric; the lower triangle is kept, row by row.
 
 use super::{Means, Summary, TAIL, add};
-use crate::{Error, Result, comm::Communicator, memory};
+use crate::{Error, Result, comm::Communicator, memory, solve};
 
 /// `n`, `Σw`, `x̄` and `S = Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ` of `q` columns; `x̄ = 0` where not centred.
 #[derive(Debug, PartialEq)]
@@ -56,6 +56,17 @@ impl Moments {
     pub fn comoment(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (i.max(j), i.min(j));
         self.words[i * (i + 1) / 2 + j]
+    }
+
+    /// The spectrum of `S` of the first `p` columns.
+    pub fn spectrum(&self, p: usize) -> Result<solve::Spectrum> {
+        let mut gram = memory::zeros(p * p, "co-moments")?;
+        for (j, column) in gram.chunks_exact_mut(p).enumerate() {
+            for (i, entry) in column.iter_mut().enumerate().skip(j) {
+                *entry = self.comoment(i, j);
+            }
+        }
+        solve::eigen(p, &gram)
     }
 
     /// Whether every number is one.

@@ -23,7 +23,7 @@ ROOMS = {
     "python": {"real", "block", "comm", "device", "solve", "summary", "algo"},
     "mpi-sys": set(),
 }
-CRATES = {  # a foreign crate lives in one place; `faer` and `pulp` also bound the numbers
+CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the numbers
     "pyo3": r"python/",
     "numpy": r"python/",
     "dlpark": r"python/",

@@ -1,8 +1,8 @@
 //! Matrix products, by faer.
 
-use super::blocks::Scratch;
+use super::blocks::{Scratch, block, blocks};
 use super::{Cpu, CpuRows};
-use crate::device::ProductKernels;
+use crate::device::{Data, ProductKernels};
 use crate::{Error, Result, memory, real::Real};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -96,4 +96,66 @@ impl ProductKernels for Cpu {
             None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
         }
     }
+
+    fn project<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        coef: &[T],
+        out: &mut [T],
+    ) -> Result<()> {
+        let (n, p) = rows.x.dim();
+        let m = coef.len() / p.max(1);
+        if mean.len() != p || coef.len() != p * m || out.len() != n * m {
+            return Err(Error::Shape("mean, coefficients and answer"));
+        }
+        if n * m == 0 {
+            return Ok(());
+        }
+        // The mean in two parts: what `T` has no room for is not lost.
+        let mut place = memory::zeros(2 * p, "means")?;
+        let (origin, shift) = place.split_at_mut(p);
+        for ((origin, shift), mean) in origin.iter_mut().zip(&mut *shift).zip(mean) {
+            *origin = T::of(*mean);
+            *shift = T::of(mean - (*origin).into());
+        }
+        let place = [&*origin, &*shift];
+        let coef = MatRef::from_row_major_slice(coef, p, m);
+        let one = |(task, out): (usize, &mut [T])| centered(rows, task * ROWS, place, coef, out);
+        let flops = 2.0 * (n * p) as f64 * m as f64;
+        let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
+        match pool.flatten() {
+            Some(pool) => {
+                pool.install(|| out.par_chunks_mut(ROWS * m).enumerate().try_for_each(one))
+            }
+            None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
+        }
+    }
+}
+
+/// Writes the products of the rows from `start` on, less their place, block by block.
+fn centered<T: Real>(
+    rows: &Data<'_, '_, Cpu, T>,
+    start: usize,
+    place: [&[T]; 2],
+    coef: MatRef<'_, T>,
+    out: &mut [T],
+) -> Result<()> {
+    let (p, m, size) = (rows.x.ncols(), coef.ncols(), block::<T>());
+    let mut scratch = Scratch::<T>::new(rows, 0..p, size)?;
+    let group = start..start + out.len() / m;
+    for (block, out) in blocks(&group, size).zip(out.chunks_mut(size * m)) {
+        let n = block.len();
+        scratch.fill(rows, &block, place, false);
+        let out = MatMut::from_row_major_slice_mut(out, n, m);
+        matmul(
+            out,
+            Accum::Replace,
+            scratch.view(n),
+            coef,
+            T::of(1.0),
+            Par::Seq,
+        );
+    }
+    Ok(())
 }

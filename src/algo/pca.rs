@@ -1,0 +1,249 @@
+//! # Principal components
+//!
+//! The leading `k` right singular vectors of the centred rows `X − 1x̄ᵀ = U Σ Vᵀ`: the directions in
+//! which the rows vary most. `σ²ᵢ / (n − 1)` is the variance along the `i`-th; what is left, spread
+//! evenly over the other directions, is the noise of the probabilistic model (Tipping and Bishop,
+//! *Probabilistic Principal Component Analysis*, 1999, equation 8).
+//!
+//! Kept of the rows, by the way that is asked for:
+//!
+//! * `Triangle`: `R` of the centred rows, whose singular values and vectors are those of the rows, to
+//!   rounding (Demmel, Grigori, Hoemmen, Langou 2012). `2 n p²` flops; `p²` numbers a step of the
+//!   reduction. With fewer rows than columns, the rows themselves: all ways lead here.
+//! * `Moments`: `S = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. What is small beside the
+//!   largest singular value has error `ε σ₁² / σᵢ`.
+//! * `Leading`: `Moments`, and `Triangle` where `σ₁ / σₖ` of the components that are wanted asks.
+//!
+//! `f32` rows are multiplied as `f32`, and looked at again as `f64` where components lie so near each
+//! other, or to zero, that the products leave a part of `10⁻⁵` open: their error is `ε λ₁ / gap`
+//! (Davis and Kahan 1970).
+//!
+//! The first rank decomposes, and only the components that are wanted travel.
+
+use super::{Model, lead, means, moments, triangle};
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, Kernels, Look},
+    memory,
+    real::Real,
+    solve::{self, Spectrum},
+    summary::{Means, Moments},
+};
+
+/// Ratio of singular values above which squares are not enough for `Leading`.
+const BAD: f64 = 1e4;
+/// Gap between eigenvalues, over the largest, below which `f32` products are not enough.
+const NARROW: f64 = 2e-3;
+/// Components above which some gap is sure to be narrow.
+const FEW: usize = 32;
+/// Mean square below which `f32` products fall to zero.
+const TINY: f64 = 1e-30;
+
+/// Parameters and my rows.
+pub struct Pca<'r, 'a, 'm, D: Kernels, T: Real> {
+    /// My rows.
+    pub rows: &'r Data<'a, 'm, D, T>,
+    /// Rows of all ranks.
+    pub all: usize,
+    /// Which components are kept.
+    pub count: Count,
+    /// See above.
+    pub way: Way,
+}
+
+/// How many components.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Count {
+    /// That many.
+    Of(usize),
+    /// As few as explain more than this share of the variance.
+    Share(f64),
+    /// The likeliest number (Minka 2000).
+    Likeliest,
+}
+
+/// What is kept of the rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    /// `R`.
+    Triangle,
+    /// `S`.
+    Moments,
+    /// `S`, or `R` where that is needed.
+    Leading,
+}
+
+/// What the rows should be looked at for next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Next {
+    Nothing,
+    Exact,
+    Triangle,
+}
+
+/// As they travel.
+const ORDER: [Next; 3] = [Next::Nothing, Next::Exact, Next::Triangle];
+
+/// The components that are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Components {
+    /// Number of rows.
+    pub n: f64,
+    /// `x̄`.
+    pub mean: Vec<f64>,
+    /// `σ`, falling.
+    pub singular: Vec<f64>,
+    /// `V`, vector by vector, each with its largest entry positive.
+    pub vectors: Vec<f64>,
+    /// Variance in all directions.
+    pub total: f64,
+    /// Mean variance of the directions that are not kept.
+    pub noise: f64,
+    next: Next,
+}
+
+impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
+    /// The components of the rows of all ranks. A header must have agreed on all but the rows.
+    pub fn fit(&self, comm: &dyn Communicator) -> Result<Components> {
+        let (_, p, _) = self.rows.shape();
+        if self.way == Way::Triangle || self.all < p {
+            return self.by_triangle(comm, &means(self.rows, comm)?);
+        }
+        let mut exact = !matches!(self.count, Count::Of(0..=FEW));
+        loop {
+            let look = Look {
+                centered: true,
+                exact,
+            };
+            let seen = moments(self.rows, comm, look)?;
+            let found = lead(comm, || self.finish(&seen, exact))?;
+            match found.next {
+                Next::Nothing => return Ok(found),
+                Next::Exact => exact = true,
+                Next::Triangle => return self.by_triangle(comm, seen.means()),
+            }
+        }
+    }
+
+    fn by_triangle(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
+        let (_, p, _) = self.rows.shape();
+        let h = self.all.min(p);
+        let seen = triangle(self.rows, comm, means.mean(), h)?;
+        lead(comm, || {
+            let spectrum = solve::right(h, p, seen.columns())?;
+            self.keep(spectrum, means, |_, _| Next::Nothing)
+        })
+    }
+
+    /// What follows from the moments, and whether that is enough.
+    fn finish(&self, seen: &Moments, exact: bool) -> Result<Components> {
+        let (_, p, _) = self.rows.shape();
+        let exact = exact || T::NAME != f32::NAME;
+        self.keep(seen.spectrum(p)?, seen.means(), |values, k| {
+            let largest = values.first().copied().unwrap_or(0.0);
+            let least = k.checked_sub(1).map_or(largest, |last| values[last]);
+            if !exact && is_coarse(values, k, TINY * seen.means().rows()) {
+                Next::Exact
+            } else if self.way == Way::Leading && largest > BAD * least {
+                Next::Triangle
+            } else {
+                Next::Nothing
+            }
+        })
+    }
+
+    /// The components that are wanted, of all there are.
+    fn keep(
+        &self,
+        mut spectrum: Spectrum,
+        means: &Means,
+        next: impl FnOnce(&[f64], usize) -> Next,
+    ) -> Result<Components> {
+        let (_, p, _) = self.rows.shape();
+        let n = means.rows();
+        let mut variances = memory::copy(&spectrum.values, "variances")?;
+        for variance in &mut variances {
+            *variance = *variance * *variance / (n - 1.0);
+        }
+        let k = match self.count {
+            Count::Of(k) => k,
+            Count::Share(share) => solve::by_share(&variances, share),
+            Count::Likeliest => solve::likeliest(&variances, n)?,
+        };
+        let k = k.min(variances.len());
+        let rest = &variances[k..];
+        let noise = rest.iter().sum::<f64>() / rest.len().max(1) as f64;
+        let next = next(&spectrum.values, k);
+        spectrum.values.truncate(k);
+        spectrum.vectors.truncate(k * p);
+        spectrum.turn(p);
+        Ok(Components {
+            n,
+            mean: memory::copy(means.mean(), "means")?,
+            singular: spectrum.values,
+            vectors: spectrum.vectors,
+            total: variances.iter().sum(),
+            noise,
+            next,
+        })
+    }
+}
+
+/// Whether one of the first `k` eigenvalues is near the next one, or what is left is near zero.
+fn is_coarse(values: &[f64], k: usize, tiny: f64) -> bool {
+    let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
+    let least = (0..k).map(|i| square(i) - square(i + 1));
+    let rest: f64 = (k..values.len()).map(square).sum();
+    let rest = if k < values.len() { rest } else { f64::MAX };
+    let least = least.fold(rest, f64::min);
+    square(0) < tiny || least < NARROW * square(0)
+}
+
+impl Components {
+    /// Variances along the components, and their shares of all variance.
+    pub fn explained(&self) -> Result<[Vec<f64>; 2]> {
+        let mut variances = memory::copy(&self.singular, "variances")?;
+        for variance in &mut variances {
+            *variance = *variance * *variance / (self.n - 1.0);
+        }
+        let mut shares = memory::copy(&variances, "variances")?;
+        for share in &mut shares {
+            *share /= self.total;
+        }
+        Ok([variances, shares])
+    }
+}
+
+impl Model for Components {
+    fn words(&self) -> Result<Vec<f64>> {
+        let next = ORDER.iter().position(|next| *next == self.next);
+        let (p, k) = (self.mean.len(), self.singular.len());
+        let mut words = memory::zeros(6 + p + k + k * p, "components")?;
+        words.clear();
+        words.extend([p as f64, k as f64, next.unwrap_or(0) as f64]);
+        words.extend([self.n, self.total, self.noise]);
+        for part in [&self.mean, &self.singular, &self.vectors] {
+            words.extend(part);
+        }
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
+    fn of(words: Vec<f64>) -> Result<Self> {
+        let broken = Error::Shape("a model that travelled");
+        let [p, k, next, n, total, noise] = *words.first_chunk().ok_or(broken.clone())?;
+        let [p, k, next] = [p, k, next].map(|n| n as usize);
+        let (mean, rest) = words[6..].split_at_checked(p).ok_or(broken.clone())?;
+        let (singular, vectors) = rest.split_at_checked(k).ok_or(broken)?;
+        Ok(Self {
+            n,
+            mean: memory::copy(mean, "means")?,
+            singular: memory::copy(singular, "singular values")?,
+            vectors: memory::copy(vectors, "components")?,
+            total,
+            noise,
+            next: ORDER[next.min(ORDER.len() - 1)],
+        })
+    }
+}
