@@ -5,6 +5,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearnex_rs import spmd
 
 
-@parametrize_with_checks([spmd.LinearRegression()])
+@parametrize_with_checks([spmd.LinearRegression(), spmd.PCA()])
 def test_scikit_learns_contract(estimator, check):
     check(estimator)

@@ -2,6 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression
 
 ESTIMATORS = [
@@ -9,6 +10,9 @@ ESTIMATORS = [
     LinearRegression(positive=True),
     LinearRegression(fit_intercept=False),
     LinearRegression(fit_intercept=False, positive=True),
+    PCA(),
+    PCA(n_components=1, whiten=True, svd_solver="full"),
+    PCA(n_components=0.9, svd_solver="covariance_eigh"),
 ]
 
 
