@@ -202,6 +202,20 @@ impl Case {
             rounding * 5.0 * (p + 1) as f64,
             &format!("{what}, product"),
         );
+        if p > 0 {
+            let mut out = vec![T::of(9.0); n * m];
+            let mean = &self.mean[..p];
+            rows.device.project(rows, mean, &coef, &mut out).unwrap();
+            let out: Vec<f64> = out.into_iter().map(Into::into).collect();
+            let wanted = flat(
+                &(&self.x - &ndarray::arr1(mean))
+                    .dot(&self.coef)
+                    .t()
+                    .to_owned(),
+            );
+            let what = format!("{what}, projection");
+            close(&out, &wanted, rounding * (p + 1) as f64, &what);
+        }
     }
 }
 
@@ -269,6 +283,10 @@ fn shapes_that_do_not_fit_are_errors() {
             .product(&x, &[0.0; 2], &[0.0], &mut [0.0; 3])
             .is_err()
     );
+    for (mean, coef, out) in [(1, 2, 4), (2, 3, 4), (2, 2, 3)] {
+        let [mean, coef, mut out] = [mean, coef, out].map(|n| vec![0.0; n]);
+        assert!(device.project(&rows, &mean, &coef, &mut out).is_err());
+    }
 }
 
 #[test]

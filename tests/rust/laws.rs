@@ -921,7 +921,7 @@ const WAYS: [Way; 3] = [Way::Triangle, Way::Moments, Way::Leading];
 #[test]
 fn components_are_the_same_on_any_number_of_ranks() {
     for (n, p) in [(200, 5), (9, 9), (6, 20), (90, 40)] {
-        let scales = Array2::from_shape_fn((1, p), |(_, j)| 1.2_f64.powi(-(j as i32)));
+        let scales = Array2::from_shape_fn((1, p), |(_, j)| 1.2_f64.powf(-(j as f64)));
         let x = noise(n, p, 0.0) * scales + 1e3;
         for what in WAYS.map(|way| (Count::Of(4), way)) {
             let one = components(&x, what, (1, false), &Solo).unwrap();
@@ -1010,7 +1010,7 @@ fn counts_follow_from_all_rows() {
 
 #[test]
 fn messages_of_components_are_few_and_single_precision_looks_again_only_where_it_must() {
-    let scales = Array2::from_shape_fn((1, 3), |(_, j)| 2_f64.powi(-(j as i32)));
+    let scales = Array2::from_shape_fn((1, 3), |(_, j)| 0.5_f64.powf(j as f64));
     let wide_gaps = (noise(60, 3, 0.0) * scales).mapv(f32::of);
     let narrow = noise(60, 3, 0.0).mapv(|x| f32::of(x * 1e-3)) + wide_gaps.mapv(|x| x * 0.0);
     let count = |x: &Array2<f32>, way| {
