@@ -44,5 +44,5 @@ print(
     np.array_equal(loaded.predict(X), best.predict(X)),
 )
 
-frame = best[:-1].set_output(transform="pandas").transform(X_test)
+frame = clone(best[:-1]).set_output(transform="pandas").fit_transform(X)
 print("a frame of", len(frame), "rows:", ", ".join(frame.columns))
