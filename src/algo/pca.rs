@@ -14,13 +14,14 @@
 //!   largest singular value has error `ε σ₁² / σᵢ`.
 //! * `Leading`: `Moments`, and `Triangle` where `σ₁ / σₖ` of the components that are wanted asks.
 //!
-//! `f32` rows are multiplied as `f32`, and looked at again as `f64` where components lie so near each
-//! other, or to zero, that the products leave a part of `10⁻⁵` open: their error is `ε λ₁ / gap`
-//! (Davis and Kahan 1970).
+//! `f32` rows are multiplied as `f32`, which leaves components open by `ε λ₁ / gap` (Davis and Kahan
+//! 1970). Where a gap between them is too narrow for that, the rows are looked at again: for `S V` in
+//! `f64`, `4 n p k` flops, with which `S` in its own basis is known exactly but for the products of what
+//! is not wanted, so what stays open is squared; or, where that would cost more, for `S` in `f64`.
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, lead, means, moments, triangle};
+use super::{Model, lead, means, moments, one_pass, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -28,7 +29,7 @@ use crate::{
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments},
+    summary::{Means, Moments, Slope},
 };
 
 /// Ratio of singular values above which squares are not enough for `Leading`.
@@ -37,6 +38,10 @@ const BAD: f64 = 1e4;
 const NARROW: f64 = 2e-3;
 /// Components above which some gap is sure to be narrow.
 const FEW: usize = 32;
+/// Wanted components, to all there are, above which `S V` is not cheaper than `S`.
+const MANY: usize = 6;
+/// Part of a component that a polish may bring from the others.
+const FAR: f64 = 3e-3;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;
 
@@ -78,12 +83,13 @@ pub enum Way {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Next {
     Nothing,
+    Polish,
     Exact,
     Triangle,
 }
 
 /// As they travel.
-const ORDER: [Next; 3] = [Next::Nothing, Next::Exact, Next::Triangle];
+const ORDER: [Next; 4] = [Next::Nothing, Next::Polish, Next::Exact, Next::Triangle];
 
 /// The components that are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,13 +123,47 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 exact,
             };
             let seen = moments(self.rows, comm, look)?;
-            let found = lead(comm, || self.finish(&seen, exact))?;
+            let mut all = None;
+            let mut found = lead(comm, || self.finish(&seen, exact, &mut all))?;
+            if found.next == Next::Polish {
+                found = self.polish(comm, seen.means(), &found, all)?;
+            }
             match found.next {
                 Next::Nothing => return Ok(found),
-                Next::Exact => exact = true,
                 Next::Triangle => return self.by_triangle(comm, seen.means()),
+                Next::Exact | Next::Polish => exact = true,
             }
         }
+    }
+
+    /// From `S V` of the components that were found; the first rank knows the others.
+    fn polish(
+        &self,
+        comm: &dyn Communicator,
+        means: &Means,
+        found: &Components,
+        all: Option<Spectrum>,
+    ) -> Result<Components> {
+        let (p, k) = (means.mean().len(), found.singular.len());
+        let look = || {
+            comm.step("the look at the components")?;
+            let scatter = self
+                .rows
+                .device
+                .scatter(self.rows, means.mean(), &found.vectors)?;
+            Ok(Slope::of(scatter))
+        };
+        let seen = one_pass(comm, || Slope::empty(p * k), look)?;
+        lead(comm, || {
+            let mut all = all.ok_or(Error::Shape("a spectrum"))?;
+            let moved = all.refine(k, seen.gradient())?;
+            let next = if moved > FAR {
+                Next::Exact
+            } else {
+                Next::Nothing
+            };
+            self.keep(all, means, |_, _| next)
+        })
     }
 
     fn by_triangle(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
@@ -137,14 +177,29 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
     }
 
     /// What follows from the moments, and whether that is enough.
-    fn finish(&self, seen: &Moments, exact: bool) -> Result<Components> {
+    fn finish(
+        &self,
+        seen: &Moments,
+        exact: bool,
+        all: &mut Option<Spectrum>,
+    ) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
-        let exact = exact || T::NAME != f32::NAME;
-        self.keep(seen.spectrum(p)?, seen.means(), |values, k| {
+        let mut spectrum = seen.spectrum(p)?;
+        if T::NAME == f32::NAME && !exact {
+            spectrum.turn(p);
+            *all = Some(spectrum.clone());
+        }
+        self.keep(spectrum, seen.means(), |values, k| {
             let largest = values.first().copied().unwrap_or(0.0);
             let least = k.checked_sub(1).map_or(largest, |last| values[last]);
-            if !exact && is_coarse(values, k, TINY * seen.means().rows()) {
+            if all.is_some() && is_coarse(values, k, TINY * seen.means().rows()) {
                 Next::Exact
+            } else if all.is_some() && is_narrow(values, k) {
+                if MANY * k <= p {
+                    Next::Polish
+                } else {
+                    Next::Exact
+                }
             } else if self.way == Way::Leading && largest > BAD * least {
                 Next::Triangle
             } else {
@@ -190,14 +245,17 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
     }
 }
 
-/// Whether one of the first `k` eigenvalues is near the next one, or what is left is near zero.
+/// Whether `f32` products fall to zero, or what is left beside the first `k` is lost in them.
 fn is_coarse(values: &[f64], k: usize, tiny: f64) -> bool {
     let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
-    let least = (0..k).map(|i| square(i) - square(i + 1));
     let rest: f64 = (k..values.len()).map(square).sum();
-    let rest = if k < values.len() { rest } else { f64::MAX };
-    let least = least.fold(rest, f64::min);
-    square(0) < tiny || least < NARROW * square(0)
+    square(0) < tiny || (k < values.len() && rest < NARROW * square(0))
+}
+
+/// Whether one of the first `k` eigenvalues is near the next one.
+fn is_narrow(values: &[f64], k: usize) -> bool {
+    let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
+    (0..k).any(|i| square(i) - square(i + 1) < NARROW * square(0))
 }
 
 impl Components {

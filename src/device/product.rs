@@ -26,4 +26,15 @@ pub trait ProductKernels: Device {
     ) -> Result<()>
     where
         Self: Sized;
+
+    /// `Σᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ V` given `x̄` and `V`, both `p × l`, column by column, in `f64`: `4 n p l`
+    /// flops; no `p × p` matrix is made.
+    fn scatter<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        directions: &[f64],
+    ) -> Result<Vec<f64>>
+    where
+        Self: Sized;
 }

@@ -3,12 +3,12 @@
 use super::orthogonal::scratch;
 use crate::{Error, Result, memory};
 use faer::dyn_stack::MemStack;
-use faer::linalg::{evd, svd};
-use faer::{ColMut, MatMut, Par, diag::DiagMut};
+use faer::linalg::{evd, matmul::matmul, svd};
+use faer::{Accum, ColMut, MatMut, Par, diag::DiagMut};
 use faer::{Spec, prelude::*};
 
 /// Singular values `σ` of the rows, falling, and the right vectors `V`, `p` long.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spectrum {
     /// `σ`.
     pub values: Vec<f64>,
@@ -43,6 +43,43 @@ impl Spectrum {
                 }
             }
         }
+    }
+
+    /// Takes in `S vᵢ` of the first `k` vectors, one by one, all `p` long: `Vᵀ S V` is diagonal but for
+    /// these, and decomposed again. Brings the largest part of one of them that was among the others.
+    pub fn refine(&mut self, k: usize, products: &[f64]) -> Result<f64> {
+        let p = self.values.len();
+        let mut gram = memory::zeros(p * p, "co-moments")?;
+        for (i, column) in gram.chunks_exact_mut(p).enumerate() {
+            column[i] = self.values[i] * self.values[i];
+            if i < k {
+                let vectors = self.vectors.chunks_exact(p).skip(i);
+                for (entry, v) in column[i..].iter_mut().zip(vectors) {
+                    *entry = dot(v, &products[i * p..][..p]);
+                }
+            }
+        }
+        let inner = eigen(p, &gram)?;
+        let mut vectors = memory::zeros(p * p, "eigenvectors")?;
+        matmul(
+            MatMut::from_column_major_slice_mut(&mut vectors, p, p),
+            Accum::Replace,
+            MatRef::from_column_major_slice(&self.vectors, p, p),
+            MatRef::from_column_major_slice(&inner.vectors, p, p),
+            1.0,
+            Par::Seq,
+        );
+        *self = Self {
+            values: inner.values,
+            vectors,
+        };
+        let foreign = |v: &[f64]| dot(&v[k..], &v[k..]).sqrt();
+        Ok(inner
+            .vectors
+            .chunks_exact(p)
+            .take(k)
+            .map(foreign)
+            .fold(0.0, f64::max))
     }
 
     /// `V diag(σ⁻²) Vᵀ b` over the first `rank` values: what `Sc = b` means in their span.

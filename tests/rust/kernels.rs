@@ -215,6 +215,11 @@ impl Case {
             );
             let what = format!("{what}, projection");
             close(&out, &wanted, rounding * (p + 1) as f64, &what);
+            let z = &self.x - &ndarray::arr1(mean);
+            let wanted = flat(&z.t().dot(&z.dot(&self.coef)));
+            let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
+            let within = 1e-13 * (n + 1) as f64 * (p + 1) as f64;
+            close(&found, &wanted, within, &format!("{what}, scatter"));
         }
     }
 }
@@ -287,6 +292,8 @@ fn shapes_that_do_not_fit_are_errors() {
         let [mean, coef, mut out] = [mean, coef, out].map(|n| vec![0.0; n]);
         assert!(device.project(&rows, &mean, &coef, &mut out).is_err());
     }
+    assert!(device.scatter(&rows, &[0.0; 1], &[0.0; 2]).is_err());
+    assert!(device.scatter(&rows, &[0.0; 2], &[0.0; 3]).is_err());
 }
 
 #[test]

@@ -1012,7 +1012,7 @@ fn counts_follow_from_all_rows() {
 fn messages_of_components_are_few_and_single_precision_looks_again_only_where_it_must() {
     let scales = Array2::from_shape_fn((1, 3), |(_, j)| 0.5_f64.powf(j as f64));
     let wide_gaps = (noise(60, 3, 0.0) * scales).mapv(f32::of);
-    let narrow = noise(60, 3, 0.0).mapv(|x| f32::of(x * 1e-3)) + wide_gaps.mapv(|x| x * 0.0);
+    let narrow = Array2::from_shape_fn((64, 3), |(i, j)| f32::of((i >> j & 1) as f64));
     let count = |x: &Array2<f32>, way| {
         let what = (Count::Of(2), way);
         Threads::count(3, |comm| components(x, what, (1, false), comm).unwrap()).1
@@ -1022,7 +1022,13 @@ fn messages_of_components_are_few_and_single_precision_looks_again_only_where_it
         4,
         "header; means, co-moments, model"
     );
-    assert_eq!(count(&narrow, Way::Moments) % 3, 1);
+    assert_eq!(count(&narrow, Way::Moments), 7, "all again in double");
+    let many = noise(90, 12, 0.0).mapv(f32::of);
+    assert_eq!(
+        count(&many, Way::Moments),
+        6,
+        "a polish: its products and the model"
+    );
     let tree = 2; // steps of a butterfly of three ranks, and its end
     assert!(
         count(&wide_gaps, Way::Triangle) <= 4 + tree,

@@ -173,12 +173,12 @@ def test_huge_and_tiny_values_in_single_precision(rng, assert_close, scale):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("k", [1, 3, 7])
 def test_components_that_lie_near_each_other(rng, assert_close, dtype, solver, k):
     """Eigenvalues a part of 1e-3 apart, as products in single precision cannot tell."""
-    U = np.linalg.qr(rng.standard_normal((2000, 8)))[0]
-    U -= U.mean(axis=0)
-    X = (U * (1 - 1e-3 * np.arange(8)) + 1.0).astype(dtype)
+    U = rng.standard_normal((2000, 24))
+    U = np.linalg.qr(U - U.mean(axis=0))[0]
+    X = (U * (1 - 1e-3 * np.arange(24)) + 1.0).astype(dtype)
     tol = 1e-9 if dtype == np.float64 else 1e-4
     model = PCA(k, svd_solver=solver).fit(X)
     assert_close(model.components_, reference(X, k).components_, tol)

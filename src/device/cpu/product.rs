@@ -1,6 +1,6 @@
 //! Matrix products, by faer.
 
-use super::blocks::{Scratch, block, blocks};
+use super::blocks::{Scratch, block, blocks, groups};
 use super::{Cpu, CpuRows};
 use crate::device::{Data, ProductKernels};
 use crate::{Error, Result, memory, real::Real};
@@ -8,6 +8,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::s;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows of a task.
 const ROWS: usize = 4096;
@@ -131,6 +132,69 @@ impl ProductKernels for Cpu {
             None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
         }
     }
+
+    fn scatter<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        directions: &[f64],
+    ) -> Result<Vec<f64>> {
+        let (n, p) = rows.x.dim();
+        if mean.len() != p || !directions.len().is_multiple_of(p.max(1)) {
+            return Err(Error::Shape("mean and directions"));
+        }
+        let groups = groups(n, directions.len());
+        let one = |g: usize| scattered(rows, &groups[g], mean, directions);
+        let flops = 4.0 * n as f64 * directions.len() as f64;
+        let parts = self.each(groups.len(), flops, one)?;
+        let mut sums = memory::zeros(directions.len(), "products")?;
+        for part in parts {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// The share of a group of rows in `scatter`.
+fn scattered<T: Real>(
+    rows: &Data<'_, '_, Cpu, T>,
+    group: &Range<usize>,
+    mean: &[f64],
+    directions: &[f64],
+) -> Result<Vec<f64>> {
+    let (p, size) = (mean.len(), block::<f64>());
+    let l = directions.len() / p.max(1);
+    let none = memory::zeros(p, "means")?;
+    let mut sums = memory::zeros(p * l, "products")?;
+    let mut along = memory::zeros(size * l, "a block of products")?;
+    let mut scratch = Scratch::<f64>::new(rows, 0..p, size)?;
+    let directions = MatRef::from_column_major_slice(directions, p, l);
+    for block in blocks(group, size) {
+        let n = block.len();
+        scratch.fill(rows, &block, [mean, &none], false);
+        let rows = scratch.view(n);
+        let mut along = MatMut::from_row_major_slice_mut(&mut along[..n * l], n, l);
+        matmul(
+            along.as_mut(),
+            Accum::Replace,
+            rows,
+            directions,
+            1.0,
+            Par::Seq,
+        );
+        let to = MatMut::from_column_major_slice_mut(&mut sums, p, l);
+        matmul(
+            to,
+            Accum::Add,
+            rows.transpose(),
+            along.as_ref(),
+            1.0,
+            Par::Seq,
+        );
+    }
+    Ok(sums)
 }
 
 /// Writes the products of the rows from `start` on, less their place, block by block.
