@@ -203,24 +203,29 @@ impl Case {
             &format!("{what}, product"),
         );
         if p > 0 {
-            let mut out = vec![T::of(9.0); n * m];
-            let mean = &self.mean[..p];
-            rows.device.project(rows, mean, &coef, &mut out).unwrap();
-            let out: Vec<f64> = out.into_iter().map(Into::into).collect();
-            let wanted = flat(
-                &(&self.x - &ndarray::arr1(mean))
-                    .dot(&self.coef)
-                    .t()
-                    .to_owned(),
-            );
-            let what = format!("{what}, projection");
-            close(&out, &wanted, rounding * (p + 1) as f64, &what);
-            let z = &self.x - &ndarray::arr1(mean);
-            let wanted = flat(&z.t().dot(&z.dot(&self.coef)));
-            let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
-            let within = 1e-13 * (n + 1) as f64 * (p + 1) as f64;
-            close(&found, &wanted, within, &format!("{what}, scatter"));
+            self.check_projections(rows, &coef, what);
         }
+    }
+
+    fn check_projections<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, coef: &[T], what: &str) {
+        let (n, p, m) = rows.shape();
+        let mut out = vec![T::of(9.0); n * m];
+        let mean = &self.mean[..p];
+        rows.device.project(rows, mean, coef, &mut out).unwrap();
+        let out: Vec<f64> = out.into_iter().map(Into::into).collect();
+        let z = &self.x - &ndarray::arr1(mean);
+        let along = z.dot(&self.coef);
+        let wanted: Vec<f64> = along.iter().copied().collect();
+        let within = if T::NAME == f64::NAME { 1e-14 } else { 1e-6 } * (p + 1) as f64;
+        close(&out, &wanted, within, &format!("{what}, projection"));
+        let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
+        let within = 1e-13 * ((n + 1) * (p + 1)) as f64;
+        close(
+            &found,
+            &flat(&z.t().dot(&along)),
+            within,
+            &format!("{what}, scatter"),
+        );
     }
 }
 
