@@ -12,6 +12,8 @@
 //!   reduction. With fewer rows than columns, the rows themselves: all ways lead here.
 //! * `Moments`: `S = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. What is small beside the
 //!   largest singular value has error `ε σ₁² / σᵢ`.
+//! * `Range`: nothing, for where `p²` numbers have no room. In every round `S` times a block of `k + 10`
+//!   directions, `4 n p k` flops and `p k` numbers each way, until residuals are lost in rounding.
 //! * `Leading`: `Moments`, and `Triangle` where `σ₁ / σₖ` of the components that are wanted asks.
 //!
 //! `f32` rows are multiplied as `f32`, which leaves components open by `ε λ₁ / gap` (Davis and Kahan
@@ -28,7 +30,7 @@ use crate::{
     device::{Data, Kernels, Look},
     memory,
     real::Real,
-    solve::{self, Spectrum},
+    solve::{self, Spectrum, Subspace},
     summary::{Means, Moments, Slope},
 };
 
@@ -42,6 +44,14 @@ const FEW: usize = 32;
 const MANY: usize = 6;
 /// Part of a component that a polish may bring from the others.
 const FAR: f64 = 3e-3;
+/// Directions in a block of `Range`, more than components.
+const SPARE: usize = 10;
+/// Looks of `Range` at most.
+const LOOKS: usize = 500;
+/// Residual, over the largest eigenvalue, at which `Range` is done.
+const TIGHT: f64 = 1e-13;
+/// Residual that will do after all looks.
+const LOOSE: f64 = 1e-9;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;
 
@@ -77,6 +87,8 @@ pub enum Way {
     Moments,
     /// `S`, or `R` where that is needed.
     Leading,
+    /// Neither: `S V` again and again.
+    Range,
 }
 
 /// What the rows should be looked at for next.
@@ -113,6 +125,9 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
     /// The components of the rows of all ranks. A header must have agreed on all but the rows.
     pub fn fit(&self, comm: &dyn Communicator) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
+        if let (Way::Range, Count::Of(k)) = (self.way, self.count) {
+            return self.by_range(comm, k);
+        }
         if self.way == Way::Triangle || self.all < p {
             return self.by_triangle(comm, &means(self.rows, comm)?);
         }
@@ -153,10 +168,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 .scatter(self.rows, means.mean(), &found.vectors)?;
             Ok(Slope::of(scatter))
         };
-        let seen = one_pass(comm, || Slope::empty(p * k), look)?;
+        let seen = one_pass(comm, || Slope::empty(p * k + 1), look)?;
         lead(comm, || {
             let mut all = all.ok_or(Error::Shape("a spectrum"))?;
-            let moved = all.refine(k, seen.gradient())?;
+            let moved = all.refine(k, &seen.gradient()[..p * k])?;
             let next = if moved > FAR {
                 Next::Exact
             } else {
@@ -174,6 +189,74 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             let spectrum = solve::right(h, p, seen.columns())?;
             self.keep(spectrum, means, |_, _| Next::Nothing)
         })
+    }
+
+    /// The first rank keeps a basis, and says in which directions to look.
+    fn by_range(&self, comm: &dyn Communicator, k: usize) -> Result<Components> {
+        let means = means(self.rows, comm)?;
+        let (mut basis, mut seen): (_, Option<Slope>) = (None, None);
+        for round in 0..=LOOKS {
+            let limit = if round < LOOKS { TIGHT } else { LOOSE };
+            let found = lead(comm, || {
+                self.directions(&mut basis, seen.as_ref(), &means, (k, limit))
+            })?;
+            if found.next == Next::Nothing {
+                return Ok(found);
+            }
+            let look = || {
+                comm.step("the look at the components")?;
+                let device = self.rows.device;
+                let scatter = device.scatter(self.rows, means.mean(), &found.vectors)?;
+                Ok(Slope::of(scatter))
+            };
+            let empty = || Slope::empty(found.vectors.len() + 1);
+            seen = Some(one_pass(comm, empty, look)?);
+        }
+        Err(Error::NoDecomposition("the range finder"))
+    }
+
+    /// The components if they are found, else where to look next.
+    fn directions(
+        &self,
+        basis: &mut Option<Subspace>,
+        seen: Option<&Slope>,
+        means: &Means,
+        (k, limit): (usize, f64),
+    ) -> Result<Components> {
+        let (_, p, _) = self.rows.shape();
+        let l = k + SPARE;
+        let basis = match basis {
+            Some(basis) => basis,
+            None => basis.insert(Subspace::new(p, l)?),
+        };
+        let mut next = Components {
+            n: means.rows(),
+            mean: Vec::new(),
+            singular: Vec::new(),
+            vectors: Vec::new(),
+            total: 0.0,
+            noise: 0.0,
+            next: Next::Polish,
+        };
+        if let Some(seen) = seen {
+            let (products, squares) = seen.gradient().split_at(p * l);
+            let (mut spectrum, residual) = basis.improve(k, products)?;
+            if residual <= limit {
+                spectrum.values.truncate(k);
+                spectrum.vectors.truncate(k * p);
+                spectrum.turn(p);
+                let kept: f64 = spectrum.values.iter().map(|value| value * value).sum();
+                let others = self.all.min(p) - k;
+                next.total = squares[0] / (next.n - 1.0);
+                next.noise = (squares[0] - kept) / (next.n - 1.0) / others as f64;
+                next.mean = memory::copy(means.mean(), "means")?;
+                (next.singular, next.vectors) = (spectrum.values, spectrum.vectors);
+                next.next = Next::Nothing;
+                return Ok(next);
+            }
+        }
+        next.vectors = memory::copy(basis.fresh(), "directions")?;
+        Ok(next)
     }
 
     /// What follows from the moments, and whether that is enough.

@@ -42,6 +42,7 @@ pub(super) fn pca<'py>(
     let way = match solver {
         "full" => Way::Triangle,
         "covariance_eigh" => Way::Moments,
+        "range" => Way::Range,
         _ => Way::Leading,
     };
     let count = match (count, share) {

@@ -4,8 +4,10 @@ mod dimension;
 mod nonnegative;
 mod orthogonal;
 mod spectrum;
+mod subspace;
 
 pub use dimension::{by_share, likeliest};
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};
 pub use spectrum::{Spectrum, eigen, right, singular};
+pub use subspace::Subspace;

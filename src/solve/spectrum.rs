@@ -101,7 +101,7 @@ impl Spectrum {
 }
 
 /// `Σ aᵢ bᵢ`.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

@@ -220,12 +220,9 @@ impl Case {
         close(&out, &wanted, within, &format!("{what}, projection"));
         let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
         let within = 1e-13 * ((n + 1) * (p + 1)) as f64;
-        close(
-            &found,
-            &flat(&z.t().dot(&along)),
-            within,
-            &format!("{what}, scatter"),
-        );
+        let mut wanted = flat(&z.t().dot(&along));
+        wanted.push(z.iter().map(|z| z * z).sum());
+        close(&found, &wanted, within, &format!("{what}, scatter"));
     }
 }
 

@@ -945,6 +945,25 @@ fn components_are_the_same_on_any_number_of_ranks() {
 }
 
 #[test]
+fn components_found_in_rounds_are_those_of_the_triangle() {
+    for (n, p) in [(300, 120), (70, 120)] {
+        let x = noise(n, p, 2.0);
+        let what = |way| (Count::Of(4), way);
+        let exact = components(&x, what(Way::Triangle), (1, false), &Solo).unwrap();
+        for size in [1, 2, 5] {
+            let all = Threads::run(size, |comm| {
+                components(&x, what(Way::Range), (1, size == 5), comm).unwrap()
+            });
+            assert!(alike(&all), "ranks differ in bits");
+            assert!(close(&all[0].singular, &exact.singular, 1e-11));
+            assert!(close(&all[0].vectors, &exact.vectors, 1e-9));
+            let rest = |found: &Components| [found.total, found.noise, found.n];
+            assert!(close(&rest(&all[0]), &rest(&exact), 1e-11));
+        }
+    }
+}
+
+#[test]
 fn components_are_orthonormal_turned_and_bring_the_rows_back() {
     for (n, p, within) in [(70, 6, 1e-12), (6, 15, 1e-12)] {
         let x = noise(n, p, 3.0);

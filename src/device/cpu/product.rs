@@ -147,7 +147,7 @@ impl ProductKernels for Cpu {
         let one = |g: usize| scattered(rows, &groups[g], mean, directions);
         let flops = 4.0 * n as f64 * directions.len() as f64;
         let parts = self.each(groups.len(), flops, one)?;
-        let mut sums = memory::zeros(directions.len(), "products")?;
+        let mut sums = memory::zeros(directions.len() + 1, "products")?;
         for part in parts {
             for (sum, part) in sums.iter_mut().zip(part) {
                 *sum += part;
@@ -167,7 +167,7 @@ fn scattered<T: Real>(
     let (p, size) = (mean.len(), block::<f64>());
     let l = directions.len() / p.max(1);
     let none = memory::zeros(p, "means")?;
-    let mut sums = memory::zeros(p * l, "products")?;
+    let mut sums = memory::zeros(p * l + 1, "products")?;
     let mut along = memory::zeros(size * l, "a block of products")?;
     let mut scratch = Scratch::<f64>::new(rows, 0..p, size)?;
     let directions = MatRef::from_column_major_slice(directions, p, l);
@@ -175,6 +175,7 @@ fn scattered<T: Real>(
         let n = block.len();
         scratch.fill(rows, &block, [mean, &none], false);
         let rows = scratch.view(n);
+        sums[p * l] += rows.squared_norm_l2();
         let mut along = MatMut::from_row_major_slice_mut(&mut along[..n * l], n, l);
         matmul(
             along.as_mut(),
@@ -184,7 +185,7 @@ fn scattered<T: Real>(
             1.0,
             Par::Seq,
         );
-        let to = MatMut::from_column_major_slice_mut(&mut sums, p, l);
+        let to = MatMut::from_column_major_slice_mut(&mut sums[..p * l], p, l);
         matmul(
             to,
             Accum::Add,
