@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import warnings
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from sklearn.utils import assert_all_finite
 
 from sklearnex_rs import _core
 from sklearnex_rs._facts import describe
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._memory import LARGE, free
+from sklearnex_rs._threads import ranks_on_node, thread_count
 
 Answer = TypeVar("Answer")
 
@@ -139,6 +141,23 @@ class Call:
             return len(rows.x)
         mine = np.array([float(len(rows.x))])
         return int(self.run(_core.Comm.sum, mine, rows=rows)[0])
+
+    def shortage(self, each: int, once: int, rows: Rows) -> tuple[int, int, int] | None:
+        """Return bytes needed, bytes free and ranks of the node that lacks most.
+
+        A summary takes ``each`` bytes on every rank, its model ``once``. None where
+        all have room. One message, unless it is small.
+        """
+        if each * self.comm.size + once < LARGE:
+            return None
+        ranks = ranks_on_node(self.comm.said, self.comm.rank, self.comm.size)
+        nodes = [(each * ranks + once, free(), ranks)]
+        if self.spread:
+            mine = json.dumps(nodes[0]).encode()
+            everyone = self.run(_core.Comm.gather, mine, rows=rows)
+            nodes = [tuple(json.loads(word)) for word in everyone]
+        worst = max(nodes, key=lambda node: node[0] / max(node[1], 1))
+        return worst if worst[0] > worst[1] else None
 
     def alike(self, check: Callable[[], Answer]) -> Answer:
         """Do what comes out the same on every rank, so its error is everybody's."""

@@ -17,6 +17,8 @@ from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.decomposition._probabilistic import Probabilistic, linear, threads
 
+SPARE = 10  # directions that the range finder looks in, more than components
+
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
     """Principal component analysis.
@@ -60,6 +62,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             exceeds the last that is kept 10,000 times.
 
         With fewer samples than features, all take the triangle of ``n_samples`` rows.
+        Where that, or the covariance, has no room in the memory of a node, a few
+        components (an int) are found by block Lanczos instead, which reads the rows
+        again and again, until residuals are 1e-13 of the largest.
     tol : float, default=0.0
         For compatibility: the answer is exact to rounding.
     iterated_power : int or 'auto', default='auto'
@@ -108,7 +113,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
     Tipping and Bishop, "Probabilistic Principal Component Analysis" (1999), for the
     noise and the likelihoods; Minka, "Automatic Choice of Dimensionality for PCA"
     (2000); Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance"
-    (1983), for the covariance; Demmel, Grigori, Hoemmen and Langou,
+    (1983), for the covariance; Wu and Simon, "Thick-Restart Lanczos Method" (2000),
+    for the range finder; Demmel, Grigori, Hoemmen and Langou,
     "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
     for the triangle.
 
@@ -190,8 +196,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
         ValueError
             If X is empty, has NaN or infinity, or `n_components` does not fit.
         MemoryError
-            If there is no room for the covariance or the triangle, ``n_features**2``
-            numbers.
+            If a node has no room for the covariance or the triangle, ``n_features**2``
+            numbers, nor for the blocks of a range finder. Found before anything is
+            allocated.
         """
         self._fit(X, "fit")
         return self
@@ -225,6 +232,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             samples = call.total(rows)
             shape = (samples, rows.x.shape[1])
             solver, wanted = call.alike(lambda: self._wanted(shape))
+            short = call.shortage(*_bytes(solver, shape), rows)
+            if short is not None:
+                solver = call.alike(lambda: _way_out(solver, shape, wanted[0], short))
             found = call.run(
                 _core.pca, rows.x, samples, solver, *wanted, call.threads(), rows=rows
             )
@@ -344,6 +354,35 @@ def _choice(shape: tuple[int, int], count: Any) -> str:
     if max(shape) <= 500 or count == "mle":
         return "full"
     return "randomized" if 1 <= count < 0.8 * min(shape) else "full"
+
+
+def _bytes(solver: str, shape: tuple[int, int]) -> tuple[int, int]:
+    """Return what a rank needs for its summary, and the first one for the model."""
+    small, p = min(shape), shape[1]
+    if solver == "full" or shape[0] < p:
+        return 40 * small * p, 32 * small * p
+    return 16 * p * p, 32 * p * p
+
+
+def _way_out(
+    solver: str,
+    shape: tuple[int, int],
+    count: int | None,
+    short: tuple[int, int, int],
+) -> str:
+    """Return the solver that keeps no summary, if it can find so many components."""
+    needed, left, ranks = short
+    block = 8 * shape[1] * ((count or 0) + SPARE)
+    most = min(shape) // 4 - SPARE
+    if count is not None and 1 <= count <= most and (6 * ranks + 12) * block < left:
+        return "range"
+    msg = (
+        f"PCA of {shape[1]} columns with svd_solver={solver!r} needs {needed:,} bytes "
+        f"for the {ranks} rank(s) on a node, of which {left:,} are free; ask for fewer "
+        f"components (n_components as an int, well below {max(most, 1)}), start fewer "
+        "ranks on a node, or use fewer columns"
+    )
+    raise MemoryError(msg)
 
 
 def _check_truncated(count: Any, smaller: int, solver: str) -> None:

@@ -61,7 +61,10 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
 
     A fit sends a header, the number of rows, the means, the covariance or the triangle
     (of ``min(n_samples, n_features)`` rows), and the components: of
-    ``n_features**2`` numbers at most. The first rank decomposes.
+    ``n_features**2`` numbers at most. The first rank decomposes. From about 1,000
+    features the ranks also agree on whether the memory of all nodes will do; where
+    it will not, each round of a range finder sends ``n_features * n_components``
+    numbers and back, or all ranks raise the same MemoryError.
 
     Examples
     --------

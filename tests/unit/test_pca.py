@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_iris
 from sklearn.decomposition import PCA as Reference
 
+from sklearnex_rs import spmd
 from sklearnex_rs.decomposition import PCA
 
 SOLVERS = ["auto", "full", "covariance_eigh", "arpack", "randomized"]
@@ -375,3 +376,46 @@ def test_the_number_of_threads_does_not_matter(rng, monkeypatch):
         models.append(PCA(3).fit(X))
     np.testing.assert_array_equal(models[0].components_, models[1].components_)
     np.testing.assert_array_equal(models[0].transform(X), models[1].transform(X))
+
+
+def steep(rng, n, p):
+    """Rows with a few leading directions, and much noise."""
+    X = rng.standard_normal((n, p)) + 1.0
+    return X + rng.standard_normal((n, 8)) @ rng.standard_normal((8, p))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("solver", ["full", "covariance_eigh"])
+def test_without_room_for_a_covariance_components_are_found_in_rounds(
+    rng, assert_close, monkeypatch, size, solver
+):
+    X = steep(rng, 1500, 1400)
+    expected = PCA(5, svd_solver=solver).fit(X)
+    monkeypatch.setenv("SKLEARNEX_RS_MEMORY", str(20_000_000))
+    mine = [X[rank::size] for rank in range(size)]
+
+    def program(comm):
+        return spmd.PCA(5, svd_solver=solver, comm=comm).fit(mine[comm.rank])
+
+    for model in [*spmd.run(size, program), PCA(5, svd_solver=solver).fit(X)]:
+        assert_close(model.components_, expected.components_)
+        for name in (*ATTRIBUTES, "noise_variance_", "mean_"):
+            assert_close(getattr(model, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("k", [None, 0.9, "mle", 1000])
+def test_without_any_room_all_ranks_say_so_and_the_next_fit_works(rng, monkeypatch, k):
+    X = rng.standard_normal((1500, 1400))
+    monkeypatch.setenv("SKLEARNEX_RS_MEMORY", str(20_000_000))
+
+    def program(comm):
+        model, mine = spmd.PCA(k, svd_solver="full", comm=comm), X[comm.rank :: 3]
+        with pytest.raises(MemoryError) as error:
+            model.fit(mine)
+        assert model.set_params(n_components=2).fit(mine[:, :50]).n_components_ == 2
+        return str(error.value)
+
+    said = spmd.run(3, program)
+    assert said == said[:1] * 3
+    for word in ("1400 columns", "bytes for the 3 rank(s)", "20,000,000", "fewer"):
+        assert word in said[0]
