@@ -16,8 +16,7 @@ from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.decomposition._probabilistic import Probabilistic, linear, threads
-
-SPARE = 10  # directions that the range finder looks in, more than components
+from sklearnex_rs.decomposition._solvers import check_truncated, choice, memory, way_out
 
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
@@ -232,9 +231,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             samples = call.total(rows)
             shape = (samples, rows.x.shape[1])
             solver, wanted = call.alike(lambda: self._wanted(shape))
-            short = call.shortage(*_bytes(solver, shape), rows)
+            short = call.shortage(*memory(solver, shape), rows)
             if short is not None:
-                solver = call.alike(lambda: _way_out(solver, shape, wanted[0], short))
+                solver = call.alike(lambda: way_out(solver, shape, wanted[0], short))
             found = call.run(
                 _core.pca, rows.x, samples, solver, *wanted, call.threads(), rows=rows
             )
@@ -260,9 +259,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
         if count is None:
             count = smaller - (solver == "arpack")
         if solver == "auto":
-            solver = _choice(shape, count)
+            solver = choice(shape, count)
         if solver in ("arpack", "randomized"):
-            _check_truncated(count, smaller, solver)
+            check_truncated(count, smaller, solver)
         elif count == "mle":
             if shape[0] < shape[1]:
                 msg = "n_components='mle' is only supported if n_samples >= n_features"
@@ -345,56 +344,3 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _choice(shape: tuple[int, int], count: Any) -> str:
-    """Return scikit-learn's choice for ``svd_solver='auto'``."""
-    if shape[1] <= 1_000 and shape[0] >= 10 * shape[1]:
-        return "covariance_eigh"
-    if max(shape) <= 500 or count == "mle":
-        return "full"
-    return "randomized" if 1 <= count < 0.8 * min(shape) else "full"
-
-
-def _bytes(solver: str, shape: tuple[int, int]) -> tuple[int, int]:
-    """Return what a rank needs for its summary, and the first one for the model."""
-    small, p = min(shape), shape[1]
-    if solver == "full" or shape[0] < p:
-        return 40 * small * p, 32 * small * p
-    return 16 * p * p, 32 * p * p
-
-
-def _way_out(
-    solver: str,
-    shape: tuple[int, int],
-    count: int | None,
-    short: tuple[int, int, int],
-) -> str:
-    """Return the solver that keeps no summary, if it can find so many components."""
-    needed, left, ranks = short
-    block = 8 * shape[1] * ((count or 0) + SPARE)
-    most = min(shape) // 4 - SPARE
-    if count is not None and 1 <= count <= most and (6 * ranks + 12) * block < left:
-        return "range"
-    msg = (
-        f"PCA of {shape[1]} columns with svd_solver={solver!r} needs {needed:,} bytes "
-        f"for the {ranks} rank(s) on a node, of which {left:,} are free; ask for fewer "
-        f"components (n_components as an int, well below {max(most, 1)}), start fewer "
-        "ranks on a node, or use fewer columns"
-    )
-    raise MemoryError(msg)
-
-
-def _check_truncated(count: Any, smaller: int, solver: str) -> None:
-    """Raise in scikit-learn's words where the leading components cannot be had."""
-    given = f"n_components={count!r}"
-    rest = f"min(n_samples, n_features)={smaller!r} with svd_solver='{solver}'"
-    if isinstance(count, str):
-        msg = f"{given} cannot be a string with svd_solver='{solver}'"
-        raise ValueError(msg)
-    if not 1 <= count <= smaller:
-        msg = f"{given} must be between 1 and {rest}"
-        raise ValueError(msg)
-    if solver == "arpack" and count == smaller:
-        msg = f"{given} must be strictly less than {rest}"
-        raise ValueError(msg)
