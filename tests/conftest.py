@@ -31,3 +31,35 @@ def _assert_close():
 @pytest.fixture(name="tolerance")
 def _tolerance():
     return tolerance
+
+
+def exact(X, y, w=None, intercept=True):
+    """Coefficients and intercept in extended precision: Gram-Schmidt, twice."""
+    X, y = X.astype(np.longdouble), y.astype(np.longdouble)
+    w = np.ones(len(X), np.longdouble) if w is None else w.astype(np.longdouble)
+    x_mean, y_mean = (w @ X / w.sum(), w @ y / w.sum()) if intercept else (0, 0)
+    root = np.sqrt(w)
+    Q, r = (X - x_mean) * root[:, None], (y - y_mean) * root
+    p = X.shape[1]
+    R, z = np.zeros((p, p), np.longdouble), np.zeros(p, np.longdouble)
+    for k in range(p):
+        for _ in range(2):
+            for j in range(k):
+                part = Q[:, j] @ Q[:, k]
+                Q[:, k] -= part * Q[:, j]
+                R[j, k] += part
+        R[k, k] = np.sqrt(Q[:, k] @ Q[:, k])
+        Q[:, k] /= R[k, k]
+        for _ in range(2):
+            part = Q[:, k] @ r
+            r = r - part * Q[:, k]
+            z[k] += part
+    coef = np.zeros(p, np.longdouble)
+    for k in reversed(range(p)):
+        coef[k] = (z[k] - R[k, k + 1 :] @ coef[k + 1 :]) / R[k, k]
+    return coef, (y_mean - x_mean @ coef if intercept else np.longdouble(0))
+
+
+@pytest.fixture(name="exact")
+def _exact():
+    return exact

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
@@ -223,7 +223,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
     def _fit(self, X: Any, method: str) -> Rows:
         def check() -> Rows:
             self._check_params()
-            return self._check_columns(call, X, reset=True, finite=False)
+            return self._check_rows(call, X, "no_validation", None, reset=True)
 
         with Call(self, method) as call:
             rows = call.agree(check)
@@ -293,8 +293,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             deviation if ``whiten=True``.
         """
         check_is_fitted(self)
-        rows = validate_data(self, as_host(X), reset=False, dtype=FLOATS)
-        return like(X)(self._project(rows))
+        return like(X)(self._project(self._check_more(X)))
 
     def _project(self, X: Any) -> Any:
         components = np.asarray(as_host(self.components_))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import FLOATS, Estimator
+from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._threads import thread_count
 
@@ -96,7 +96,7 @@ class Probabilistic(Estimator):
             Log-likelihoods, in the library of X.
         """
         check_is_fitted(self)
-        rows = validate_data(self, as_host(X), reset=False, dtype=FLOATS)
+        rows = self._check_more(X)
         dtype = np.asarray(as_host(self.components_)).dtype
         dtype = np.result_type(rows.dtype, dtype)
         return like(X)(self._likelihoods(rows).astype(dtype))
@@ -132,10 +132,9 @@ class Probabilistic(Estimator):
 
         def check() -> Rows:
             check_is_fitted(self)
-            rows = self._check_columns(call, X, reset=False, finite=True)
-            if not len(rows.x):
-                return rows
-            return Rows.of(self._likelihoods(rows.x).reshape(-1, 1))
+            if call.spread and is_empty(as_host(X)):
+                return self._empty_share(as_host(X), "no_validation", None)
+            return Rows.of(self._likelihoods(self._check_more(X)).reshape(-1, 1))
 
         with Call(self, "score") as call:
             rows = call.agree(check)

@@ -11,11 +11,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import FLOATS, Estimator, is_empty
+from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
 from sklearnex_rs._threads import thread_count
@@ -39,7 +39,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
         For compatibility: X is never overwritten, and never copied as a whole.
     tol : float, default=1e-6
         Singular values of the centered, weighted X at or below ``tol`` times the
-        largest count as zero (`cond` of :func:`scipy.linalg.lstsq`).
+        largest count as zero (`cond` of :func:`scipy.linalg.lstsq`); 0, and 1 and
+        above, mean the rounding of the type of X, as there.
     n_jobs : int, default=None
         Threads to use. None: ``SKLEARNEX_RS_NUM_THREADS``, else ``OMP_NUM_THREADS``,
         else what affinity, other ranks on the node and quota leave. -1 means all
@@ -156,7 +157,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
                 rows.y,
                 rows.w,
                 bool(self.fit_intercept),
-                float(self.tol),
+                self._rcond(rows.x.dtype),
                 bool(self.positive),
                 rows.most,
                 call.threads(),
@@ -173,13 +174,18 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
             self.singular_ = kind(singular.astype(dtype))
         return self
 
+    def _rcond(self, dtype: Any) -> float:
+        """Return ``tol``, or where LAPACK's gelsd does not take it, the rounding."""
+        tol = float(self.tol)
+        return tol if 0 < tol < 1 else float(np.finfo(dtype).eps)
+
     def predict(self, X: Any) -> Any:
         """Predict targets.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows; a share of an SPMD class may be empty.
 
         Returns
         -------
@@ -187,8 +193,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
             Predictions, in the library of X.
         """
         check_is_fitted(self)
-        rows = validate_data(self, as_host(X), reset=False, dtype=FLOATS)
-        return like(X)(self._predict(rows))
+        return like(X)(self._predict(self._check_more(X)))
 
     def _predict(self, X: Any) -> Any:
         coef = np.asarray(as_host(self.coef_))
@@ -244,8 +249,8 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
         """Check a share, and return its targets beside their residuals."""
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
-            return Rows.of(np.empty((0, 0)))
-        X = validate_data(self, X, reset=False, dtype=FLOATS)
+            return self._empty_share(X, y, sample_weight)
+        X = self._check_more(X)
         y = check_array(y, ensure_2d=False, dtype="numeric")
         check_consistent_length(y, X, sample_weight)
         predicted = self._predict(X).reshape(len(X), -1)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import decomposition, linear_model
+from sklearnex_rs.spmd import cluster, decomposition, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA
 from sklearnex_rs.spmd.linear_model import LinearRegression
 
 __all__ = [
     "PCA",
+    "KMeans",
     "LinearRegression",
     "ThreadComm",
+    "cluster",
     "communicator",
     "decomposition",
     "linear_model",
@@ -51,10 +54,32 @@ def communicator(comm: Any = None) -> _core.Comm:
 
 
 def rank(comm: Any = None) -> int:
-    """Return this process's place in ``comm`` (default ``MPI.COMM_WORLD``). Local."""
+    """Return this process's place. Local.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``.
+
+    Returns
+    -------
+    rank : int
+        From 0.
+    """
     return int((mpi().COMM_WORLD if comm is None else comm).rank)
 
 
 def size(comm: Any = None) -> int:
-    """Return how many ranks ``comm`` has (default ``MPI.COMM_WORLD``). Local."""
+    """Return how many ranks there are. Local.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``.
+
+    Returns
+    -------
+    size : int
+        At least 1.
+    """
     return int((mpi().COMM_WORLD if comm is None else comm).size)

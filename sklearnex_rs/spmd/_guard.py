@@ -18,14 +18,15 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 _installed = False
+_process = 0
 
 
 def install() -> None:
     """Install the hooks, once, unless ``SKLEARNEX_RS_EXIT_GUARD=0``."""
-    global _installed
+    global _installed, _process
     if _installed or os.environ.get("SKLEARNEX_RS_EXIT_GUARD") == "0":
         return
-    _installed = True
+    _installed, _process = True, os.getpid()
     before = sys.excepthook
 
     def hook(
@@ -76,7 +77,9 @@ class _Code:
 def _end(code: int) -> None:
     """End the job, unless this rank is alone in it."""
     mpi = sys.modules.get("mpi4py.MPI")
-    if mpi is None or mpi.Is_finalized() or mpi.COMM_WORLD.size == 1:
+    if mpi is None or os.getpid() != _process or mpi.Is_finalized():
+        return  # a forked child is not the rank
+    if mpi.COMM_WORLD.size == 1:
         return
     rank = mpi.COMM_WORLD.rank
     print(

@@ -19,6 +19,7 @@ class SPMDMixin:
     """
 
     comm: Any
+    _shares = True
 
     def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:
         return join(self.comm, method)

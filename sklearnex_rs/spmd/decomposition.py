@@ -51,10 +51,6 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
 
     ``get_precision`` : local.
 
-    ``get_feature_names_out`` : local.
-
-    ``set_output`` : local.
-
     A rank without rows may pass an empty array, and has no say in types or names.
     If any rank fails, all ranks raise its error, with the rank in front, and `comm`
     and the estimator can be used again.

@@ -31,6 +31,10 @@ class LinearRegression(SPMDMixin, _LinearRegression):
         As of :class:`sklearnex_rs.linear_model.LinearRegression`, of all rows. To
         read them never communicates.
 
+    See Also
+    --------
+    sklearnex_rs.linear_model.LinearRegression : The same for the rows of one process.
+
     Notes
     -----
     ``fit`` : collective. Every rank of `comm` calls it, with its rows.

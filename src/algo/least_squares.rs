@@ -17,7 +17,7 @@
 //!
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx`, or on `R`.
 
-use super::{Model, Rounds, lead, means as means_of, moments, rounds, triangle};
+use super::{Model, Rounds, lead, one_pass, rounds};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -36,6 +36,10 @@ const BAD: f64 = 1e4;
 const COARSE: f64 = 10.0;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;
+/// Sum of squares below which `f64` products do.
+const TINIEST: f64 = 1e-280;
+/// `κ² ε` times how far from zero columns are: what the intercept may lose.
+const DRIFT: f64 = 1e-12;
 /// Second looks at most.
 const LOOKS: usize = 4;
 
@@ -91,24 +95,27 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
         let mut exact = false;
         loop {
-            let centered = self.intercept;
-            let seen = moments(self.rows, comm, Look { centered, exact })?;
+            let seen = self.moments(comm, exact)?;
             let mut spectrum = None;
             let line = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
             match line.next {
                 Next::Nothing => return Ok(line),
                 Next::Exact => exact = true,
-                Next::Triangle => return self.by_triangle(comm, Some(seen.means()), rows),
+                Next::Triangle => {
+                    let means = seen.is_finite().then(|| seen.means());
+                    return self.by_triangle(comm, means, rows);
+                }
                 Next::Residual => {
                     let spectrum = match spectrum {
                         Some(spectrum) => spectrum,
-                        None => seen.spectrum(p)?,
+                        None => solve::eigen(p, &seen.products(p)?)?,
                     };
+                    let (rows, means, last) = (self.rows, seen.means(), f64::INFINITY);
                     let mut polish = Polish {
-                        rows: self.rows,
-                        means: seen.means(),
+                        rows,
+                        means,
                         spectrum,
-                        last: f64::INFINITY,
+                        last,
                     };
                     return rounds(&mut polish, comm, line, LOOKS);
                 }
@@ -116,12 +123,40 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
     }
 
+    fn moments(&self, comm: &dyn Communicator, exact: bool) -> Result<Moments> {
+        let ((_, p, m), centered) = (self.rows.shape(), self.intercept);
+        let look = |exact| {
+            let found = self
+                .rows
+                .device
+                .moments(self.rows, Look { centered, exact })?;
+            let means = Means::of(found.counts, &found.origin, &found.mean)?;
+            Moments::of(means, found.comoment, centered)
+        };
+        let looks = || {
+            comm.step("the look at the moments")?;
+            let seen = look(exact)?;
+            // Squares of `f32` may be too large for it where the rows are not.
+            let again = T::NAME == f32::NAME && !seen.is_finite();
+            if again { look(true) } else { Ok(seen) }
+        };
+        one_pass(comm, || Moments::empty(p + m, centered), looks)
+    }
+
     /// What follows from the moments, and whether that is enough.
     fn finish(&self, seen: &Moments, exact: bool, kept: &mut Option<Spectrum>) -> Result<Line> {
         let (_, p, m) = self.rows.shape();
+        if !seen.is_finite() || seen.largest_square(0..p) < TINIEST {
+            // Squares too large or too small for `f64`, or rows that are not numbers: their means
+            // will tell.
+            let none = memory::zeros(p + m, "means")?;
+            let coef = memory::zeros(p * m, "coefficients")?;
+            return Line::of(coef, &none, 0, &Spectrum::none(), [p, m], Next::Triangle);
+        }
         weighs(seen.means())?;
-        let spectrum = seen.spectrum(p)?;
+        let spectrum = solve::eigen(p, &seen.products(p)?)?;
         let condition = spectrum.condition();
+        let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
         let coarse = T::NAME == f32::NAME
             && !exact
             && (condition > COARSE || spectrum.values[0].powi(2) < TINY * seen.means().rows());
@@ -129,11 +164,12 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
             Next::Exact
         } else if condition > BAD
             || condition.is_nan()
+            || seen.least_square(p..p + m) < TINIEST
             || seen.means().rows() < p as f64
             || self.positive && condition > STEEP
         {
             Next::Triangle
-        } else if condition > STEEP {
+        } else if condition > STEEP || T::NAME == f64::NAME && drift > DRIFT {
             Next::Residual
         } else {
             Next::Nothing
@@ -172,14 +208,32 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         let means = if let Some(means) = means {
             means
         } else {
-            found = means_of(self.rows, comm)?;
+            found = self.means(comm)?;
             &found
         };
         let none = memory::zeros(p + m, "means")?;
         let mean = if self.intercept { means.mean() } else { &none };
         let h = rows.min(p + m);
-        let seen = triangle(self.rows, comm, mean, h)?;
+        let look = || {
+            comm.step("the look at the triangle")?;
+            let (found, used) = self.rows.device.triangle(self.rows, mean, h)?;
+            Triangle::of(h, p + m, &found, used)
+        };
+        let seen = one_pass(comm, || Triangle::empty(h, p + m), look)?;
         lead(comm, || self.finish_triangle(&seen, means, mean))
+    }
+
+    fn means(&self, comm: &dyn Communicator) -> Result<Means> {
+        let (_, p, m) = self.rows.shape();
+        let look = || {
+            comm.step("the look at the means")?;
+            let found = self.rows.device.means(self.rows)?;
+            if !found.mean.iter().all(|mean| mean.is_finite()) {
+                return Err(Error::NotFinite);
+            }
+            Means::of(found.counts, &found.origin, &found.mean)
+        };
+        one_pass(comm, || Means::empty(p + m), look)
     }
 
     fn finish_triangle(&self, seen: &Triangle, means: &Means, mean: &[f64]) -> Result<Line> {
@@ -240,6 +294,8 @@ struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
 impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
     type Summary = Slope;
     type Model = Line;
+
+    const LED: bool = true;
 
     fn neutral(&self, line: &Line) -> Result<Slope> {
         Slope::empty(line.coef.len())

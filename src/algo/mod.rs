@@ -1,13 +1,17 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod kmeans;
+mod kmeans_init;
 mod least_squares;
 mod looks;
 mod pca;
 mod r2;
+mod spread;
 
 use crate::{
     Error, Result,
     comm::Communicator,
+    memory,
     summary::{Summary, TAIL},
 };
 use std::any::Any;
@@ -15,9 +19,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use looks::{means, moments, triangle};
 
+pub use kmeans::{KMeans, Partition};
+pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
+pub use spread::spread;
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {
@@ -26,6 +33,16 @@ pub trait Model: Sized {
 
     /// The model of the same shape with these words.
     fn of(words: Vec<f64>) -> Result<Self>;
+}
+
+impl Model for Vec<f64> {
+    fn words(&self) -> Result<Vec<f64>> {
+        memory::copy(self, "a model")
+    }
+
+    fn of(words: Vec<f64>) -> Result<Self> {
+        Ok(words)
+    }
 }
 
 /// Sees each row once: my look, then everybody's. Messages: those of `reduce`.
@@ -72,6 +89,10 @@ pub trait Rounds {
     type Summary: Summary;
     /// What is learned.
     type Model: Model;
+
+    /// Whether ranks could choose the next model differently, so that the first rank's is sent round
+    /// before each look; else all compute it from the same bits.
+    const LED: bool = false;
 
     /// No rows, in the shape that `look` returns.
     fn neutral(&self, model: &Self::Model) -> Result<Self::Summary>;
@@ -123,6 +144,12 @@ pub fn rounds<A: Rounds>(
             break;
         }
         mine = guarded(|| algo.improve(model, &mut seen));
+        if A::LED
+            && comm.size() > 1
+            && let Ok((model, stop)) = mine
+        {
+            mine = lead(comm, || Ok(model)).map(|model| (model, stop));
+        }
     }
     lead(comm, || mine.map(|(model, _)| model))
 }

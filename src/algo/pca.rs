@@ -52,6 +52,8 @@ const LOOKS: usize = 500;
 const TIGHT: f64 = 1e-13;
 /// Residual that will do after all looks.
 const LOOSE: f64 = 1e-9;
+/// Sum of squares below which `f64` products do.
+const TINIEST: f64 = 1e-280;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;
 
@@ -145,7 +147,8 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             }
             match found.next {
                 Next::Nothing => return Ok(found),
-                Next::Triangle => return self.by_triangle(comm, seen.means()),
+                Next::Triangle if seen.is_finite() => return self.by_triangle(comm, seen.means()),
+                Next::Triangle => return self.by_triangle(comm, &means(self.rows, comm)?),
                 Next::Exact | Next::Polish => exact = true,
             }
         }
@@ -205,12 +208,15 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             }
             let look = || {
                 comm.step("the look at the components")?;
-                let device = self.rows.device;
-                let scatter = device.scatter(self.rows, means.mean(), &found.vectors)?;
-                Ok(Slope::of(scatter))
+                let (device, mean) = (self.rows.device, means.mean());
+                Ok(Slope::of(device.scatter(
+                    self.rows,
+                    mean,
+                    &found.vectors,
+                )?))
             };
-            let empty = || Slope::empty(found.vectors.len() + 1);
-            seen = Some(one_pass(comm, empty, look)?);
+            let words = found.vectors.len() + 1;
+            seen = Some(one_pass(comm, || Slope::empty(words), look)?);
         }
         Err(Error::NoDecomposition("the range finder"))
     }
@@ -223,21 +229,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         means: &Means,
         (k, limit): (usize, f64),
     ) -> Result<Components> {
-        let (_, p, _) = self.rows.shape();
-        let l = k + SPARE;
+        let (p, l) = (self.rows.shape().1, k + SPARE);
         let basis = match basis {
             Some(basis) => basis,
             None => basis.insert(Subspace::new(p, l)?),
         };
-        let mut next = Components {
-            n: means.rows(),
-            mean: Vec::new(),
-            singular: Vec::new(),
-            vectors: Vec::new(),
-            total: 0.0,
-            noise: 0.0,
-            next: Next::Polish,
-        };
+        let mut next = Components::none(means.rows(), Next::Polish);
         if let Some(seen) = seen {
             let (products, squares) = seen.gradient().split_at(p * l);
             let (mut spectrum, residual) = basis.improve(k, products)?;
@@ -267,7 +264,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         all: &mut Option<Spectrum>,
     ) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
-        let mut spectrum = seen.spectrum(p)?;
+        if !seen.is_finite() || seen.largest_square(0..p) < TINIEST {
+            // Squares too large or too small for `f64`, or rows that are not numbers: their means
+            // will tell.
+            return Ok(Components::none(0.0, Next::Triangle));
+        }
+        let mut spectrum = solve::eigen(p, &seen.products(p)?)?;
         if T::NAME == f32::NAME && !exact {
             spectrum.turn(p);
             *all = Some(spectrum.clone());
@@ -300,10 +302,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
     ) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
         let n = means.rows();
-        let mut variances = memory::copy(&spectrum.values, "variances")?;
-        for variance in &mut variances {
-            *variance = *variance * *variance / (n - 1.0);
-        }
+        let variances = solve::variances(&spectrum.values, n)?;
         let k = match self.count {
             Count::Of(k) => k,
             Count::Share(share) => solve::by_share(&variances, share),
@@ -342,12 +341,22 @@ fn is_narrow(values: &[f64], k: usize) -> bool {
 }
 
 impl Components {
+    /// None yet.
+    fn none(n: f64, next: Next) -> Self {
+        Self {
+            n,
+            mean: Vec::new(),
+            singular: Vec::new(),
+            vectors: Vec::new(),
+            total: 0.0,
+            noise: 0.0,
+            next,
+        }
+    }
+
     /// Variances along the components, and their shares of all variance.
     pub fn explained(&self) -> Result<[Vec<f64>; 2]> {
-        let mut variances = memory::copy(&self.singular, "variances")?;
-        for variance in &mut variances {
-            *variance = *variance * *variance / (self.n - 1.0);
-        }
+        let variances = solve::variances(&self.singular, self.n)?;
         let mut shares = memory::copy(&variances, "variances")?;
         for share in &mut shares {
             *share /= self.total;

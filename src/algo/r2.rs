@@ -4,42 +4,40 @@
 //!
 //! Kept of the rows: `Moments` of `[y, y − ŷ]`, so sums are around means wherever those are.
 
-use super::{Model, lead, moments};
+use super::{lead, one_pass};
 use crate::{
-    Result,
+    Error, Result,
     comm::Communicator,
     device::{Data, Kernels, Look},
     real::Real,
+    summary::{Means, Moments},
 };
 
-/// Both sums.
-#[derive(Debug)]
-pub struct Squares {
-    /// Rows in all, then both sums of each target: of residuals, and around the mean.
-    pub words: Vec<f64>,
-}
-
-impl Model for Squares {
-    fn words(&self) -> Result<Vec<f64>> {
-        crate::memory::copy(&self.words, "sums of squares")
-    }
-
-    fn of(words: Vec<f64>) -> Result<Self> {
-        Ok(Self { words })
-    }
-}
-
-/// The sums of the rows of all ranks; `rows.x` are targets, `rows.y` their residuals.
+/// Rows in all, then both sums of each target: of residuals, and around the mean; of the rows of all
+/// ranks. `rows.x` are targets, `rows.y` their residuals.
 pub fn r2<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
-) -> Result<Squares> {
+) -> Result<Vec<f64>> {
     let (_, m, _) = rows.shape();
-    let look = Look {
-        centered: true,
-        exact: true,
+    let look = || {
+        comm.step("the look at the moments")?;
+        let look = Look {
+            centered: true,
+            exact: true,
+        };
+        let found = rows.device.moments(rows, look)?;
+        let seen = {
+            let means = Means::of(found.counts, &found.origin, &found.mean)?;
+            Moments::of(means, found.comoment, true)?
+        };
+        if seen.is_finite() {
+            Ok(seen)
+        } else {
+            Err(Error::NotFinite)
+        }
     };
-    let seen = moments(rows, comm, look)?;
+    let seen = one_pass(comm, || Moments::empty(2 * m, true), look)?;
     lead(comm, || {
         let mut words = vec![seen.means().rows()]; // and two numbers a target
         for j in 0..m {
@@ -47,6 +45,6 @@ pub fn r2<D: Kernels, T: Real>(
             words.push(seen.comoment(residual, residual) + seen.means().weight() * mean * mean);
             words.push(seen.comoment(j, j));
         }
-        Ok(Squares { words })
+        Ok(words)
     })
 }

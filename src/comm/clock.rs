@@ -38,12 +38,20 @@ impl Clock {
         self.deadline.map_or(longest, |limit| limit.min(longest))
     }
 
+    /// The error of a rank that comes to a call which the others have given up.
+    pub fn missed(&self) -> Error {
+        Error::Timeout(format!(
+            "{}: this rank came too late: the other ranks had given the call up (spmd_timeout)",
+            self.method
+        ))
+    }
+
     /// The error that names who is missing, where, and for how long.
     pub fn late(&self, missing: &[usize]) -> Error {
         let step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
         let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
         let who = match names.len() {
-            0 => "some rank came too late".to_owned(),
+            0 => "some rank did not come".to_owned(),
             1 => format!("rank {} did not come", names[0]),
             _ => format!("ranks {} did not come", names.join(", ")),
         };

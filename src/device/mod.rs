@@ -2,12 +2,14 @@
 
 mod cpu;
 mod moments;
+mod nearest;
 mod product;
 
 use crate::{Result, real::Real};
 
 pub use cpu::{Cpu, CpuRows, simd, threads_for};
 pub use moments::{Look, Looked, MomentKernels};
+pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
 
 /// A place that holds rows.
@@ -54,8 +56,8 @@ impl<D: Device, T: Real> Data<'_, '_, D, T> {
 }
 
 /// Every primitive: what an algorithm may ask of a device.
-pub trait Kernels: MomentKernels + ProductKernels {}
-impl<D: MomentKernels + ProductKernels> Kernels for D {}
+pub trait Kernels: MomentKernels + NearestKernels + ProductKernels {}
+impl<D: MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
 
 /// Rows of either type in either place, with targets and weights: what the binding layer hands in.
 pub enum Input<'a> {

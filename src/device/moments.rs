@@ -11,7 +11,7 @@ pub struct Looked {
     pub origin: Vec<f64>,
     /// `x̄` and `ȳ` less that place: so digits are kept that a mean far from zero has no room for.
     pub mean: Vec<f64>,
-    /// `S = Σᵢ wᵢ (zᵢ − z̄)(zᵢ − z̄)ᵀ`, the lower triangle row by row; empty where not asked for.
+    /// `S = Σᵢ wᵢ (zᵢ − z̄)(zᵢ − z̄)ᵀ`, the lower triangle row by row; or its diagonal alone.
     pub comoment: Vec<f64>,
 }
 
@@ -26,7 +26,8 @@ pub struct Look {
 
 /// First and second moments.
 pub trait MomentKernels: Device {
-    /// `n`, `Σw` and the means. Reads each row once: `n q` numbers, `2 n q` flops.
+    /// `n`, `Σw`, the means and the diagonal of `S`. Reads each row once from memory and once from
+    /// cache: `5 n q` flops.
     fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked>
     where
         Self: Sized;

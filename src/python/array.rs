@@ -1,11 +1,12 @@
 //! NumPy and DLPack arrays in, zero copy.
 #![allow(unsafe_code)] // borrowed memory
 
-use crate::device::{Cpu, Input};
+use crate::device::{Cpu, Data, Device, Input};
+use crate::{Error, Result, real::Real};
 use dlpark::ffi::{DLDataType, DLDeviceType};
 use dlpark::python::{ImportRequest, ImportedDlpack};
 use ndarray::{ArrayViewD, Axis, IxDyn, ShapeBuilder};
-use numpy::{Element, PyArray, PyReadonlyArray2};
+use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -42,12 +43,39 @@ impl<'py> Held<'py> {
     }
 }
 
+/// Rows as a device has them, with targets and weights.
+pub(super) fn data<'a, 'm, D: Device, T: Real>(
+    device: &'a D,
+    rows: &'a [Option<D::Rows<'m, T>>; 3],
+) -> Result<Data<'a, 'm, D, T>> {
+    let [Some(x), y, w] = rows else {
+        return Err(Error::Shape("there are no rows"));
+    };
+    Ok(Data {
+        device,
+        x,
+        y: y.as_ref(),
+        w: w.as_ref(),
+    })
+}
+
 fn each<'py, T: Element>(
     arrays: [Option<&Bound<'py, PyAny>>; 3],
 ) -> PyResult<[Option<PyReadonlyArray2<'py, T>>; 3]> {
-    let mut held = [None, None, None];
+    let mut held: [Option<PyReadonlyArray2<'py, T>>; 3] = [None, None, None];
     for (held, array) in held.iter_mut().zip(arrays) {
         *held = array.map(PyAnyMethods::extract).transpose()?;
+        // `numpy` counts steps in whole numbers, and borrows as aligned.
+        let whole = held.as_ref().is_none_or(|array| {
+            let steps = array
+                .strides()
+                .iter()
+                .all(|step| step % size_of::<T>().cast_signed() == 0);
+            steps && array.data().cast::<T>().is_aligned()
+        });
+        if !whole {
+            return Err(PyValueError::new_err("an array is not aligned"));
+        }
     }
     Ok(held)
 }

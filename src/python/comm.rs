@@ -28,7 +28,11 @@ impl Comm {
 
     /// What Python handed in; where that fails the other ranks learn of it.
     pub fn hold<T>(&self, py: Python<'_>, held: PyResult<T>) -> PyResult<T> {
-        held.inspect_err(|error| self.inner.abandon(&caught(py, error)))
+        held.or_else(|error| {
+            let told = caught(py, &error);
+            self.run(py, |_| Err::<(), _>(told))?;
+            Err(error)
+        })
     }
 
     fn run<R: Send>(

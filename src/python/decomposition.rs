@@ -1,6 +1,10 @@
 //! Decompositions.
 
-use super::{array::Held, comm::Comm, error::raise, linear_model::data};
+use super::{
+    array::{Held, data},
+    comm::Comm,
+    error::raise,
+};
 use crate::algo::{self, Components, Count, Pca, Way, collective};
 use crate::device::Kernels;
 use crate::{dispatch, real::Real};

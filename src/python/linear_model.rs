@@ -1,9 +1,13 @@
 //! Linear models.
 
-use super::{array::Held, comm::Comm, error::raise};
+use super::{
+    array::{Held, data},
+    comm::Comm,
+    error::raise,
+};
 use crate::algo::{self, LeastSquares, Line, collective};
-use crate::device::{Data, Device, ProductKernels};
-use crate::{Error, Result, dispatch, real::Real};
+use crate::device::ProductKernels;
+use crate::{dispatch, real::Real};
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
 };
@@ -82,23 +86,7 @@ pub(super) fn r2<'py>(
         })
     };
     let sums = py.detach(score).map_err(|error| raise(py, &error))?;
-    Ok(sums.words.into_pyarray(py))
-}
-
-/// What was held, for a device.
-pub(super) fn data<'a, 'm, D: Device, T: Real>(
-    device: &'a D,
-    rows: &'a [Option<D::Rows<'m, T>>; 3],
-) -> Result<Data<'a, 'm, D, T>> {
-    let [Some(x), y, w] = rows else {
-        return Err(Error::Shape("there are no rows"));
-    };
-    Ok(Data {
-        device,
-        x,
-        y: y.as_ref(),
-        w: w.as_ref(),
-    })
+    Ok(sums.into_pyarray(py))
 }
 
 /// `X coef + intercept` into `out`, all of one type.

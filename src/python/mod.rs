@@ -1,6 +1,7 @@
 //! The door: functions in, plain arrays out.
 
 mod array;
+mod cluster;
 mod comm;
 mod decomposition;
 mod error;
@@ -12,6 +13,8 @@ mod system;
 mod _core {
     #[pymodule_export]
     use super::array::host;
+    #[pymodule_export]
+    use super::cluster::{drawn, kmeans, nearest, plus_plus, spread};
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]

@@ -6,6 +6,15 @@ use std::f64::consts::{LN_2, PI};
 /// Variance that counts as none.
 const NONE: f64 = 1e-15;
 
+/// Variances of `n` rows with these singular values: `σ² / (n − 1)`.
+pub fn variances(values: &[f64], n: f64) -> Result<Vec<f64>> {
+    let mut variances = memory::copy(values, "variances")?;
+    for variance in &mut variances {
+        *variance = *variance * *variance / (n - 1.0);
+    }
+    Ok(variances)
+}
+
 /// As few as explain more than `share` of the variance.
 pub fn by_share(variances: &[f64], share: f64) -> usize {
     let total: f64 = variances.iter().sum();

@@ -6,7 +6,7 @@ mod orthogonal;
 mod spectrum;
 mod subspace;
 
-pub use dimension::{by_share, likeliest};
+pub use dimension::{by_share, likeliest, variances};
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};
 pub use spectrum::{Spectrum, eigen, right, singular};

@@ -11,11 +11,20 @@ use crate::{Error, Result, memory};
 pub fn nonnegative(h: usize, p: usize, a: &[f64], b: &[f64]) -> Result<Vec<f64>> {
     let column = |j: usize| &a[j * h..][..h];
     let norm = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let mut x = memory::zeros(p, "a solution")?;
-    let mut inside: Vec<usize> = Vec::new();
     let limits: Vec<f64> = (0..p)
         .map(|j| 10.0 * f64::EPSILON * (h as f64).sqrt() * norm(column(j)) * norm(b))
         .collect();
+    let (mut x, mut inside) = start(h, p, a, b)?;
+    let settled = |j: usize, rest: &[f64]| {
+        let slope = column(j).iter().zip(rest).map(|(a, r)| a * r).sum::<f64>();
+        slope.abs() <= 1e3 * limits[j]
+    };
+    let rest = residual(h, &inside, &x, a, b)?;
+    if !inside.iter().all(|j| settled(*j, &rest)) {
+        // Columns depend on each other: one by one.
+        x.fill(0.0);
+        inside.clear();
+    }
     let mut refused = Vec::new();
     for _ in 0..10 * p.max(10) {
         let rest = residual(h, &inside, &x, a, b)?;
@@ -54,6 +63,25 @@ pub fn nonnegative_of(spectrum: &Spectrum, right: &[f64]) -> Result<Vec<f64>> {
         side[k] = v.iter().zip(right).map(|(v, r)| v * r).sum::<f64>() / value;
     }
     nonnegative(p, p, &root, &side)
+}
+
+/// A start near the end: the answer on all columns, without those that are negative, again and again.
+fn start(h: usize, p: usize, a: &[f64], b: &[f64]) -> Result<(Vec<f64>, Vec<usize>)> {
+    let mut x = memory::zeros(p, "a solution")?;
+    let mut inside: Vec<usize> = (0..if p <= h { p } else { 0 }).collect();
+    while !inside.is_empty() {
+        let target = on(h, &inside, a, b)?;
+        let positive = |value: &f64| *value > 0.0 && value.is_finite();
+        if target.iter().all(positive) {
+            for (j, value) in inside.iter().zip(target) {
+                x[*j] = value;
+            }
+            break;
+        }
+        let mut kept = target.iter().map(positive);
+        inside.retain(|_| kept.next().unwrap_or(false));
+    }
+    Ok((x, inside))
 }
 
 /// Moves to the answer on the columns inside, dropping those that would be negative on the way;

@@ -17,6 +17,14 @@ pub struct Spectrum {
 }
 
 impl Spectrum {
+    /// Of no rows.
+    pub fn none() -> Self {
+        Self {
+            values: Vec::new(),
+            vectors: Vec::new(),
+        }
+    }
+
     /// How many values are above `tol` times the largest.
     pub fn rank(&self, tol: f64) -> usize {
         let least = self.values.first().map_or(0.0, |largest| tol * largest);
@@ -107,6 +115,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// The spectrum of rows whose products are the `p × p` matrix `S`, given by its lower half.
 pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
+    let (s, size) = (&sized(s)?, size(s));
     let mut values = memory::zeros(p, "eigenvalues")?;
     let mut vectors = memory::zeros(p * p, "eigenvectors")?;
     let need = evd::self_adjoint_evd_scratch::<f64>(
@@ -126,7 +135,7 @@ pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
     .map_err(|_| Error::NoDecomposition("the eigenvalue decomposition"))?;
     values.reverse();
     for value in &mut values {
-        *value = value.max(0.0).sqrt();
+        *value = value.max(0.0).sqrt() * size.sqrt();
     }
     for k in 0..p / 2 {
         let (left, right) = vectors.split_at_mut((p - 1 - k) * p);
@@ -148,6 +157,7 @@ pub fn right(h: usize, p: usize, a: &[f64]) -> Result<Spectrum> {
 }
 
 fn decomposed([h, p]: [usize; 2], a: &[f64], left: Option<&mut [f64]>) -> Result<Spectrum> {
+    let (a, size) = (&sized(a)?, size(a));
     let k = h.min(p);
     let mut values = memory::zeros(k, "singular values")?;
     let mut vectors = memory::zeros(p * k, "singular vectors")?;
@@ -164,7 +174,31 @@ fn decomposed([h, p]: [usize; 2], a: &[f64], left: Option<&mut [f64]>) -> Result
         Spec::default(),
     )
     .map_err(|_| Error::NoDecomposition("the singular value decomposition"))?;
+    for value in &mut values {
+        *value *= size;
+    }
     Ok(Spectrum { values, vectors })
+}
+
+/// A power of four (so its root is exact) of the size of the largest entry.
+fn size(a: &[f64]) -> f64 {
+    let largest = a.iter().fold(0.0_f64, |largest, a| largest.max(a.abs()));
+    if largest > 0.0 && largest.is_finite() {
+        #[allow(clippy::cast_possible_truncation)] // at most 512
+        let fours = (largest.log2() / 2.0) as i32;
+        4.0_f64.powi(fours)
+    } else {
+        1.0
+    }
+}
+
+/// `A` over its size: decompositions square its entries.
+fn sized(a: &[f64]) -> Result<Vec<f64>> {
+    let (size, mut a) = (size(a), memory::copy(a, "a decomposition")?);
+    for a in &mut a {
+        *a /= size;
+    }
+    Ok(a)
 }
 
 fn diagonal(values: &mut [f64]) -> DiagMut<'_, f64> {

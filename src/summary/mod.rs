@@ -1,5 +1,6 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
+mod clusters;
 mod means;
 mod moments;
 mod slope;
@@ -7,6 +8,7 @@ mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
 
+pub use clusters::{Clusters, Farthest, Round};
 pub use means::Means;
 pub use moments::Moments;
 pub use slope::Slope;

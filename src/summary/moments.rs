@@ -9,7 +9,8 @@
 //! travels along: the true mean is that much off, and the products are moved there at the end. Co-moments are symmetric; the lower triangle is kept, row by row.
 
 use super::{Means, Summary, TAIL, add};
-use crate::{Error, Result, comm::Communicator, memory, solve};
+use crate::{Error, Result, comm::Communicator, memory};
+use std::ops::Range;
 
 /// `n`, `Σw`, `x̄` and `S = Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ` of `q` columns; `x̄ = 0` where not centred.
 #[derive(Debug, PartialEq)]
@@ -58,15 +59,34 @@ impl Moments {
         self.words[i * (i + 1) / 2 + j]
     }
 
-    /// The spectrum of `S` of the first `p` columns.
-    pub fn spectrum(&self, p: usize) -> Result<solve::Spectrum> {
-        let mut gram = memory::zeros(p * p, "co-moments")?;
-        for (j, column) in gram.chunks_exact_mut(p).enumerate() {
+    /// `S` of the first `p` columns, `p × p`, column by column, from the diagonal down.
+    pub fn products(&self, p: usize) -> Result<Vec<f64>> {
+        let mut products = memory::zeros(p * p, "co-moments")?;
+        for (j, column) in products.chunks_exact_mut(p).enumerate() {
             for (i, entry) in column.iter_mut().enumerate().skip(j) {
                 *entry = self.comoment(i, j);
             }
         }
-        solve::eigen(p, &gram)
+        Ok(products)
+    }
+
+    /// The smallest of the squares of these columns that are not zero.
+    pub fn least_square(&self, columns: Range<usize>) -> f64 {
+        let squares = columns.map(|j| self.comoment(j, j));
+        let positive = squares.filter(|square| *square > 0.0);
+        positive.fold(f64::INFINITY, f64::min)
+    }
+
+    /// The largest of the squares of these columns.
+    pub fn largest_square(&self, columns: Range<usize>) -> f64 {
+        columns.map(|j| self.comoment(j, j)).fold(0.0, f64::max)
+    }
+
+    /// How far from zero the farthest of these columns is, in spreads of its own.
+    pub fn remoteness(&self, columns: Range<usize>) -> f64 {
+        let spread = |j: usize| (self.comoment(j, j) / self.means.weight()).sqrt();
+        let far = columns.map(|j| self.means.mean()[j].abs() / spread(j));
+        far.filter(|far| far.is_finite()).fold(0.0, f64::max)
     }
 
     /// Whether every number is one.

@@ -54,7 +54,7 @@ def test_a_good_end_is_left_alone(job, fit, end):
 def test_an_exit_that_is_caught_is_left_alone(job, fit):
     caught = (
         "try:\n    sys.exit(3)\n"
-        "except SystemExit as error:\n    print('CODE', error.code)"
+        "except SystemExit as error:\n    print(f'CODE {error.code}')"
     )
     done = job(f"{fit}\n{caught}\nprint('READY', flush=True)")
     assert done.code == 0, done.text
@@ -173,7 +173,7 @@ def fit():
         spmd.LinearRegression().fit(X, X[:, 0])
         print("FITTED", flush=True)
     except RuntimeError as error:
-        print("REFUSED", error, flush=True)
+        print("REFUSED " + str(error), flush=True)
 if comm.rank == 1:
     thread = threading.Thread(target=fit); thread.start(); thread.join()
 else:

@@ -455,7 +455,6 @@ fn scores_are_the_same_on_any_number_of_ranks() {
             comm,
         )
         .unwrap()
-        .words
     };
     for size in 1..=16 {
         let all = Threads::run(size, squares);

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ def test_two_groups_fit_at_the_same_time(comm, rows):
     comm.Barrier()
 
 
+@pytest.mark.timeout(300)  # MPICH 4.0 takes 20 ms for each, with more ranks than cores
 def test_five_thousand_communicators(comm, rows):
     """MPICH runs out of them at about 2,000 if ours are not given back."""
     X, y = rows
@@ -62,6 +64,22 @@ def test_the_users_messages_are_left_alone(comm, rows):
     comm.send(("mine", comm.rank), (comm.rank + 1) % comm.size, tag=7)
     assert request.wait() == ("mine", (comm.rank - 1) % comm.size)
     barrier.Wait()
+
+
+@pytest.mark.parametrize("length", [0, 100, 3000, 100_000])
+@pytest.mark.parametrize("tag", [1, 32767])
+def test_messages_with_the_tags_of_notices_are_left_alone(comm, rows, length, tag):
+    """Under way before the first use of a communicator, they arrive after it."""
+    mine = comm.Dup()
+    right, left = (mine.rank + 1) % mine.size, (mine.rank - 1) % mine.size
+    request = mine.Isend(np.full(length, mine.rank, "u1"), right, tag)
+    time.sleep(0.05 if mine.rank == 0 else 0)
+    spmd.LinearRegression(comm=mine).fit(*rows)
+    got = np.empty(length, "u1")
+    mine.Recv(got, left, tag)
+    request.Wait()
+    assert (got == left).all()
+    mine.Free()
 
 
 def test_default_is_the_world(comm, rows):

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
@@ -99,11 +100,66 @@ def test_shapes_that_do_not_fit(comm, rows, agreed):
     agreed(lambda: fit(X, y, -np.ones(40)), ValueError, "Negative values in data")
 
 
+class Refuses:
+    """Says no when it is looked at."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __array__(self, *args, **kwargs):
+        raise self.error
+
+
+def test_what_fails_before_the_header(comm, rows, agreed):
+    """Parameters and names are the user's: describing them may fail as well."""
+    X, y = rows
+    tol = Refuses(ValueError("no")) if last(comm) else 1e-6
+    model = spmd.LinearRegression(comm=comm)
+    model.tol = tol
+    agreed(lambda: model.fit(X, y), ValueError, front(comm))
+    endless = []
+    endless.append(endless)
+    model.tol = endless if last(comm) else 1e-6
+    agreed(lambda: model.fit(X, y), (RecursionError, InvalidParameterError))
+    with_names = pd.DataFrame(X, columns=["\ud800", "b", "c", "d"])
+    if comm.size > 1:
+        model.tol, words = 1e-6, "names"
+        agreed(lambda: model.fit(with_names if last(comm) else X, y), ValueError, words)
+    model.tol = 1e-6
+    assert list(model.fit(with_names, y).feature_names_in_) == list(with_names.columns)
+
+
+def test_ctrl_c_while_a_share_is_checked(comm, rows, agreed):
+    X, y = rows
+    X = Refuses(KeyboardInterrupt()) if last(comm) else X
+    agreed(lambda: spmd.LinearRegression(comm=comm).fit(X, y), KeyboardInterrupt)
+
+
+def test_no_threads(comm, rows, agreed):
+    model = spmd.LinearRegression(n_jobs=0, comm=comm)
+    words = "n_jobs == 0 has no meaning"
+    agreed(lambda: model.fit(*rows), ValueError, "rank 0: " * (comm.size > 1) + words)
+    model = spmd.LinearRegression(n_jobs=0 if last(comm) else None, comm=comm)
+    agreed(lambda: model.fit(*rows), ValueError, front(comm) + words)
+
+
+def test_no_rows_but_targets(comm, rows, agreed):
+    X, y = rows
+    mine = X[:0] if last(comm) else X
+    fit = spmd.LinearRegression(comm=comm).fit
+    if comm.size == 1:
+        return
+    agreed(lambda: fit(mine, y), ValueError, front(comm), "[0, 40]")
+    agreed(lambda: fit(mine, y[: len(mine)], np.ones(40)), ValueError, "[0, 0, 40]")
+    wanted = "requires y to be passed, but the target y is None."
+    agreed(lambda: fit(mine, None if last(comm) else y), ValueError, wanted)
+
+
 def test_every_share_empty(comm, rows, agreed):
     X, y = rows
     call = spmd.LinearRegression(comm=comm).fit
     words = (
-        "Found array with 0 sample(s)",
+        "Found array with 0 sample(s) (shape=(0, 4))",
         "a minimum of 1 is required by LinearRegression",
     )
     agreed(lambda: call(X[:0], y[:0]), ValueError, *words)

@@ -98,6 +98,26 @@ def test_far_from_the_origin(comm, share, rng, offset, assert_close):
     assert_close(model.singular_, exact.singular_, 1e-11)
 
 
+@pytest.mark.parametrize("condition", [1e1, 9e1, 1e3, 1e5, 1e7])
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e8])
+def test_as_exact_as_scikit_learn(comm, share, rng, condition, offset, exact):
+    """Against extended precision, at any condition, near and far from the origin."""
+    U, _ = np.linalg.qr(rng.standard_normal((400, 6)))
+    V, _ = np.linalg.qr(rng.standard_normal((6, 6)))
+    X = U * np.geomspace(400, 400 / condition, 6) @ V.T + offset
+    y = X @ np.arange(1.0, 7.0) + 1e-3 / condition * rng.standard_normal(400)
+    coef, intercept = exact(X, y)
+    model = spmd.LinearRegression(tol=1e-14, comm=comm)
+    model.fit(*share(X, y, kind="uneven"))
+    theirs = Reference(tol=1e-14).fit(X, y)
+    errors = [np.abs(m.coef_ - coef).max() / 6 for m in (model, theirs)]
+    eps = np.finfo(float).eps
+    assert errors[0] <= max(20 * eps * condition, 4 * errors[1])
+    if offset:
+        far = [abs(m.intercept_ - intercept) / abs(intercept) for m in (model, theirs)]
+        assert far[0] <= max(1e-11, 20 * eps * condition, 4 * far[1])
+
+
 @pytest.mark.parametrize("condition", [1e1, 1e3, 1e5, 1e7, 1e9])
 def test_any_number_of_ranks_gives_one_answer(
     comm, share, rng, condition, assert_close
@@ -178,3 +198,15 @@ def test_numbers_of_threads_and_ranks_do_not_matter(comm, share, rng, assert_clo
     two = spmd.LinearRegression(n_jobs=2, comm=comm).fit(*share(X, y))
     np.testing.assert_array_equal(one.coef_, two.coef_)
     assert_close(one.coef_, Reference().fit(X, y).coef_)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_an_empty_share_is_predicted(comm, share, rng, targets):
+    X = rng.standard_normal((30, 3))
+    y = X @ rng.standard_normal((3, targets))
+    model = spmd.LinearRegression(comm=comm).fit(*share(X, y))
+    assert model.predict(X[:0]).shape == (0, targets)
+    flat = spmd.LinearRegression(comm=comm).fit(*share(X, y[:, 0]))
+    assert flat.predict(X[:0]).shape == (0,)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        model.predict(X[:0, :2])

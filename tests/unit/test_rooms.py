@@ -137,7 +137,9 @@ def lengths(root):
 
 
 def memory(root):
-    asks = re.compile(r"\bvec!\s*[\[(]|(?<!memory::)\bzeros(?:::<[^>]*>)?\(")
+    asks = re.compile(
+        r"\bvec!\s*[\[(]|(?<!memory::)(?<!Aligned::)\bzeros(?:::<[^>]*>)?\("
+    )
     for path, room, text in rust(root):
         if room in ("memory", "mpi-sys"):
             continue

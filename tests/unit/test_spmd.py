@@ -20,7 +20,7 @@ ESTIMATORS = {
     for name in spmd.__all__
     if inspect.isclass(cls := getattr(spmd, name)) and issubclass(cls, BaseEstimator)
 }
-SCIKIT_LEARNS = set(dir(BaseEstimator))
+SCIKIT_LEARNS = {*dir(BaseEstimator), "get_feature_names_out", "set_output"}
 
 
 def problem(rng, n=97, p=4, m=1):
@@ -290,8 +290,8 @@ ERRORS = {
         ValueError,
         "rank 0 has no sample_weight, rank 2",
     ),
-    "squares too large": (
-        lambda c, X, y: plain(c, X * 1e200 if c.rank == 1 else X, y),
+    "sums too large": (
+        lambda c, X, y: plain(c, 0 * X + 1.7e308 if c.rank == 1 else X, y),
         ValueError,
         "scale the columns",
     ),

@@ -139,7 +139,7 @@ impl Home {
         }
         if late {
             self.call();
-            return Err(options.clock.late(&[]));
+            return Err(options.clock.missed());
         }
         Ok(ours)
     }

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 const NOTICE: i32 = 1;
 /// Their tag where there is no duplicate yet: the largest that every MPI has.
 const EARLY: i32 = 32767;
-/// Notices are small, so that no MPI waits for a receiver.
-const LONGEST: usize = 2000;
+/// All notices have this many bytes: few, so that no MPI waits for a receiver, and an odd number, so
+/// that a message of the user's with the same tag is not taken for one.
+const LENGTH: usize = 2011;
 
 /// Where notices are sent and looked for.
 pub(super) struct Post {
@@ -72,7 +73,7 @@ impl Post {
     /// Tells all others. Failures are of no interest: this is the last word in the call.
     pub(super) fn tell(&self, options: &Options, call: u64, kind: &str, text: &str) {
         let mut bytes = format!("{call}\0{kind}\0{text}").into_bytes();
-        bytes.truncate(LONGEST);
+        bytes.resize(LENGTH, 0);
         // Leaked: a request that its receiver never meets is never complete.
         let bytes: &'static mut [u8] = bytes.leak();
         for rank in (0..self.size).filter(|rank| *rank != self.rank) {
@@ -94,36 +95,43 @@ impl Post {
         }
     }
 
-    /// A notice that has come, if any.
+    /// A notice that has come, if any. Another message is left where it is.
     pub(super) fn receive(&self, options: &Options) -> Result<Option<Notice>> {
-        let mut bytes = [0_u8; LONGEST];
-        // SAFETY: all pointers are to locals; the message, once matched, is received at once, into
-        // as many bytes as a notice may have.
-        let found = checked(options, || unsafe {
+        let mut bytes = [0_u8; LENGTH];
+        // SAFETY: all pointers are to locals. What is matched is the message that was looked at, the
+        // first of its sender's, and has as many bytes as there is room for.
+        let from = checked(options, || unsafe {
             let (mut flag, mut count) = (0, 0);
             let mut message = ffi::RSMPI_MESSAGE_NULL;
             let mut status = std::mem::zeroed::<ffi::MPI_Status>();
             let (any, byte) = (ffi::RSMPI_ANY_SOURCE, ffi::RSMPI_UINT8_T);
-            ffi::MPI_Improbe(
-                any,
-                self.tag,
-                self.comm,
-                &raw mut flag,
-                &raw mut message,
-                &raw mut status,
-            );
+            ffi::MPI_Iprobe(any, self.tag, self.comm, &raw mut flag, &raw mut status);
             if flag == 0 {
                 return None;
             }
             ffi::MPI_Get_count(&raw const status, byte, &raw mut count);
+            if count != int(LENGTH) {
+                return None;
+            }
+            let (from, end) = (status.MPI_SOURCE, &raw mut status);
+            ffi::MPI_Improbe(
+                from,
+                self.tag,
+                self.comm,
+                &raw mut flag,
+                &raw mut message,
+                end,
+            );
+            if flag == 0 {
+                return None;
+            }
             let to = bytes.as_mut_ptr().cast();
             ffi::MPI_Mrecv(to, count, byte, &raw mut message, ffi::RSMPI_STATUS_IGNORE);
-            Some((status.MPI_SOURCE, count))
+            Some(from)
         })?;
-        Ok(found.map(|(from, count)| {
-            let said =
-                String::from_utf8_lossy(&bytes[..usize::try_from(count).unwrap_or(0)]).into_owned();
-            let mut parts = said.splitn(3, '\0');
+        Ok(from.map(|from| {
+            let said = String::from_utf8_lossy(&bytes);
+            let mut parts = said.trim_end_matches('\0').splitn(3, '\0');
             let mut next = || parts.next().unwrap_or_default().to_owned();
             Notice {
                 from: usize::try_from(from).unwrap_or(0),

@@ -107,7 +107,7 @@ impl Ours {
             return Ok(());
         }
         self.count();
-        Err(notice.error().unwrap_or_else(|| options.clock.late(&[])))
+        Err(notice.error().unwrap_or_else(|| options.clock.missed()))
     }
 
     fn post(&self) -> Post {

@@ -3,7 +3,7 @@
 //! Sums go in the order of blocks, so they do not depend on threads.
 #![allow(clippy::inline_always)] // rows are taken inside of loops that pulp compiles anew
 
-use super::loops::{CenterRows, add_columns, center_columns};
+use super::loops::{CenterRows, add_columns, add_squares, center_columns};
 use crate::device::{
     Data,
     cpu::{Cpu, CpuRows},
@@ -70,7 +70,7 @@ pub(super) struct Aligned<A> {
 const LINE: usize = 64;
 
 impl<A: Real> Aligned<A> {
-    pub(super) fn zeros(len: usize, what: &'static str) -> Result<Self> {
+    pub(super) fn of(len: usize, what: &'static str) -> Result<Self> {
         let room: Vec<A> = memory::zeros(len + LINE / size_of::<A>(), what)?;
         let start = (room.as_ptr() as usize).wrapping_neg() % LINE / size_of::<A>();
         Ok(Self { room, start, len })
@@ -101,7 +101,7 @@ impl<A: Real> Scratch<A> {
         let size = size.min(rows.x.nrows());
         let weights = if rows.w.is_some() { size } else { 0 };
         let stride = (columns.len() + 1).next_multiple_of(LINE / size_of::<A>());
-        let mut room = Aligned::zeros(size * stride, "a block of rows")?;
+        let mut room = Aligned::of(size * stride, "a block of rows")?;
         for row in room.chunks_exact_mut(stride) {
             row[columns.len()] = A::of(1.0);
         }
@@ -187,6 +187,24 @@ impl<A: Real> Scratch<A> {
             let here = at..at + part.width;
             at += part.width;
             add_columns(part, weights, &origin[here.clone()], &mut sums[here]);
+        }
+    }
+
+    /// Sums of the squares of the columns less their place over the block, by weight.
+    pub(super) fn squares<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Cpu, T>,
+        block: &Range<usize>,
+        place: [&[f64]; 2],
+        sums: &mut [f64],
+    ) {
+        let weights = &self.weights[..block.len().min(self.weights.len())];
+        let mut at = 0;
+        for part in Part::of(rows, &self.columns, block) {
+            let here = at..at + part.width;
+            at += part.width;
+            let place = place.map(|place| &place[here.clone()]);
+            add_squares(part, weights, place, &mut sums[here]);
         }
     }
 

@@ -49,6 +49,33 @@ impl<T: Real> NullaryFnOnce for AddRows<'_, '_, T> {
     }
 }
 
+/// Adds the squares of the rows of a part less their place, each by its weight, to `sums`.
+struct AddSquares<'p, 's, T> {
+    part: Part<'p, T>,
+    weights: &'s [f64],
+    place: [&'s [f64]; 2],
+    sums: &'s mut [f64],
+}
+
+impl<T: Real> NullaryFnOnce for AddSquares<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let width = self.part.width;
+        let [origin, mean] = self.place.map(|place| &place[..width]);
+        let sums = &mut self.sums[..width];
+        for i in 0..self.part.view.nrows() {
+            let row = &self.part.row(i).unwrap_or_default()[..width];
+            let w = self.weights.get(i).copied().unwrap_or(1.0);
+            for j in 0..width {
+                let z = (row[j].into() - origin[j]) - mean[j];
+                sums[j] += w * z * z;
+            }
+        }
+    }
+}
+
 /// Eight sums side by side: a fixed order that the processor can follow.
 struct Sum<'a, T>(&'a [T], f64);
 
@@ -156,6 +183,30 @@ pub(super) fn add_columns<T: Real>(
                 weighed.sum()
             }
         };
+    }
+}
+
+/// Sums of the squares of the columns of a part less their place, by weight.
+pub(super) fn add_squares<T: Real>(
+    part: Part<'_, T>,
+    weights: &[f64],
+    place: [&[f64]; 2],
+    sums: &mut [f64],
+) {
+    if !part.by_columns() {
+        return Arch::new().dispatch(AddSquares {
+            part,
+            weights,
+            place,
+            sums,
+        });
+    }
+    for (j, (sum, column)) in sums.iter_mut().zip(part.view.columns()).enumerate() {
+        let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
+        for (x, w) in column.iter().zip(weights) {
+            let z = ((*x).into() - place[0][j]) - place[1][j];
+            *sum += w * z * z;
+        }
     }
 }
 

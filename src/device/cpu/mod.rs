@@ -1,12 +1,15 @@
 //! Host memory.
 
 mod blocks;
+mod distances;
 mod gram;
 mod loops;
 mod moments;
+mod nearest;
 mod pool;
 mod product;
 mod residual;
+mod tally;
 mod triangle;
 
 use super::Device;
@@ -45,14 +48,23 @@ impl Cpu {
         flops: f64,
         task: impl Fn(usize) -> Result<R> + Sync,
     ) -> Result<Vec<R>> {
-        let pool = if tasks > 1 && flops > SMALL {
-            pool::of(self.threads)
-        } else {
-            None
-        };
+        let parts = std::iter::repeat_n((), tasks).collect();
+        self.each_of(parts, flops, |at, ()| task(at))
+    }
+
+    /// The same, each task with a part of something.
+    fn each_of<P: Send, R: Send>(
+        self,
+        parts: Vec<P>,
+        flops: f64,
+        task: impl Fn(usize, P) -> Result<R> + Sync,
+    ) -> Result<Vec<R>> {
+        let several = parts.len() > 1 && flops > SMALL;
+        let pool = several.then(|| pool::of(self.threads)).flatten();
+        let one = |(at, part)| task(at, part);
         match pool {
-            Some(pool) => pool.install(|| (0..tasks).into_par_iter().map(&task).collect()),
-            None => (0..tasks).map(task).collect(),
+            Some(pool) => pool.install(|| parts.into_par_iter().enumerate().map(one).collect()),
+            None => parts.into_iter().enumerate().map(one).collect(),
         }
     }
 }

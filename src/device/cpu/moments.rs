@@ -30,10 +30,10 @@ impl MomentKernels for Cpu {
         let (n, p, m) = rows.shape();
         let groups = groups(n, p + m);
         let origin = origin(rows)?;
-        let one = |g: usize| group_means::<T>(rows, &groups[g], &origin);
-        let found = self.each(groups.len(), 2.0 * (n * (p + m)) as f64, one)?;
-        let (weight, mean) = mean_of(found.iter().map(|(w, mean)| (*w, mean.as_slice())), p + m)?;
-        Ok(looked([n as f64, weight], origin, mean, Vec::new()))
+        let one = |g: usize| group_spread::<T>(rows, &groups[g], &origin);
+        let found = self.each(groups.len(), 4.0 * (n * (p + m)) as f64, one)?;
+        let (weight, mean, squares) = spread_of(&found, p + m)?;
+        Ok(looked([n as f64, weight], origin, mean, squares))
     }
 
     fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
@@ -131,25 +131,44 @@ fn first_mean<A: Real, T: Real>(
     scratch.weights = weights;
 }
 
-/// Weight and means, less the origin, of a group.
-fn group_means<T: Real>(
+/// Weight, means less the origin, and squares around the means, of a part of the rows.
+type Spread = (f64, Vec<f64>, Vec<f64>);
+
+fn group_spread<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     group: &Range<usize>,
     origin: &[f64],
-) -> Result<(f64, Vec<f64>)> {
+) -> Result<Spread> {
     let q = origin.len();
     let mut scratch = Scratch::<T>::bare(rows, 0..q)?;
-    let mut found = Vec::new();
+    let mut found = Vec::new(); // one a block
     for block in blocks(group, block::<T>()) {
-        let mut sums = memory::zeros(q, "means")?;
+        let (mut mean, mut squares) = (memory::zeros(q, "means")?, memory::zeros(q, "squares")?);
         let weight = scratch.weigh(rows, &block);
-        scratch.sums(rows, &block, origin, &mut sums);
-        for sum in &mut sums {
+        scratch.sums(rows, &block, origin, &mut mean);
+        for sum in &mut mean {
             *sum /= if weight > 0.0 { weight } else { 1.0 };
         }
-        found.push((weight, sums));
+        scratch.squares(rows, &block, [origin, &mean], &mut squares);
+        found.push((weight, mean, squares));
     }
-    mean_of(found.iter().map(|(w, mean)| (*w, mean.as_slice())), q)
+    spread_of(&found, q)
+}
+
+/// The joint spread of parts.
+fn spread_of(parts: &[Spread], q: usize) -> Result<Spread> {
+    let means = parts
+        .iter()
+        .map(|(weight, mean, _)| (*weight, mean.as_slice()));
+    let (weight, mean) = mean_of(means, q)?;
+    let mut squares = memory::zeros(q, "squares")?;
+    for (weight, theirs, part) in parts {
+        for (j, square) in squares.iter_mut().enumerate() {
+            let step = theirs[j] - mean[j];
+            *square += part[j] + weight * step * step;
+        }
+    }
+    Ok((weight, mean, squares))
 }
 
 /// The joint weight and means of parts.
@@ -180,7 +199,8 @@ fn tile<A: Real, T: Real>(
     let widths = [&sides[0], &sides[sides.len() - 1]].map(|side| side.scratch.width());
     let height = sides[0].scratch.pitch();
     let mut products = memory::zeros(height * widths[1], "co-moments")?;
-    let mut sums = Aligned::<A>::zeros(height * (widths[1] + 1).next_multiple_of(8), "co-moments")?;
+    let mut sums: Aligned<A> =
+        Aligned::of(height * (widths[1] + 1).next_multiple_of(8), "co-moments")?;
     let count = group.len().div_ceil(size);
     let mut weights = memory::zeros(count, "weights")?;
     for (b, block) in blocks(group, size).enumerate() {

@@ -1,0 +1,443 @@
+"""K-means."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import Estimator
+from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._threads import thread_count
+from sklearnex_rs.cluster._draws import Draws
+
+
+@dataclass
+class _Partition:
+    """What one run brings: centers around the mean of all rows."""
+
+    centers: Any
+    labels: Any
+    inertia: float
+    counts: Any
+    history: list[tuple[float, float]]
+    strict: bool
+
+
+class KMeans(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator
+):
+    """K-means clustering.
+
+    Minimises ``sum_i w_i ||X_i - center[label_i]||**2`` by Lloyd's rounds. Rows and
+    centers are put around the mean of all rows, so differences are exact far from the
+    origin; where float32 cannot tell two centers apart, float64 does. No matrix of
+    distances is stored.
+
+    Draws are scikit-learn's own, in its order: for one ``random_state`` the same rows
+    are drawn, and the same centers, labels and number of rounds come out, ties aside.
+
+    Parameters
+    ----------
+    n_clusters : int, default=8
+        Number of clusters.
+    init : {'k-means++', 'random'}, callable or array-like of shape \
+            (n_clusters, n_features), default='k-means++'
+        Where centers begin: greedy k-means++; rows drawn by weight; what
+        ``init(X, n_clusters, random_state=...)`` returns; or these.
+    n_init : 'auto' or int, default='auto'
+        Runs, of which the one of least inertia is kept. 'auto': 10 for 'random' and
+        callables, else 1.
+    max_iter : int, default=300
+        Rounds of a run at most.
+    tol : float, default=1e-4
+        A run is over when centers move by no more than ``tol`` times the mean
+        variance of the features, squares summed.
+    verbose : int, default=0
+        Whether to print, as scikit-learn does.
+    random_state : int, RandomState instance or None, default=None
+        For draws.
+    copy_x : bool, default=True
+        For compatibility: X is never overwritten, and never copied as a whole.
+    algorithm : {'lloyd', 'elkan'}, default='lloyd'
+        Both are the same path to the same rounds: distances are compared in the
+        processor's registers, which leaves nothing for Elkan's bounds to save.
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
+        Centers; of float32 where X is. Of the library of X where that is a DLPack
+        array.
+    labels_ : ndarray of shape (n_samples,)
+        Cluster of each row, int32.
+    inertia_ : float
+        Sum of squared distances of rows to their centers, by weight.
+    n_iter_ : int
+        Rounds of the run that was kept.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearnex_rs.spmd.KMeans : The same over rows that are spread over ranks.
+    sklearn.cluster.KMeans : Whose results these are.
+
+    Notes
+    -----
+    Lloyd, "Least squares quantization in PCM" (1982); Arthur and Vassilvitskii,
+    "k-means++: The Advantages of Careful Seeding" (2007).
+
+    A cluster that has no rows takes the row farthest from its center, as in
+    scikit-learn. Sparse X is refused: use ``.toarray()``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearnex_rs.cluster import KMeans
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> KMeans(n_clusters=2, random_state=0).fit(X).labels_.tolist()
+    [1, 1, 1, 0, 0, 0]
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+        "copy_x": ["boolean"],
+        "algorithm": [StrOptions({"lloyd", "elkan"})],
+    }
+
+    def __init__(
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Any = "k-means++",
+        n_init: Any = "auto",
+        max_iter: int = 300,
+        tol: float = 1e-4,
+        verbose: int = 0,
+        random_state: Any = None,
+        copy_x: bool = True,
+        algorithm: str = "lloyd",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
+        self.random_state = random_state
+        self.copy_x = copy_x
+        self.algorithm = algorithm
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+        """Find clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, float32 or float64 (others become float64); of NumPy, pandas, or
+            any library with DLPack, on the host.
+        y : Ignored
+            For compatibility.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, none negative. They have no part in `init` by array or callable.
+
+        Returns
+        -------
+        self : KMeans
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X is empty, has NaN or infinity or fewer rows than clusters, or shapes
+            do not fit.
+        """
+
+        def check() -> Rows:
+            self._check_params()
+            return self._check_rows(call, X, "no_validation", sample_weight, reset=True)
+
+        with Call(self, "fit") as call:
+            rows = call.agree(check)
+            self._know(rows)
+            place, tolerance = self._look(call, rows)
+            draws = Draws(call, rows, place, self.random_state)
+            begin = self._begin(call, rows, draws)
+            best = None
+            for _ in range(self._runs(call)):
+                found = self._run(call, rows, place, tolerance, begin())
+                if best is None or (
+                    found.inertia < best.inertia and not self._same(call, found, best)
+                ):
+                    best = found
+            assert best is not None
+            if call.comm.rank == 0:
+                self._warn(best)
+        kind, dtype = like(X), rows.x.dtype
+        self.cluster_centers_ = kind((best.centers + place).astype(dtype))
+        self._n_features_out = self.n_clusters
+        self.labels_ = kind(best.labels)
+        self.inertia_ = best.inertia
+        self.n_iter_ = len(best.history)
+        return self
+
+    def _look(self, call: Call, rows: Rows) -> tuple[Any, float]:
+        """Return the means of columns, and how far centers may move at the end."""
+        count, mean, squares = call.run(_core.spread, rows.x, call.threads(), rows=rows)
+        if count < self.n_clusters:
+            msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
+            call.refuse(ValueError(msg))
+        return mean, float(np.mean(squares / count) * self.tol)
+
+    def _runs(self, call: Call) -> int:
+        """Return the number of runs."""
+        many = (isinstance(self.init, str) and self.init == "random") or callable(
+            self.init
+        )
+        runs = (10 if many else 1) if self.n_init == "auto" else int(self.n_init)
+        first = call.comm.rank == 0
+        if is_array(self.init) and runs != 1:
+            msg = (
+                "Explicit initial center position passed: performing only one init in "
+                f"{type(self).__name__} instead of n_init={runs}."
+            )
+            if first:
+                warnings.warn(msg, RuntimeWarning, stacklevel=3)
+            return 1
+        if self.algorithm == "elkan" and self.n_clusters == 1 and first:
+            msg = (
+                "algorithm='elkan' doesn't make sense for a single cluster. Using "
+                "'lloyd' instead."
+            )
+            warnings.warn(msg, RuntimeWarning, stacklevel=3)
+        return runs
+
+    def _begin(self, call: Call, rows: Rows, draws: Draws) -> Callable[[], Any]:
+        """Return what makes the first centers of a run, around the mean."""
+        if isinstance(self.init, str):
+            plus = self.init == "k-means++"
+            draw = draws.plus_plus if plus else draws.without_return
+            return lambda: draw(self.n_clusters)
+        if is_array(self.init):
+            given = call.check(lambda: self._centers(as_host(self.init), rows.x), rows)
+            return lambda: given - draws.place
+        return lambda: draws.first(
+            lambda state: self._centers(
+                self.init(rows.x - draws.place, self.n_clusters, random_state=state),
+                rows.x,
+            )
+        )
+
+    def _centers(self, centers: Any, X: Any) -> Any:
+        """Check centers that the user gave."""
+        centers = check_array(centers, dtype=X.dtype)
+        if centers.shape[0] != self.n_clusters:
+            msg = (
+                f"The shape of the initial centers {centers.shape} does not match "
+                f"the number of clusters {self.n_clusters}."
+            )
+            raise ValueError(msg)
+        if centers.shape[1] != X.shape[1]:
+            msg = (
+                f"The shape of the initial centers {centers.shape} does not match "
+                f"the number of features of the data {X.shape[1]}."
+            )
+            raise ValueError(msg)
+        return centers.astype(np.float64)
+
+    def _run(
+        self, call: Call, rows: Rows, place: Any, tolerance: float, start: Any
+    ) -> _Partition:
+        speak = self.verbose and call.comm.rank == 0
+        if speak:
+            print("Initialization complete")
+        found = _Partition(
+            *call.run(
+                _core.kmeans,
+                rows.x,
+                rows.w,
+                place,
+                start,
+                tolerance,
+                int(self.max_iter),
+                call.threads(),
+                rows=rows,
+            )
+        )
+        if speak:
+            self._tell(found, tolerance)
+        return found
+
+    def _tell(self, found: _Partition, tolerance: float) -> None:
+        """Print the rounds of a run as scikit-learn does."""
+        for i, (inertia, _) in enumerate(found.history):
+            print(f"Iteration {i}, inertia {inertia}.")
+        last, shift = len(found.history) - 1, found.history[-1][1]
+        if found.strict:
+            print(f"Converged at iteration {last}: strict convergence.")
+        elif shift <= tolerance:
+            print(
+                f"Converged at iteration {last}: center shift {shift} within "
+                f"tolerance {tolerance}."
+            )
+
+    def _same(self, call: Call, found: _Partition, best: _Partition) -> bool:
+        """Say whether clusters are the same, on all ranks, but for their numbers."""
+        both = np.stack([found.labels, best.labels], axis=1).astype(np.int64)
+        pairs = np.unique(both, axis=0)
+        everyone = [pairs]
+        if call.spread:
+            everyone = [
+                np.frombuffer(block, np.int64).reshape(-1, 2)
+                for block in call.comm.gather(pairs.tobytes())
+            ]
+        pairs = np.unique(np.concatenate(everyone), axis=0)
+        return len(pairs) == len(np.unique(pairs[:, 0]))
+
+    def _warn(self, best: _Partition) -> None:
+        distinct = int(np.count_nonzero(best.counts))
+        if distinct < self.n_clusters:
+            msg = (
+                f"Number of distinct clusters ({distinct}) found smaller than "
+                f"n_clusters ({self.n_clusters}). Possibly due to duplicate points "
+                "in X."
+            )
+            warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+
+    def _nearest(self, comm: _core.Comm, rows: Rows, threads: int) -> tuple[Any, float]:
+        centers = np.asarray(as_host(self.cluster_centers_), np.float64)
+        place = centers.mean(axis=0)
+        around = np.ascontiguousarray(centers - place)
+        return _core.nearest(comm, rows.x, rows.w, place, around, threads)
+
+    def predict(self, X: Any) -> Any:
+        """Return the nearest center of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Number of the center, int32, in the library of X.
+        """
+        check_is_fitted(self)
+        rows = Rows.of(self._check_more(X))
+        threads = thread_count(None, [], 0)[0]
+        return like(X)(self._nearest(_core.solo(), rows, threads)[0])
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Find clusters, and return the cluster of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            For compatibility.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            As ``labels_``.
+        """
+        return self.fit(X, y, sample_weight).labels_
+
+    def transform(self, X: Any) -> Any:
+        """Return the distances of rows to centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            Distances, not squared, in the library of X.
+        """
+        check_is_fitted(self)
+        rows = self._check_more(X)
+        if not len(rows):
+            return like(X)(np.empty((0, self._n_features_out), rows.dtype))
+        return like(X)(euclidean_distances(rows, as_host(self.cluster_centers_)))
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+        """Find clusters, and return the distances of rows to centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            For compatibility.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_clusters)
+            As of `transform`.
+        """
+        return self.fit(X, y, sample_weight).transform(X)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:  # noqa: ARG002
+        """Return the negative sum of squared distances of rows to their centers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            For compatibility.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            The negative inertia; near zero is best.
+        """
+
+        def check() -> Rows:
+            check_is_fitted(self)
+            return self._check_rows(
+                call, X, "no_validation", sample_weight, reset=False
+            )
+
+        with Call(self, "score") as call:
+            rows = call.agree(check)
+
+            def nearest(comm: _core.Comm, threads: int) -> tuple[Any, float]:
+                return self._nearest(comm, rows, threads)
+
+            return -float(call.run(nearest, call.threads(), rows=rows)[1])
+
+
+def is_array(init: Any) -> bool:
+    """Say whether these are centers."""
+    return not isinstance(init, str) and not callable(init)

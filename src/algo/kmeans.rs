@@ -1,0 +1,289 @@
+//! # K-means
+//!
+//! Minimises `Σᵢ wᵢ ‖zᵢ − c_{l(i)}‖²` over `k` centres `c` and labels `l` by Lloyd's rounds: each row
+//! goes to its nearest centre, each centre to the mean of its rows (Lloyd 1982). Centres and rows
+//! stand around a `place`, the mean of all rows, so differences are exact far from zero.
+//!
+//! Kept of the rows: `Clusters`, `k (p + 2)` numbers a round. A centre without rows goes to the row
+//! farthest from its own: the rows are looked at again for `Farthest`. It is over when no row changed
+//! its centre, when centres moved by no more than the tolerance, or after `limit` rounds. Labels are
+//! those of the last centres.
+
+use super::{Model, Rounds, one_pass, rounds};
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, Kernels},
+    memory,
+    real::Real,
+    summary::{Clusters, Farthest, Round},
+};
+
+/// Parameters and my rows.
+pub struct KMeans<'r, 'a, 'm, D: Kernels, T: Real> {
+    /// My rows, without targets.
+    pub rows: &'r Data<'a, 'm, D, T>,
+    /// Where rows are put.
+    pub place: &'r [f64],
+    /// How far centres may move, `Σ ‖c′ − c‖²`, when it is over.
+    pub tolerance: f64,
+    /// Rounds at most.
+    pub limit: usize,
+}
+
+/// What follows from a start.
+pub struct Partition<L> {
+    /// `k × p`, around the place, row by row.
+    pub centers: Vec<f64>,
+    /// Of my rows.
+    pub labels: L,
+    /// Of all rows.
+    pub inertia: f64,
+    /// How many rows of all each centre has.
+    pub counts: Vec<f64>,
+    /// How many rounds, and for each its inertia before centres moved, and how far they did.
+    pub history: Vec<[f64; 2]>,
+    /// Whether the last round changed no label.
+    pub strict: bool,
+}
+
+impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
+    /// Lloyd's rounds from these centres. A header must have agreed on all but the rows.
+    pub fn fit(&self, comm: &dyn Communicator, start: Vec<f64>) -> Result<Partition<D::Labels>> {
+        let p = self.place.len();
+        let mut lloyd = Lloyd {
+            task: self,
+            labels: self.rows.device.labels(self.rows)?,
+            last: None,
+            seen: None,
+        };
+        let start = Walk {
+            k: start.len() / p.max(1),
+            centers: start,
+            empty: 0,
+            strict: false,
+            history: Vec::new(),
+        };
+        // A round with empty clusters takes two looks.
+        let found = rounds(&mut lloyd, comm, start, 2 * self.limit)?;
+        let last = one_pass(
+            comm,
+            || Clusters::empty(found.k, p),
+            || lloyd.clusters(&found),
+        )?;
+        Ok(Partition {
+            inertia: last.inertia(),
+            counts: memory::copy(last.counts(), "counts of clusters")?,
+            labels: lloyd.labels,
+            centers: found.centers,
+            history: found.history,
+            strict: found.strict,
+        })
+    }
+
+    /// Labels of my rows and inertia of all, for given centres.
+    pub fn label(&self, comm: &dyn Communicator, centers: &[f64]) -> Result<(D::Labels, f64)> {
+        let (rows, p) = (self.rows, self.place.len());
+        let mut labels = rows.device.labels(rows)?;
+        let look = || assign(rows, self.place, centers, &mut labels);
+        let k = centers.len() / p.max(1);
+        let seen = one_pass(comm, || Clusters::empty(k, p), look)?;
+        Ok((labels, seen.inertia()))
+    }
+}
+
+fn assign<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    place: &[f64],
+    centers: &[f64],
+    labels: &mut D::Labels,
+) -> Result<Clusters> {
+    let found = rows.device.assign(rows, place, centers, labels)?;
+    if !found.inertia.is_finite() {
+        return Err(Error::NotFinite);
+    }
+    Clusters::of(
+        [&found.sums, &found.weights, &found.counts],
+        [found.inertia, found.changed],
+    )
+}
+
+struct Lloyd<'r, 'k, 'a, 'm, D: Kernels, T: Real> {
+    task: &'r KMeans<'k, 'a, 'm, D, T>,
+    labels: D::Labels,
+    /// The centres that labels belong to, and what my rows said of them.
+    last: Option<(Vec<f64>, Clusters)>,
+    /// What all rows said in the last round, while empty clusters wait for rows.
+    seen: Option<Clusters>,
+}
+
+/// Centres on their way.
+struct Walk {
+    k: usize,
+    centers: Vec<f64>,
+    /// How many clusters wait for rows.
+    empty: usize,
+    strict: bool,
+    history: Vec<[f64; 2]>,
+}
+
+impl Model for Walk {
+    fn words(&self) -> Result<Vec<f64>> {
+        let mut words = memory::copy(&self.centers, "centers")?;
+        words.extend(self.history.as_flattened());
+        words.extend([self.history.len() as f64, f64::from(u8::from(self.strict))]);
+        words.push(self.k as f64);
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts
+    fn of(mut words: Vec<f64>) -> Result<Self> {
+        let broken = || Error::Shape("centers");
+        let mut pop = || words.pop().ok_or_else(broken);
+        let (k, strict, rounds) = (pop()? as usize, pop()? > 0.0, pop()? as usize);
+        let start = words.len().checked_sub(2 * rounds).ok_or_else(broken)?;
+        let history = words.split_off(start).as_chunks().0.to_vec();
+        Ok(Self {
+            k,
+            centers: words,
+            empty: 0,
+            strict,
+            history,
+        })
+    }
+}
+
+impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
+    /// What my rows say of these centres; labels follow.
+    fn clusters(&mut self, model: &Walk) -> Result<Clusters> {
+        let task = self.task;
+        if let Some((centers, found)) = &self.last
+            && *centers == model.centers
+        {
+            return found.again();
+        }
+        self.last = None;
+        let found = assign(task.rows, task.place, &model.centers, &mut self.labels)?;
+        let again = found.again()?;
+        self.last = Some((memory::copy(&model.centers, "centers")?, again));
+        Ok(found)
+    }
+
+    /// My rows farthest from their centres.
+    fn farthest(&self, model: &Walk) -> Result<Farthest> {
+        let (rows, place) = (self.task.rows, self.task.place);
+        let far = rows
+            .device
+            .farthest(rows, place, &model.centers, &self.labels, model.empty)?;
+        let mut found = Farthest::empty(model.empty, place.len())?;
+        for (at, far) in far.iter().enumerate() {
+            let head = [far.distance, far.weight, far.label as f64];
+            found.put(at, head, &far.z);
+        }
+        Ok(found)
+    }
+
+    /// The centres that follow from sums and weights, and whether that is the end.
+    fn moved(
+        &self,
+        mut model: Walk,
+        [mut sums, weights]: [Vec<f64>; 2],
+        seen: &Clusters,
+    ) -> (Walk, bool) {
+        means(&mut sums, &weights, self.task.place.len());
+        let square = |(a, b): (&f64, &f64)| (a - b) * (a - b);
+        let moved = sums.iter().zip(&model.centers).map(square).sum::<f64>();
+        model.history.push([seen.inertia(), moved]);
+        model.centers = sums;
+        model.empty = 0;
+        model.strict = seen.changed() == 0.0;
+        let over = model.history.len() == self.task.limit;
+        let stop = model.strict || moved <= self.task.tolerance || over;
+        (model, stop)
+    }
+}
+
+impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
+    type Summary = Round;
+    type Model = Walk;
+
+    fn neutral(&self, model: &Walk) -> Result<Round> {
+        let p = self.task.place.len();
+        Ok(if model.empty > 0 {
+            Round::Farthest(Farthest::empty(model.empty, p)?)
+        } else {
+            Round::Clusters(Clusters::empty(model.k, p)?)
+        })
+    }
+
+    fn look(&mut self, model: &Walk) -> Result<Round> {
+        Ok(if model.empty > 0 {
+            Round::Farthest(self.farthest(model)?)
+        } else {
+            Round::Clusters(self.clusters(model)?)
+        })
+    }
+
+    fn improve(&mut self, mut model: Walk, seen: &mut Round) -> Result<(Walk, bool)> {
+        match seen {
+            Round::Clusters(seen) => {
+                model.empty = seen.sums().1.iter().filter(|w| **w == 0.0).count();
+                if model.empty > 0 {
+                    self.seen = Some(seen.again()?);
+                    return Ok((model, false));
+                }
+                let parts = copies(seen)?;
+                Ok(self.moved(model, parts, seen))
+            }
+            Round::Farthest(far) => {
+                let seen = self.seen.take().ok_or(Error::Shape("rounds"))?;
+                let mut parts = copies(&seen)?;
+                relocate(&mut parts, far);
+                Ok(self.moved(model, parts, &seen))
+            }
+        }
+    }
+}
+
+fn copies(seen: &Clusters) -> Result<[Vec<f64>; 2]> {
+    let (sums, weights) = seen.sums();
+    Ok([
+        memory::copy(sums, "sums of clusters")?,
+        memory::copy(weights, "weights of clusters")?,
+    ])
+}
+
+/// Gives each empty cluster one of the farthest rows, in their order; none if no row is off its
+/// centre.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a centre's number
+fn relocate([sums, weights]: &mut [Vec<f64>; 2], far: &Farthest) {
+    let p = sums.len() / weights.len();
+    if far.rows().all(|([distance, ..], _)| distance == 0.0) {
+        return;
+    }
+    let empty: Vec<usize> = (0..weights.len()).filter(|c| weights[*c] == 0.0).collect();
+    for (new, ([_, weight, old], z)) in empty.into_iter().zip(far.rows()) {
+        let old = old as usize;
+        for (j, z) in z.iter().enumerate() {
+            sums[old * p + j] -= z * weight;
+            sums[new * p + j] = z * weight;
+        }
+        weights[new] = weight;
+        weights[old] -= weight;
+    }
+}
+
+/// Sums become means; those of clusters that are still empty what the heaviest cluster's is by then.
+fn means(sums: &mut [f64], weights: &[f64], p: usize) {
+    let heavier = |best: usize, c: usize| if weights[c] > weights[best] { c } else { best };
+    let heaviest = (0..weights.len()).fold(0, heavier);
+    for (c, weight) in weights.iter().enumerate() {
+        if *weight > 0.0 {
+            for sum in &mut sums[c * p..][..p] {
+                *sum /= weight;
+            }
+        } else {
+            sums.copy_within(heaviest * p..(heaviest + 1) * p, c * p);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! # Means and variances of columns
+//!
+//! `x̄ = Σ wᵢ xᵢ / Σ wᵢ` and `Σ wᵢ (xᵢ − x̄)²`, over the rows of all ranks. Kept of the rows: `Means`,
+//! and the squares around the common mean, to which each rank moves its own.
+
+use super::one_pass;
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, MomentKernels},
+    real::Real,
+    summary::{Means, Slope},
+};
+
+/// Means, and the squares around them.
+pub fn spread<D: MomentKernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    comm: &dyn Communicator,
+) -> Result<(Means, Vec<f64>)> {
+    let (_, p, m) = rows.shape();
+    let (mut mine, mut squares) = (Means::empty(p + m)?, Vec::new());
+    let look = || {
+        comm.step("the look at the means")?;
+        let found = rows.device.means(rows)?;
+        mine = Means::of(found.counts, &found.origin, &found.mean)?;
+        squares = found.comoment;
+        let finite = mine
+            .mean()
+            .iter()
+            .chain(&squares)
+            .all(|sum| sum.is_finite());
+        if !finite {
+            return Err(Error::NotFinite);
+        }
+        Means::of(found.counts, &found.origin, &found.mean)
+    };
+    let means = one_pass(comm, || Means::empty(p + m), look)?;
+    let look = || {
+        comm.step("the look at the variances")?;
+        let shift = mine.from(means.mean())?;
+        for (square, shift) in squares.iter_mut().zip(shift) {
+            *square += mine.weight() * shift * shift;
+        }
+        Ok(Slope::of(std::mem::take(&mut squares)))
+    };
+    let seen = one_pass(comm, || Slope::empty(p + m), look)?;
+    let squares = crate::memory::copy(seen.gradient(), "variances")?;
+    Ok((means, squares))
+}

@@ -1,0 +1,121 @@
+//! Rows and the centre that is nearest to each: `lᵢ = argmin_c ‖zᵢ − z_c‖²`, the lowest of equals.
+//!
+//! Rows are put around a `place` near them, `z = x − place`, and so are centres: differences keep
+//! their digits far from zero.
+
+use super::{Data, Device};
+use crate::{Result, real::Real};
+
+/// What one look at the nearest centres brings.
+pub struct Assigned {
+    /// `Σ w z` of the rows of each centre, `k × p`, row by row.
+    pub sums: Vec<f64>,
+    /// `Σ w` of the rows of each centre.
+    pub weights: Vec<f64>,
+    /// How many rows each centre has.
+    pub counts: Vec<f64>,
+    /// `Σ w d²`.
+    pub inertia: f64,
+    /// How many rows have another centre than before.
+    pub changed: f64,
+}
+
+/// A row that is far from its centre.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Far {
+    /// `d²`.
+    pub distance: f64,
+    /// Its weight.
+    pub weight: f64,
+    /// Its centre.
+    pub label: usize,
+    /// `z`.
+    pub z: Vec<f64>,
+}
+
+/// Distances between rows and centres.
+pub trait NearestKernels: Device {
+    /// The centre of each row, kept beside the rows between looks.
+    type Labels: Send;
+    /// A number for each row, kept beside the rows between looks.
+    type Column<T: Real>: Send;
+
+    /// No centre for any row.
+    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Self::Labels>
+    where
+        Self: Sized;
+
+    /// The same for the host.
+    fn labels_to_host(&self, labels: Self::Labels) -> Result<Vec<i32>>;
+
+    /// That number for every row.
+    fn column<T: Real>(&self, rows: &Data<'_, '_, Self, T>, value: f64) -> Result<Self::Column<T>>
+    where
+        Self: Sized;
+
+    /// Makes the numbers of some rows zero.
+    fn clear<T: Real>(&self, column: &mut Self::Column<T>, rows: &[usize]) -> Result<()>;
+
+    /// Finds the nearest of `k` centres, row by row, `k × p`, for each row. Where `f32` cannot tell
+    /// two apart, `f64` does. Reads each row once: `2 n k p` flops.
+    fn assign<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &mut Self::Labels,
+    ) -> Result<Assigned>
+    where
+        Self: Sized;
+
+    /// The rows farthest from their centres, at most `count`, falling; of equals the first.
+    fn farthest<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &Self::Labels,
+        count: usize,
+    ) -> Result<Vec<Far>>
+    where
+        Self: Sized;
+
+    /// Takes the `newest` centre into account, `nearest = min(nearest, ‖z − newest‖²)`, and says for
+    /// each of the candidates, row by row, `Σ w min(nearest, ‖z − candidate‖²)` of every
+    /// `PIECE` rows; without candidates `Σ w nearest`. Reads each row once: `3 n p` flops for each.
+    fn closer<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        nearest: &mut Self::Column<T>,
+        newest: Option<&[f64]>,
+        candidates: &[f64],
+    ) -> Result<Vec<f64>>
+    where
+        Self: Sized;
+
+    /// `w min(nearest, ‖z − newest‖²)` of the rows of one piece, one by one.
+    fn potentials<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        nearest: &Self::Column<T>,
+        newest: Option<&[f64]>,
+        piece: usize,
+    ) -> Result<Vec<f64>>
+    where
+        Self: Sized;
+
+    /// `z` of one row.
+    fn row<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        row: usize,
+    ) -> Result<Vec<f64>>
+    where
+        Self: Sized;
+}
+
+/// Rows whose potentials are summed together.
+pub const PIECE: usize = 1024;

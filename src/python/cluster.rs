@@ -1,0 +1,199 @@
+//! Clusters.
+
+use super::{
+    array::{Held, data},
+    comm::Comm,
+    error::raise,
+};
+use crate::algo::{self, Draws, KMeans, collective};
+use crate::device::NearestKernels;
+use crate::dispatch;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+
+type Numbers<'py> = Bound<'py, PyArray1<f64>>;
+type Rows<'py> = Bound<'py, PyArray2<f64>>;
+
+/// Number of rows, means and sums of squares around them, of the rows of all ranks.
+#[pyfunction]
+#[pyo3(signature = (comm, x, threads))]
+pub(super) fn spread<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    threads: usize,
+) -> PyResult<(f64, Numbers<'py>, Numbers<'py>)> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, None]))?;
+    let input = held.input(threads);
+    let look = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| algo::spread(
+                &data(device, rows)?,
+                comm
+            ))
+        })
+    };
+    let (means, squares) = py.detach(look).map_err(|error| raise(py, &error))?;
+    let mean = means.mean().to_vec().into_pyarray(py);
+    Ok((means.rows(), mean, squares.into_pyarray(py)))
+}
+
+/// Centres around `place` by greedy k-means++; `draws`: one, then equally many for each further one.
+#[pyfunction]
+#[pyo3(signature = (comm, x, w, place, n_clusters, draws, threads))]
+#[allow(clippy::too_many_arguments)] // rows, their place, what is sought
+pub(super) fn plus_plus<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    place: PyReadonlyArray1<'py, f64>,
+    n_clusters: usize,
+    draws: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<Rows<'py>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    let (place, draws) = (place.as_slice()?, draws.as_slice()?);
+    let run = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                Draws { rows, place }.plus_plus(comm, n_clusters, draws)
+            })
+        })
+    };
+    let centers = py.detach(run).map_err(|error| raise(py, &error))?;
+    centers.into_pyarray(py).reshape([n_clusters, place.len()])
+}
+
+/// Rows drawn by weight, none twice and none of `found`: their numbers among all rows, and the rows
+/// around `place`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, w, place, draws, found, threads))]
+#[allow(clippy::too_many_arguments)] // rows, their place, what is sought
+pub(super) fn drawn<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    place: PyReadonlyArray1<'py, f64>,
+    draws: PyReadonlyArray1<'py, f64>,
+    found: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<(Numbers<'py>, Rows<'py>)> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    let (place, draws, found) = (place.as_slice()?, draws.as_slice()?, found.as_slice()?);
+    let run = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                Draws { rows, place }.without_return(comm, draws, found)
+            })
+        })
+    };
+    let (numbers, rows) = py.detach(run).map_err(|error| raise(py, &error))?;
+    let rows = rows
+        .into_pyarray(py)
+        .reshape([numbers.len(), place.len()])?;
+    Ok((numbers.into_pyarray(py), rows))
+}
+
+/// `(centers, labels, inertia, counts, history, strict)`: see `algo::Partition`.
+type Clustered<'py> = (
+    Rows<'py>,
+    Bound<'py, PyArray1<i32>>,
+    f64,
+    Numbers<'py>,
+    Vec<[f64; 2]>,
+    bool,
+);
+
+/// Lloyd's rounds over the rows of all ranks; `start` are centres around `place`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, threads))]
+#[allow(clippy::too_many_arguments)] // rows, their place, when to stop
+pub(super) fn kmeans<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    place: PyReadonlyArray1<'py, f64>,
+    start: PyReadonlyArray2<'py, f64>,
+    tolerance: f64,
+    limit: usize,
+    threads: usize,
+) -> PyResult<Clustered<'py>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    let (place, start) = (place.as_slice()?, start.as_array());
+    let start: Vec<f64> = start.iter().copied().collect();
+    let run = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                let task = KMeans {
+                    rows,
+                    place,
+                    tolerance,
+                    limit,
+                };
+                let found = task.fit(comm, start)?;
+                Ok((
+                    found.centers,
+                    device.labels_to_host(found.labels)?,
+                    found.inertia,
+                    found.counts,
+                    found.history,
+                    found.strict,
+                ))
+            })
+        })
+    };
+    let (centers, labels, inertia, counts, history, strict) =
+        py.detach(run).map_err(|error| raise(py, &error))?;
+    let k = counts.len();
+    let centers = centers.into_pyarray(py).reshape([k, place.len()])?;
+    let (labels, counts) = (labels.into_pyarray(py), counts.into_pyarray(py));
+    Ok((centers, labels, inertia, counts, history, strict))
+}
+
+/// The nearest centre of each row of this rank, and `Σ w d²` of all; all around `place`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, w, place, centers, threads))]
+pub(super) fn nearest<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    place: PyReadonlyArray1<'py, f64>,
+    centers: PyReadonlyArray2<'py, f64>,
+    threads: usize,
+) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    let (place, centers) = (place.as_slice()?, centers.as_slice()?);
+    let run = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                let task = KMeans {
+                    rows,
+                    place,
+                    tolerance: 0.0,
+                    limit: 0,
+                };
+                let (labels, inertia) = task.label(comm, centers)?;
+                Ok((device.labels_to_host(labels)?, inertia))
+            })
+        })
+    };
+    let (labels, inertia) = py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok((labels.into_pyarray(py), inertia))
+}
