@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from sklearn.utils import assert_all_finite
 
 from sklearnex_rs import _core
 from sklearnex_rs._facts import describe
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._memory import LARGE, free
+from sklearnex_rs._threads import ranks_on_node, thread_count
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
 _UTF8 = ("utf-8", "surrogatepass")
@@ -178,6 +180,38 @@ class Call:
         self.agree(lambda: self._finite(rows))
         msg = "values are too large: their sums overflow float64; scale the columns"
         self.refuse(ValueError(msg))
+
+    def total(self, rows: Rows) -> int:
+        """Return how many rows all ranks have together: one message."""
+        if not self.spread:
+            return len(rows.x)
+        mine = np.array([float(len(rows.x))])
+        return int(self.run(_core.Comm.sum, mine, rows=rows)[0])
+
+    def shortage(self, each: int, once: int, rows: Rows) -> tuple[int, int, int] | None:
+        """Return bytes needed, bytes free and ranks of the node that lacks most.
+
+        A summary takes ``each`` bytes on every rank, its model ``once``. None where
+        all have room. One message, unless it is small.
+        """
+        if each * self.comm.size + once < LARGE:
+            return None
+        ranks = ranks_on_node(self.comm.said, self.comm.rank, self.comm.size)
+        nodes = [(each * ranks + once, free(), ranks)]
+        if self.spread:
+            mine = json.dumps(nodes[0]).encode()
+            everyone = self.run(_core.Comm.gather, mine, rows=rows)
+            nodes = [tuple(json.loads(word)) for word in everyone]
+        worst = max(nodes, key=lambda node: node[0] / max(node[1], 1))
+        return worst if worst[0] > worst[1] else None
+
+    def alike(self, check: Callable[[], Answer]) -> Answer:
+        """Do what comes out the same on every rank, so its error is everybody's."""
+        try:
+            return check()
+        except Exception:
+            self.agreed = True
+            raise
 
     def _finite(self, rows: Rows) -> Rows:
         """Raise in scikit-learn's words where rows are not finite."""

@@ -15,7 +15,9 @@ __all__ = [
     "linear",
     "mpi",
     "nearest",
+    "pca",
     "plus_plus",
+    "project",
     "r2",
     "seats",
     "simd",
@@ -178,6 +180,26 @@ def plus_plus(
     threads: int,
 ) -> _Numbers:
     """Return centers around `place` by greedy k-means++."""
+
+def pca(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    solver: str,
+    count: int | None,
+    share: float | None,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
+    """Return mean, components, singular values, variances, their shares, noise."""
+
+def project(
+    x: NDArray[Any],
+    mean: _Numbers,
+    coef: NDArray[Any],
+    out: NDArray[Any],
+    threads: int,
+) -> None:
+    """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
 def r2(
     comm: Comm,

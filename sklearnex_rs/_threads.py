@@ -44,6 +44,14 @@ def _share(said: tuple[bytes, ...], rank: int, mask: tuple[int, ...]) -> int:
     return _core.threads(masks, here.index(rank), others, cpus, _quota())
 
 
+def ranks_on_node(said: list[bytes], rank: int, size: int) -> int:
+    """Return how many ranks share the memory of this one's node."""
+    if not said:  # one process, of which the ranks are threads
+        return max(size, _ranks_here())
+    nodes = [json.loads(word)[0] for word in said]
+    return max(nodes.count(nodes[rank]), _ranks_here())
+
+
 def _mask() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))

@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import cluster, linear_model
+from sklearnex_rs.spmd import cluster, decomposition, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
+from sklearnex_rs.spmd.decomposition import PCA
 from sklearnex_rs.spmd.linear_model import LinearRegression
 
 __all__ = [
+    "PCA",
     "KMeans",
     "LinearRegression",
     "ThreadComm",
     "cluster",
     "communicator",
+    "decomposition",
     "linear_model",
     "rank",
     "run",

@@ -3,6 +3,8 @@
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
+mod looks;
+mod pca;
 mod r2;
 mod spread;
 
@@ -15,9 +17,12 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use looks::{means, moments, triangle};
+
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
+pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 pub use spread::spread;
 

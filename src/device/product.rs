@@ -1,6 +1,6 @@
 //! Products of rows with small matrices.
 
-use super::Device;
+use super::{Data, Device};
 use crate::{Result, real::Real};
 
 /// Products of rows with small matrices.
@@ -14,4 +14,27 @@ pub trait ProductKernels: Device {
         intercept: &[T],
         out: &mut [T],
     ) -> Result<()>;
+
+    /// `(X − 1 x̄ᵀ)C`, row by row into `out`, `n × m`, given `x̄` and `C`, row by row: `2 n p m` flops
+    /// in the type of the rows, of which nothing is lost far from the origin.
+    fn project<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        coef: &[T],
+        out: &mut [T],
+    ) -> Result<()>
+    where
+        Self: Sized;
+
+    /// `Σᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ V` given `x̄` and `V`, both `p × l`, column by column, in `f64`; behind
+    /// it `Σᵢ ‖xᵢ − x̄‖²`. `4 n p l` flops; no `p × p` matrix is made.
+    fn scatter<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        directions: &[f64],
+    ) -> Result<Vec<f64>>
+    where
+        Self: Sized;
 }

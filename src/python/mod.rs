@@ -3,6 +3,7 @@
 mod array;
 mod cluster;
 mod comm;
+mod decomposition;
 mod error;
 mod linear_model;
 mod system;
@@ -16,6 +17,8 @@ mod _core {
     use super::cluster::{drawn, kmeans, nearest, plus_plus, spread};
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
+    #[pymodule_export]
+    use super::decomposition::{pca, project};
     #[pymodule_export]
     use super::linear_model::{least_squares, linear, r2};
     #[pymodule_export]

@@ -3,12 +3,12 @@
 use super::orthogonal::scratch;
 use crate::{Error, Result, memory};
 use faer::dyn_stack::MemStack;
-use faer::linalg::{evd, svd};
-use faer::{ColMut, MatMut, Par, diag::DiagMut};
+use faer::linalg::{evd, matmul::matmul, svd};
+use faer::{Accum, ColMut, MatMut, Par, diag::DiagMut};
 use faer::{Spec, prelude::*};
 
 /// Singular values `σ` of the rows, falling, and the right vectors `V`, `p` long.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spectrum {
     /// `σ`.
     pub values: Vec<f64>,
@@ -39,6 +39,57 @@ impl Spectrum {
         }
     }
 
+    /// Turns every vector, `p` long, so that its entry of largest size, the first of such, is positive:
+    /// scikit-learn's `svd_flip(u_based_decision=False)`.
+    pub fn turn(&mut self, p: usize) {
+        for vector in self.vectors.chunks_exact_mut(p) {
+            let first = vector.first().copied().unwrap_or(0.0);
+            let larger = |most: f64, v: &f64| if v.abs() > most.abs() { *v } else { most };
+            if vector.iter().fold(first, larger) < 0.0 {
+                for entry in vector {
+                    *entry = -*entry;
+                }
+            }
+        }
+    }
+
+    /// Takes in `S vᵢ` of the first `k` vectors, one by one, all `p` long: `Vᵀ S V` is diagonal but for
+    /// these, and decomposed again. Brings the largest part of one of them that was among the others.
+    pub fn refine(&mut self, k: usize, products: &[f64]) -> Result<f64> {
+        let p = self.values.len();
+        let mut gram = memory::zeros(p * p, "co-moments")?;
+        for (i, column) in gram.chunks_exact_mut(p).enumerate() {
+            column[i] = self.values[i] * self.values[i];
+            if i < k {
+                let vectors = self.vectors.chunks_exact(p).skip(i);
+                for (entry, v) in column[i..].iter_mut().zip(vectors) {
+                    *entry = dot(v, &products[i * p..][..p]);
+                }
+            }
+        }
+        let inner = eigen(p, &gram)?;
+        let mut vectors = memory::zeros(p * p, "eigenvectors")?;
+        matmul(
+            MatMut::from_column_major_slice_mut(&mut vectors, p, p),
+            Accum::Replace,
+            MatRef::from_column_major_slice(&self.vectors, p, p),
+            MatRef::from_column_major_slice(&inner.vectors, p, p),
+            1.0,
+            Par::Seq,
+        );
+        *self = Self {
+            values: inner.values,
+            vectors,
+        };
+        let foreign = |v: &[f64]| dot(&v[k..], &v[k..]).sqrt();
+        Ok(inner
+            .vectors
+            .chunks_exact(p)
+            .take(k)
+            .map(foreign)
+            .fold(0.0, f64::max))
+    }
+
     /// `V diag(σ⁻²) Vᵀ b` over the first `rank` values: what `Sc = b` means in their span.
     pub fn solve(&self, rank: usize, b: &[f64]) -> Result<Vec<f64>> {
         let mut c = memory::zeros(b.len(), "a solution")?;
@@ -58,7 +109,7 @@ impl Spectrum {
 }
 
 /// `Σ aᵢ bᵢ`.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
@@ -95,17 +146,28 @@ pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
 
 /// `U`, `h` long, vector by vector, and the spectrum of the `h × p` matrix `A`.
 pub fn singular(h: usize, p: usize, a: &[f64]) -> Result<(Vec<f64>, Spectrum)> {
+    let mut left = memory::zeros(h * h.min(p), "singular vectors")?;
+    let spectrum = decomposed([h, p], a, Some(&mut left))?;
+    Ok((left, spectrum))
+}
+
+/// The spectrum of the `h × p` matrix `A`.
+pub fn right(h: usize, p: usize, a: &[f64]) -> Result<Spectrum> {
+    decomposed([h, p], a, None)
+}
+
+fn decomposed([h, p]: [usize; 2], a: &[f64], left: Option<&mut [f64]>) -> Result<Spectrum> {
     let (a, size) = (&sized(a)?, size(a));
     let k = h.min(p);
     let mut values = memory::zeros(k, "singular values")?;
-    let mut left = memory::zeros(h * k, "singular vectors")?;
     let mut vectors = memory::zeros(p * k, "singular vectors")?;
     let thin = svd::ComputeSvdVectors::Thin;
-    let need = svd::svd_scratch::<f64>(h, p, thin, thin, Par::Seq, Spec::default());
+    let wanted = left.as_ref().map_or(svd::ComputeSvdVectors::No, |_| thin);
+    let need = svd::svd_scratch::<f64>(h, p, wanted, thin, Par::Seq, Spec::default());
     svd::svd(
         MatRef::from_column_major_slice(a, h, p),
         diagonal(&mut values),
-        Some(MatMut::from_column_major_slice_mut(&mut left, h, k)),
+        left.map(|left| MatMut::from_column_major_slice_mut(left, h, k)),
         Some(MatMut::from_column_major_slice_mut(&mut vectors, p, k)),
         Par::Seq,
         MemStack::new(&mut scratch(need)?),
@@ -115,7 +177,7 @@ pub fn singular(h: usize, p: usize, a: &[f64]) -> Result<(Vec<f64>, Spectrum)> {
     for value in &mut values {
         *value *= size;
     }
-    Ok((left, Spectrum { values, vectors }))
+    Ok(Spectrum { values, vectors })
 }
 
 /// A power of four (so its root is exact) of the size of the largest entry.

@@ -61,7 +61,10 @@ def check_residual(out, picture, ranks):
         assert image.getextrema()[0] < 128 < image.getextrema()[1]
 
 
-@pytest.mark.parametrize("name", [s for s in SCRIPTS if s != "linear_regression_spmd"])
+CHECKED = ("linear_regression_spmd", "pca_spmd", "pipeline")  # below, with their words
+
+
+@pytest.mark.parametrize("name", [s for s in SCRIPTS if s not in CHECKED])
 def test_every_script_runs(name, tmp_path):
     assert run(name, tmp_path, ranks=2 if name.endswith("_spmd") else None).strip()
 
@@ -82,3 +85,27 @@ def test_batch_and_scikit_learn_score_the_same(tmp_path):
     assert len(scores) == 2
     ours, theirs = ([float(score) for score in line] for line in scores)
     assert ours == pytest.approx(theirs, rel=1e-8)
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_components_of_patches_are_those_of_one_machine(tmp_path, ranks):
+    out = run("pca_spmd", tmp_path, "mine.png", ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "rows: 265860, 192 columns" in out
+    shares = [float(share) for share in re.findall(r"explained by .*: (\S+)", out)]
+    assert shares == sorted(shares)
+    assert 0.96 < shares[-1] < 1  # as scikit-learn alone explains with 24
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+    with Image.open(tmp_path / "mine.png") as image:
+        image.load()
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (640, 240))
+        assert all(low < 128 < high for low, high in image.getextrema())
+
+
+def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):
+    out = run("pipeline", tmp_path)
+    (ours, ours_best), (theirs, their_best) = re.findall(r"rows (\S+), ({.*})", out)
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-8)
+    assert ours_best == their_best
+    assert out.count("predicts the same: True") == 2
+    assert "pca0, pca1" in out

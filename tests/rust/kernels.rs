@@ -202,6 +202,27 @@ impl Case {
             rounding * 5.0 * (p + 1) as f64,
             &format!("{what}, product"),
         );
+        if p > 0 {
+            self.check_projections(rows, &coef, what);
+        }
+    }
+
+    fn check_projections<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, coef: &[T], what: &str) {
+        let (n, p, m) = rows.shape();
+        let mut out = vec![T::of(9.0); n * m];
+        let mean = &self.mean[..p];
+        rows.device.project(rows, mean, coef, &mut out).unwrap();
+        let out: Vec<f64> = out.into_iter().map(Into::into).collect();
+        let z = &self.x - &ndarray::arr1(mean);
+        let along = z.dot(&self.coef);
+        let wanted: Vec<f64> = along.iter().copied().collect();
+        let within = if T::NAME == f64::NAME { 1e-14 } else { 1e-6 } * (p + 1) as f64;
+        close(&out, &wanted, within, &format!("{what}, projection"));
+        let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
+        let within = 1e-13 * ((n + 1) * (p + 1)) as f64;
+        let mut wanted = flat(&z.t().dot(&along));
+        wanted.push(z.iter().map(|z| z * z).sum());
+        close(&found, &wanted, within, &format!("{what}, scatter"));
     }
 }
 
@@ -269,6 +290,12 @@ fn shapes_that_do_not_fit_are_errors() {
             .product(&x, &[0.0; 2], &[0.0], &mut [0.0; 3])
             .is_err()
     );
+    for (mean, coef, out) in [(1, 2, 4), (2, 3, 4), (2, 2, 3)] {
+        let [mean, coef, mut out] = [mean, coef, out].map(|n| vec![0.0; n]);
+        assert!(device.project(&rows, &mean, &coef, &mut out).is_err());
+    }
+    assert!(device.scatter(&rows, &[0.0; 1], &[0.0; 2]).is_err());
+    assert!(device.scatter(&rows, &[0.0; 2], &[0.0; 3]).is_err());
 }
 
 #[test]

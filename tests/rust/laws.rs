@@ -4,7 +4,10 @@
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
-    algo::{LeastSquares, Line, Model, Rounds, collective, lead, one_pass, r2, rounds},
+    algo::{
+        Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead, one_pass,
+        r2, rounds,
+    },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, Look, MomentKernels},
@@ -878,5 +881,201 @@ fn blocks_travel_as_defined() {
     all(&Solo);
     for size in 1..=6 {
         Threads::run(size, all);
+    }
+}
+
+/// The ways of components, on wide, square and tall rows.
+fn components<T: Real>(
+    x: &Array2<T>,
+    (count, way): (Count, Way),
+    (threads, heap): (usize, bool),
+    comm: &dyn Communicator,
+) -> Result<Components> {
+    let cut = |rank| match (heap, rank == comm.size()) {
+        (true, last) => usize::from(last) * x.nrows(),
+        (false, _) => rank * x.nrows() / comm.size(),
+    };
+    let mine = x.slice(s![cut(comm.rank())..cut(comm.rank() + 1), ..]);
+    let rows = &Data {
+        device: &Cpu { threads },
+        x: &mine,
+        y: None,
+        w: None,
+    };
+    let all = x.nrows();
+    collective(comm, |comm| {
+        comm.agree(&facts(), Ok(()))?;
+        let fit = Pca {
+            rows,
+            all,
+            count,
+            way,
+        };
+        fit.fit(comm)
+    })
+}
+
+const WAYS: [Way; 3] = [Way::Triangle, Way::Moments, Way::Leading];
+
+#[test]
+fn components_are_the_same_on_any_number_of_ranks() {
+    for (n, p) in [(200, 5), (9, 9), (6, 20), (90, 40)] {
+        let scales = Array2::from_shape_fn((1, p), |(_, j)| 1.2_f64.powf(-(j as f64)));
+        let x = noise(n, p, 0.0) * scales + 1e3;
+        for what in WAYS.map(|way| (Count::Of(4), way)) {
+            let one = components(&x, what, (1, false), &Solo).unwrap();
+            for size in 1..=16 {
+                let how = (1 + size % 2, size % 3 == 2);
+                let all = Threads::run(size, |comm| components(&x, what, how, comm).unwrap());
+                assert!(alike(&all), "ranks differ in bits");
+                let found = &all[0];
+                assert_eq!(found.n, n as f64);
+                assert!(
+                    close(&found.singular, &one.singular, 1e-11),
+                    "{what:?} {size}"
+                );
+                assert!(close(&found.vectors, &one.vectors, 1e-9), "{what:?} {size}");
+                let rest = |found: &Components| [found.total, found.noise];
+                assert!(close(&rest(found), &rest(&one), 1e-11));
+                assert!(close(&found.mean, &one.mean, 1e-15));
+            }
+        }
+    }
+}
+
+#[test]
+fn components_found_in_rounds_are_those_of_the_triangle() {
+    for (n, p) in [(300, 120), (70, 120)] {
+        let x = noise(n, p, 2.0);
+        let what = |way| (Count::Of(4), way);
+        let exact = components(&x, what(Way::Triangle), (1, false), &Solo).unwrap();
+        for size in [1, 2, 5] {
+            let all = Threads::run(size, |comm| {
+                components(&x, what(Way::Range), (1, size == 5), comm).unwrap()
+            });
+            assert!(alike(&all), "ranks differ in bits");
+            assert!(close(&all[0].singular, &exact.singular, 1e-11));
+            assert!(close(&all[0].vectors, &exact.vectors, 1e-9));
+            let rest = |found: &Components| [found.total, found.noise, found.n];
+            assert!(close(&rest(&all[0]), &rest(&exact), 1e-11));
+        }
+    }
+}
+
+#[test]
+fn components_are_orthonormal_turned_and_bring_the_rows_back() {
+    for (n, p, within) in [(70, 6, 1e-12), (6, 15, 1e-12)] {
+        let x = noise(n, p, 3.0);
+        for way in WAYS {
+            let found = components(&x, (Count::Of(n.min(p)), way), (1, false), &Solo).unwrap();
+            let v = Array2::from_shape_vec((n.min(p), p), found.vectors.clone()).unwrap();
+            assert!(close(
+                v.dot(&v.t()).as_slice().unwrap(),
+                Array2::eye(n.min(p)).as_slice().unwrap(),
+                within
+            ));
+            for vector in v.rows() {
+                let largest = vector
+                    .iter()
+                    .fold(0.0, |a: f64, b| if b.abs() > a.abs() { *b } else { a });
+                assert!(largest > 0.0);
+            }
+            let z = &x - &x.mean_axis(Axis(0)).unwrap();
+            let back = z.dot(&v.t()).dot(&v);
+            assert!(close(
+                back.as_slice().unwrap(),
+                z.as_slice().unwrap(),
+                within
+            ));
+            let along: Vec<f64> = z
+                .dot(&v.t())
+                .columns()
+                .into_iter()
+                .map(|c| c.dot(&c).sqrt())
+                .collect();
+            assert!(close(&along, &found.singular, 1e-7), "{along:?} {found:?}");
+            assert!(found.noise == 0.0 && found.total > 0.0);
+        }
+    }
+}
+
+#[test]
+fn counts_follow_from_all_rows() {
+    // Variances 16, 4, 1 and a little, along the axes.
+    let x = Array2::from_shape_fn((80, 6), |(i, j)| {
+        let sign = f64::from(u8::from(i >> j & 1 == 1)) * 2.0 - 1.0;
+        sign * [4.0, 2.0, 1.0].get(j).unwrap_or(&0.01)
+    });
+    for (count, kept) in [
+        (Count::Of(0), 0),
+        (Count::Share(0.7), 1),
+        (Count::Share(0.9), 2),
+        (Count::Share(0.999), 3),
+        (Count::Likeliest, 3),
+    ] {
+        for size in [1, 4] {
+            for way in [Way::Triangle, Way::Moments] {
+                let how = (1, false);
+                let all = Threads::run(size, |comm| {
+                    components(&x, (count, way), how, comm).unwrap()
+                });
+                assert!(alike(&all));
+                assert_eq!(all[0].singular.len(), kept, "{count:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_of_components_are_few_and_single_precision_looks_again_only_where_it_must() {
+    let scales = Array2::from_shape_fn((1, 3), |(_, j)| 0.5_f64.powf(j as f64));
+    let wide_gaps = (noise(60, 3, 0.0) * scales).mapv(f32::of);
+    let narrow = Array2::from_shape_fn((64, 3), |(i, j)| f32::of((i >> j & 1) as f64));
+    let count = |x: &Array2<f32>, way| {
+        let what = (Count::Of(2), way);
+        Threads::count(3, |comm| components(x, what, (1, false), comm).unwrap()).1
+    };
+    assert_eq!(
+        count(&wide_gaps, Way::Moments),
+        4,
+        "header; means, co-moments, model"
+    );
+    assert_eq!(count(&narrow, Way::Moments), 7, "all again in double");
+    let many = Array2::from_shape_fn((4096, 12), |(i, j)| {
+        f32::of((i >> j & 1) as f64 * (1.0 - 4e-4 * j as f64))
+    });
+    assert_eq!(
+        count(&many, Way::Moments),
+        6,
+        "a polish: its products and the model"
+    );
+    let tree = 2; // steps of a butterfly of three ranks, and its end
+    assert!(
+        count(&wide_gaps, Way::Triangle) <= 4 + tree,
+        "header; means, triangle, model"
+    );
+    let double = wide_gaps.mapv(f64::from);
+    let what = (Count::Of(2), Way::Triangle);
+    let exact = components(&double, what, (1, false), &Solo).unwrap();
+    let found = components(&wide_gaps, what, (1, false), &Solo).unwrap();
+    assert!(close(&found.vectors, &exact.vectors, 1e-12));
+}
+
+#[test]
+fn a_fault_in_components_is_the_same_error_on_every_rank_and_the_next_fit_works() {
+    let x = noise(40, 4, 0.0);
+    for way in WAYS {
+        let mut bad = x.clone();
+        bad[(39, 2)] = f64::NAN;
+        let what = (Count::Of(2), way);
+        let answers = Threads::run(4, |comm| {
+            let failed = components(&bad, what, (1, false), comm).unwrap_err();
+            (failed, components(&x, what, (1, false), comm).unwrap())
+        });
+        assert!(alike(&answers));
+        assert_eq!(
+            answers[0].0,
+            rank_error(3, "ValueError", "input contains NaN or infinity")
+        );
     }
 }

@@ -3,6 +3,7 @@
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression
 
 ESTIMATORS = [
@@ -11,6 +12,9 @@ ESTIMATORS = [
     LinearRegression(fit_intercept=False),
     LinearRegression(fit_intercept=False, positive=True),
     KMeans(n_clusters=3),
+    PCA(),
+    PCA(n_components=1, whiten=True, svd_solver="full"),
+    PCA(n_components=0.9, svd_solver="covariance_eigh"),
 ]
 
 

@@ -49,9 +49,12 @@ for call in (
     [
         "import sklearnex_rs",
         "import sklearnex_rs.linear_model",
+        "import sklearnex_rs.decomposition",
         "import sklearnex_rs.spmd",
         "import sklearnex_rs.spmd.linear_model",
+        "import sklearnex_rs.spmd.decomposition",
         "from sklearnex_rs.spmd import *",
+        "from sklearnex_rs import spmd; repr(spmd.PCA(n_components=2))",
         "from sklearnex_rs import spmd; repr(spmd.LinearRegression(tol=1e-3))",
         "from sklearnex_rs import spmd; spmd.LinearRegression().get_params()",
         "from sklearnex_rs import spmd; spmd.LinearRegression().set_params(tol=0)",

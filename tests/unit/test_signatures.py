@@ -4,16 +4,23 @@ import inspect
 import re
 
 import pytest
+import sklearn.decomposition
 import sklearn.linear_model
 
 import sklearnex_rs
-from sklearnex_rs import linear_model, spmd
+from sklearnex_rs import decomposition, linear_model, spmd
 
+FAMILIES = [
+    (decomposition, spmd.decomposition, sklearn.decomposition),
+    (linear_model, spmd.linear_model, sklearn.linear_model),
+]
 PAIRS = [
-    (getattr(module, name), getattr(sklearn.linear_model, name))
-    for module in (linear_model, spmd.linear_model)
+    (getattr(module, name), getattr(reference, name))
+    for batch, spread, reference in FAMILIES
+    for module in (batch, spread)
     for name in module.__all__
 ]
+BATCH = {name: getattr(batch, name) for batch, *_ in FAMILIES for name in batch.__all__}
 CLASSES = [mine for mine, _ in PAIRS]
 NAMES = [f"{cls.__module__}.{cls.__name__}" for cls in CLASSES]
 GENERATED = r"set_\w+_request"  # written by scikit-learn
@@ -87,7 +94,7 @@ def test_docstrings_document_every_parameter(cls):
 @pytest.mark.parametrize("cls", CLASSES, ids=NAMES)
 def test_docstrings_name_every_attribute(cls, rng):
     X = rng.standard_normal((9, 2))
-    model = linear_model.LinearRegression().fit(X, X[:, 0])
+    model = BATCH[cls.__name__]().fit(X, X[:, 0])
     for name in vars(model):
         if name.endswith("_"):
             assert name in cls.__doc__
@@ -103,7 +110,8 @@ def test_public_functions_document_every_parameter(module):
 
 
 @pytest.mark.parametrize(
-    "module", [sklearnex_rs, linear_model, spmd, spmd.linear_model]
+    "module",
+    [sklearnex_rs, spmd, *(ours for *both, _ in FAMILIES for ours in both)],
 )
 def test_everything_in_all_is_there_and_has_a_docstring(module):
     for name in module.__all__:

@@ -1,13 +1,14 @@
 //! Matrix products, by faer.
 
-use super::blocks::Scratch;
+use super::blocks::{Scratch, block, blocks, groups};
 use super::{Cpu, CpuRows};
-use crate::device::ProductKernels;
+use crate::device::{Data, ProductKernels};
 use crate::{Error, Result, memory, real::Real};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::s;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows of a task.
 const ROWS: usize = 4096;
@@ -96,4 +97,130 @@ impl ProductKernels for Cpu {
             None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
         }
     }
+
+    fn project<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        coef: &[T],
+        out: &mut [T],
+    ) -> Result<()> {
+        let (n, p) = rows.x.dim();
+        let m = coef.len() / p.max(1);
+        if mean.len() != p || coef.len() != p * m || out.len() != n * m {
+            return Err(Error::Shape("mean, coefficients and answer"));
+        }
+        if n * m == 0 {
+            return Ok(());
+        }
+        // The mean in two parts: what `T` has no room for is not lost.
+        let mut place = memory::zeros(2 * p, "means")?;
+        let (origin, shift) = place.split_at_mut(p);
+        for ((origin, shift), mean) in origin.iter_mut().zip(&mut *shift).zip(mean) {
+            *origin = T::of(*mean);
+            *shift = T::of(mean - (*origin).into());
+        }
+        let place = [&*origin, &*shift];
+        let coef = MatRef::from_row_major_slice(coef, p, m);
+        let one = |(task, out): (usize, &mut [T])| centered(rows, task * ROWS, place, coef, out);
+        let flops = 2.0 * (n * p) as f64 * m as f64;
+        let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
+        match pool.flatten() {
+            Some(pool) => {
+                pool.install(|| out.par_chunks_mut(ROWS * m).enumerate().try_for_each(one))
+            }
+            None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
+        }
+    }
+
+    fn scatter<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        directions: &[f64],
+    ) -> Result<Vec<f64>> {
+        let (n, p) = rows.x.dim();
+        if mean.len() != p || !directions.len().is_multiple_of(p.max(1)) {
+            return Err(Error::Shape("mean and directions"));
+        }
+        let groups = groups(n, directions.len());
+        let one = |g: usize| scattered(rows, &groups[g], mean, directions);
+        let flops = 4.0 * n as f64 * directions.len() as f64;
+        let parts = self.each(groups.len(), flops, one)?;
+        let mut sums = memory::zeros(directions.len() + 1, "products")?;
+        for part in parts {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+        Ok(sums)
+    }
+}
+
+/// The share of a group of rows in `scatter`.
+fn scattered<T: Real>(
+    rows: &Data<'_, '_, Cpu, T>,
+    group: &Range<usize>,
+    mean: &[f64],
+    directions: &[f64],
+) -> Result<Vec<f64>> {
+    let (p, size) = (mean.len(), block::<f64>());
+    let l = directions.len() / p.max(1);
+    let none = memory::zeros(p, "means")?;
+    let mut sums = memory::zeros(p * l + 1, "products")?;
+    let mut along = memory::zeros(size * l, "a block of products")?;
+    let mut scratch = Scratch::<f64>::new(rows, 0..p, size)?;
+    let directions = MatRef::from_column_major_slice(directions, p, l);
+    for block in blocks(group, size) {
+        let n = block.len();
+        scratch.fill(rows, &block, [mean, &none], false);
+        let rows = scratch.view(n);
+        sums[p * l] += rows.squared_norm_l2();
+        let mut along = MatMut::from_row_major_slice_mut(&mut along[..n * l], n, l);
+        matmul(
+            along.as_mut(),
+            Accum::Replace,
+            rows,
+            directions,
+            1.0,
+            Par::Seq,
+        );
+        let to = MatMut::from_column_major_slice_mut(&mut sums[..p * l], p, l);
+        matmul(
+            to,
+            Accum::Add,
+            rows.transpose(),
+            along.as_ref(),
+            1.0,
+            Par::Seq,
+        );
+    }
+    Ok(sums)
+}
+
+/// Writes the products of the rows from `start` on, less their place, block by block.
+fn centered<T: Real>(
+    rows: &Data<'_, '_, Cpu, T>,
+    start: usize,
+    place: [&[T]; 2],
+    coef: MatRef<'_, T>,
+    out: &mut [T],
+) -> Result<()> {
+    let (p, m, size) = (rows.x.ncols(), coef.ncols(), block::<T>());
+    let mut scratch = Scratch::<T>::new(rows, 0..p, size)?;
+    let group = start..start + out.len() / m;
+    for (block, out) in blocks(&group, size).zip(out.chunks_mut(size * m)) {
+        let n = block.len();
+        scratch.fill(rows, &block, place, false);
+        let out = MatMut::from_row_major_slice_mut(out, n, m);
+        matmul(
+            out,
+            Accum::Replace,
+            scratch.view(n),
+            coef,
+            T::of(1.0),
+            Par::Seq,
+        );
+    }
+    Ok(())
 }

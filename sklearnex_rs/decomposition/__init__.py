@@ -1,0 +1,5 @@
+"""Matrix decompositions."""
+
+from sklearnex_rs.decomposition._pca import PCA
+
+__all__ = ["PCA"]

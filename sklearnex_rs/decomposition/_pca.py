@@ -1,0 +1,345 @@
+"""Principal components."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import FLOATS
+from sklearnex_rs._call import Call, Rows
+from sklearnex_rs.decomposition._probabilistic import Probabilistic, linear, threads
+from sklearnex_rs.decomposition._solvers import check_truncated, choice, memory, way_out
+
+
+class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
+    """Principal component analysis.
+
+    The directions in which the rows vary most: the leading right singular vectors of
+    the centered X, with scikit-learn's signs. Every solver is exact; they differ in
+    what is kept of the rows, and so in cost.
+
+    Parameters
+    ----------
+    n_components : int, float or 'mle', default=None
+        How many components to keep. A float between 0 and 1: as few as explain more
+        than that share of the variance. 'mle': Minka's estimate. None:
+        ``min(n_samples, n_features)``, one less if ``svd_solver='arpack'``. A float
+        and 'mle' need the solvers 'full' or 'covariance_eigh'.
+    copy : bool, default=True
+        For compatibility: X is never overwritten, and never copied as a whole.
+    whiten : bool, default=False
+        Whether `transform` divides by the deviation along each component.
+    svd_solver : {'auto', 'full', 'covariance_eigh', 'arpack', 'randomized'}, \
+            default='auto'
+        What is kept of the rows.
+
+        "auto" :
+            scikit-learn's choice by the shape: 'covariance_eigh' if there are at most
+            1000 features and ten times as many samples; 'full' if neither exceeds
+            500, or for 'mle'; 'randomized' if `n_components` is below 80 % of the
+            smaller; else 'full'.
+        "full" :
+            The triangle of a QR decomposition of the centered rows, then its singular
+            values, to 1e-12 of the largest.
+        "covariance_eigh" :
+            The covariance, around the mean from the start. So it is more exact than
+            scikit-learn's far from the origin, where that subtracts large numbers.
+            The squares of singular values have errors of 1e-16 of the largest.
+        "arpack", "randomized" :
+            The exact leading components: nothing is random or approximate, so
+            ``tol``, ``iterated_power``, ``n_oversamples``,
+            ``power_iteration_normalizer`` and ``random_state`` do not change them.
+            By the covariance, or by the triangle where the largest singular value
+            exceeds the last that is kept 10,000 times.
+
+        With fewer samples than features, all take the triangle of ``n_samples`` rows.
+        Where that, or the covariance, has no room in the memory of a node, a few
+        components (an int) are found by block Lanczos instead, which reads the rows
+        again and again, until residuals are 1e-13 of the largest.
+    tol : float, default=0.0
+        For compatibility: the answer is exact to rounding.
+    iterated_power : int or 'auto', default='auto'
+        For compatibility, as `tol`.
+    n_oversamples : int, default=10
+        For compatibility, as `tol`.
+    power_iteration_normalizer : {'auto', 'QR', 'LU', 'none'}, default='auto'
+        For compatibility, as `tol`.
+    random_state : int, RandomState instance or None, default=None
+        For compatibility: nothing is drawn.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Directions of length one, by falling variance, each with its largest entry
+        positive; of float32 where X is. Of the library of X where that is a DLPack
+        array.
+    explained_variance_ : ndarray of shape (n_components,)
+        Variance along each, with ``n_samples - 1`` degrees of freedom.
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Its share of the variance of all features.
+    singular_values_ : ndarray of shape (n_components,)
+        Singular values of the centered X, falling.
+    mean_ : ndarray of shape (n_features,)
+        Means of the features.
+    n_components_ : int
+        Number of components that are kept.
+    n_samples_ : int
+        Number of rows.
+    noise_variance_ : float
+        Mean of the ``min(n_samples, n_features) - n_components_`` variances that are
+        not kept; 0.0 if there are none.
+    n_features_in_ : int
+        Number of features seen by `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are all strings.
+
+    See Also
+    --------
+    sklearnex_rs.spmd.PCA : The same over rows that are spread over ranks.
+    sklearn.decomposition.PCA : Whose results these are (``svd_solver='full'``, on X
+        less its mean), to 1e-9 relative in float64, to 1e-4 in float32.
+
+    Notes
+    -----
+    Tipping and Bishop, "Probabilistic Principal Component Analysis" (1999), for the
+    noise and the likelihoods; Minka, "Automatic Choice of Dimensionality for PCA"
+    (2000); Chan, Golub and LeVeque, "Algorithms for Computing the Sample Variance"
+    (1983), for the covariance; Wu and Simon, "Thick-Restart Lanczos Method" (2000),
+    for the range finder; Demmel, Grigori, Hoemmen and Langou,
+    "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
+    for the triangle.
+
+    Sparse X is refused: use ``.toarray()``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearnex_rs.decomposition import PCA
+    >>> X = np.array([[-1, -1], [-2, -1], [-3, -2], [1, 1], [2, 1], [3, 2]])
+    >>> model = PCA(n_components=2).fit(X)
+    >>> model.explained_variance_ratio_.round(6).tolist()
+    [0.992443, 0.007557]
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_components": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            StrOptions({"mle"}),
+            None,
+        ],
+        "copy": ["boolean"],
+        "whiten": ["boolean"],
+        "svd_solver": [
+            StrOptions({"auto", "full", "covariance_eigh", "arpack", "randomized"})
+        ],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "iterated_power": [
+            StrOptions({"auto"}),
+            Interval(Integral, 0, None, closed="left"),
+        ],
+        "n_oversamples": [Interval(Integral, 1, None, closed="left")],
+        "power_iteration_normalizer": [StrOptions({"auto", "QR", "LU", "none"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_components: int | float | str | None = None,
+        *,
+        copy: bool = True,
+        whiten: bool = False,
+        svd_solver: str = "auto",
+        tol: float = 0.0,
+        iterated_power: int | str = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.copy = copy
+        self.whiten = whiten
+        self.svd_solver = svd_solver
+        self.tol = tol
+        self.iterated_power = iterated_power
+        self.n_oversamples = n_oversamples
+        self.power_iteration_normalizer = power_iteration_normalizer
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, float32 or float64 (others become float64); of NumPy, pandas, or
+            any library with DLPack, on the host.
+        y : Ignored
+            For compatibility.
+
+        Returns
+        -------
+        self : PCA
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X is empty, has NaN or infinity, or `n_components` does not fit.
+        MemoryError
+            If a node has no room for the covariance or the triangle, ``n_features**2``
+            numbers, nor for the blocks of a range finder. Found before anything is
+            allocated.
+        """
+        self._fit(X, "fit")
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
+        """Fit the model, and return the rows along the components.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, as of `fit`.
+        y : Ignored
+            For compatibility.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+            As of `transform`.
+        """
+        rows = self._fit(X, "fit_transform")
+        return like(X)(self._project(rows.x))
+
+    def _fit(self, X: Any, method: str) -> Rows:
+        def check() -> Rows:
+            self._check_params()
+            return self._check_rows(call, X, "no_validation", None, reset=True)
+
+        with Call(self, method) as call:
+            rows = call.agree(check)
+            self._know(rows)
+            samples = call.total(rows)
+            shape = (samples, rows.x.shape[1])
+            solver, wanted = call.alike(lambda: self._wanted(shape))
+            short = call.shortage(*memory(solver, shape), rows)
+            if short is not None:
+                solver = call.alike(lambda: way_out(solver, shape, wanted[0], short))
+            found = call.run(
+                _core.pca, rows.x, samples, solver, *wanted, call.threads(), rows=rows
+            )
+        kind, dtype = like(X), rows.x.dtype
+        mean, components, *values, noise = found
+        self.mean_ = kind(mean.astype(dtype))
+        self.components_ = kind(components.astype(dtype))
+        singular, variances, shares = (kind(v.astype(dtype)) for v in values)
+        self.singular_values_ = singular
+        self.explained_variance_ = variances
+        self.explained_variance_ratio_ = shares
+        self.noise_variance_ = dtype.type(noise)
+        self.n_components_ = len(components)
+        self.n_samples_ = samples
+        return rows
+
+    def _wanted(
+        self, shape: tuple[int, int]
+    ) -> tuple[str, tuple[int | None, float | None]]:
+        """Return the solver, and how many components or which share of variance."""
+        smaller, solver = min(shape), self.svd_solver
+        count: Any = self.n_components
+        if count is None:
+            count = smaller - (solver == "arpack")
+        if solver == "auto":
+            solver = choice(shape, count)
+        if solver in ("arpack", "randomized"):
+            check_truncated(count, smaller, solver)
+        elif count == "mle":
+            if shape[0] < shape[1]:
+                msg = "n_components='mle' is only supported if n_samples >= n_features"
+                raise ValueError(msg)
+        elif not 0 <= count <= smaller:
+            msg = (
+                f"n_components={count} must be between 0 and "
+                f"min(n_samples, n_features)={smaller} with svd_solver={solver!r}"
+            )
+            raise ValueError(msg)
+        if count == "mle":
+            return solver, (None, None)
+        if 0 < count < 1:
+            return solver, (None, float(count))
+        return solver, (int(count), None)
+
+    def transform(self, X: Any) -> Any:
+        """Return rows along the components.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+            Centered rows along each component, in the library of X; divided by the
+            deviation if ``whiten=True``.
+        """
+        check_is_fitted(self)
+        return like(X)(self._project(self._check_more(X)))
+
+    def _project(self, X: Any) -> Any:
+        components = np.asarray(as_host(self.components_))
+        dtype = np.result_type(X.dtype, components.dtype)
+        if self.whiten:
+            scale = np.sqrt(np.asarray(as_host(self.explained_variance_)))
+            components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
+        columns = np.ascontiguousarray(components.T, dtype)
+        mean = np.array(as_host(self.mean_), np.float64)
+        out = np.empty((len(X), len(components)), dtype)
+        X = X.astype(dtype, copy=False)
+        _core.project(X, mean, columns.ravel(), out, threads())
+        return out
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return the rows that have these places along the components.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            What `transform` returned.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the library of X: the nearest to those that were transformed.
+        """
+        check_is_fitted(self)
+        rows = check_array(as_host(X), input_name="X", dtype=FLOATS)
+        components = np.asarray(as_host(self.components_))
+        if rows.shape[1] != len(components):
+            msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
+            raise ValueError(msg)
+        if self.whiten:
+            variance = np.asarray(as_host(self.explained_variance_))
+            components = np.sqrt(variance)[:, None] * components
+        dtype = np.result_type(rows.dtype, components.dtype)
+        mean = np.array(as_host(self.mean_), dtype)
+        return like(X)(linear(rows.astype(dtype, copy=False), components, mean))
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

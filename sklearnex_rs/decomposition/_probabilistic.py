@@ -1,0 +1,156 @@
+"""The Gaussian model of rows around a few directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import Estimator, is_empty
+from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._threads import thread_count
+
+BLOCK = 4096  # rows whose likelihood is computed at a time
+
+
+class Probabilistic(Estimator):
+    """Rows are Gaussian, with one variance in all directions but the components.
+
+    Tipping and Bishop, "Probabilistic Principal Component Analysis" (1999).
+    """
+
+    components_: Any
+    explained_variance_: Any
+    mean_: Any
+    noise_variance_: Any
+    whiten: bool
+
+    def get_covariance(self) -> Any:
+        """Return the covariance of the probabilistic model.
+
+        Returns
+        -------
+        cov : ndarray of shape (n_features, n_features)
+            ``components_.T @ diag(v) @ components_ + noise_variance_ * I``, ``v``
+            being what the variances exceed the noise.
+        """
+        check_is_fitted(self)
+        components, excess, noise = self._model()
+        cov = (components.T * excess) @ components
+        cov.flat[:: len(cov) + 1] += noise
+        return self._answer(cov)
+
+    def get_precision(self) -> Any:
+        """Return the inverse of the covariance of the probabilistic model.
+
+        Returns
+        -------
+        precision : ndarray of shape (n_features, n_features)
+            By the matrix inversion lemma, for components that are orthonormal.
+
+        Raises
+        ------
+        LinAlgError
+            If the covariance is singular.
+        """
+        check_is_fitted(self)
+        return self._answer(self._precision())
+
+    def _precision(self) -> Any:
+        components, excess, noise = self._model()
+        if noise > 0:
+            shrunk = excess / (excess + noise) / noise
+            precision = (components.T * -shrunk) @ components
+            precision.flat[:: len(precision) + 1] += 1 / noise
+            return precision
+        if len(excess) == components.shape[1] and excess.min(initial=np.inf) > 0:
+            return (components.T / excess) @ components
+        return np.linalg.inv((components.T * excess) @ components)
+
+    def _model(self) -> tuple[Any, Any, float]:
+        """Return components, what their variances exceed the noise, and the noise."""
+        double = (as_host(self.components_), as_host(self.explained_variance_))
+        components, variance = (np.asarray(part, np.float64) for part in double)
+        noise = float(self.noise_variance_)
+        excess = np.maximum(variance - noise, 0.0)
+        return components, excess * variance if self.whiten else excess, noise
+
+    def _answer(self, matrix: Any) -> Any:
+        dtype = np.asarray(as_host(self.components_)).dtype
+        return like(self.components_)(matrix.astype(dtype))
+
+    def score_samples(self, X: Any) -> Any:
+        """Return the log-likelihood of each row under the probabilistic model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ll : ndarray of shape (n_samples,)
+            Log-likelihoods, in the library of X.
+        """
+        check_is_fitted(self)
+        rows = self._check_more(X)
+        dtype = np.asarray(as_host(self.components_)).dtype
+        dtype = np.result_type(rows.dtype, dtype)
+        return like(X)(self._likelihoods(rows).astype(dtype))
+
+    def _likelihoods(self, X: Any) -> Any:
+        precision = self._precision()
+        sign, volume = np.linalg.slogdet(precision)
+        volume = volume if sign > 0 else -np.inf
+        mean = np.asarray(as_host(self.mean_), np.float64)
+        none, start = np.zeros_like(mean), volume - len(mean) * np.log(2 * np.pi)
+        likelihoods = np.empty(len(X))
+        for first in range(0, len(X), BLOCK):
+            rows = np.subtract(X[first : first + BLOCK], mean, order="C")
+            distances = np.einsum("ij,ij->i", rows, linear(rows, precision, none))
+            likelihoods[first : first + BLOCK] = 0.5 * (start - distances)
+        return likelihoods
+
+    def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
+        """Return the mean log-likelihood of the rows under the probabilistic model.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            For compatibility.
+
+        Returns
+        -------
+        ll : float
+            The mean over the rows.
+        """
+
+        def check() -> Rows:
+            check_is_fitted(self)
+            if call.spread and is_empty(as_host(X)):
+                return self._empty_share(as_host(X), "no_validation", None)
+            return Rows.of(self._likelihoods(self._check_more(X)).reshape(-1, 1))
+
+        with Call(self, "score") as call:
+            rows = call.agree(check)
+            sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
+            total, count = call.run(_core.Comm.sum, sums, rows=rows)
+        return float(total / count)
+
+
+def linear(X: Any, coef: Any, intercept: Any) -> Any:
+    """Return ``X @ coef + intercept``, all of one type."""
+    out = np.empty((len(X), coef.shape[1]), X.dtype)
+    coef = np.ascontiguousarray(coef, X.dtype)
+    _core.linear(X, coef.ravel(), intercept, out, threads())
+    return out
+
+
+def threads() -> int:
+    """Return how many threads a local method may use."""
+    return thread_count(None, [], 0)[0]

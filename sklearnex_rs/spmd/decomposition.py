@@ -1,0 +1,101 @@
+"""Matrix decompositions of rows that are spread over ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearnex_rs.decomposition import PCA as _PCA
+from sklearnex_rs.spmd._mixin import SPMDMixin
+
+__all__ = ["PCA"]
+
+
+class PCA(SPMDMixin, _PCA):
+    """Principal component analysis of the rows of all ranks.
+
+    Every rank brings its own rows, none or any number, and ends with the same model:
+    bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
+    in float32) the one that a single machine fits on the concatenated rows.
+
+    Parameters
+    ----------
+    n_components, copy, whiten, svd_solver, tol, iterated_power, n_oversamples, \
+power_iteration_normalizer, random_state
+        As of :class:`sklearnex_rs.decomposition.PCA`, where ``n_samples`` are the rows
+        of all ranks; the same on all ranks, but for `copy`.
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
+
+    Attributes
+    ----------
+    components_, explained_variance_, explained_variance_ratio_, singular_values_, \
+mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names_in_
+        As of :class:`sklearnex_rs.decomposition.PCA`, of all rows. To read them never
+        communicates.
+
+    Notes
+    -----
+    ``fit`` : collective. Every rank of `comm` calls it, with its rows.
+
+    ``fit_transform`` : collective. Returns this rank's rows along the components.
+
+    ``score`` : collective. The mean over the rows of all ranks.
+
+    ``transform`` : local. For the rows at hand; needs neither MPI nor mpi4py.
+
+    ``inverse_transform`` : local.
+
+    ``score_samples`` : local. For the rows at hand.
+
+    ``get_covariance`` : local.
+
+    ``get_precision`` : local.
+
+    A rank without rows may pass an empty array, and has no say in types or names.
+    If any rank fails, all ranks raise its error, with the rank in front, and `comm`
+    and the estimator can be used again.
+
+    A fit sends a header, the number of rows, the means, the covariance or the triangle
+    (of ``min(n_samples, n_features)`` rows), and the components: of
+    ``n_features**2`` numbers at most. The first rank decomposes. From about 1,000
+    features the ranks also agree on whether the memory of all nodes will do; where
+    it will not, each round of a range finder sends ``n_features * n_components``
+    numbers and back, or all ranks raise the same MemoryError.
+
+    Examples
+    --------
+    >>> from sklearnex_rs.spmd import PCA
+    >>> model = PCA(n_components=2)  # model.fit(my_rows) on every rank
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        **_PCA._parameter_constraints,
+        "comm": "no_validation",
+    }
+
+    def __init__(
+        self,
+        n_components: int | float | str | None = None,
+        *,
+        copy: bool = True,
+        whiten: bool = False,
+        svd_solver: str = "auto",
+        tol: float = 0.0,
+        iterated_power: int | str = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+        comm: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components=n_components,
+            copy=copy,
+            whiten=whiten,
+            svd_solver=svd_solver,
+            tol=tol,
+            iterated_power=iterated_power,
+            n_oversamples=n_oversamples,
+            power_iteration_normalizer=power_iteration_normalizer,
+            random_state=random_state,
+        )
+        self.comm = comm

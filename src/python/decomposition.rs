@@ -1,0 +1,121 @@
+//! Decompositions.
+
+use super::{
+    array::{Held, data},
+    comm::Comm,
+    error::raise,
+};
+use crate::algo::{self, Components, Count, Pca, Way, collective};
+use crate::device::Kernels;
+use crate::{dispatch, real::Real};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
+};
+use pyo3::prelude::*;
+
+type Numbers<'py> = Bound<'py, PyArray1<f64>>;
+
+/// `(mean, components, singular values, variances, their shares, noise)`.
+type Fitted<'py> = (
+    Numbers<'py>,
+    Bound<'py, PyArray2<f64>>,
+    Numbers<'py>,
+    Numbers<'py>,
+    Numbers<'py>,
+    f64,
+);
+
+/// Principal components of the rows of all ranks, `samples` in number: `count` of them, or as many as
+/// explain more than `share` of the variance, or the likeliest number.
+#[pyfunction]
+#[pyo3(signature = (comm, x, samples, solver, count, share, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn pca<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    samples: usize,
+    solver: &str,
+    count: Option<usize>,
+    share: Option<f64>,
+    threads: usize,
+) -> PyResult<Fitted<'py>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, None]))?;
+    let input = held.input(threads);
+    let way = match solver {
+        "full" => Way::Triangle,
+        "covariance_eigh" => Way::Moments,
+        "range" => Way::Range,
+        _ => Way::Leading,
+    };
+    let count = match (count, share) {
+        (Some(count), _) => Count::Of(count),
+        (None, Some(share)) => Count::Share(share),
+        (None, None) => Count::Likeliest,
+    };
+    let fit = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                let all = samples;
+                let fit = Pca {
+                    rows,
+                    all,
+                    count,
+                    way,
+                };
+                fit.fit(comm)
+                    .and_then(|found| Ok((found.explained()?, found)))
+            })
+        })
+    };
+    let ([variances, shares], found): ([Vec<f64>; 2], Components) =
+        py.detach(fit).map_err(|error| raise(py, &error))?;
+    let (k, p) = (found.singular.len(), found.mean.len());
+    Ok((
+        found.mean.into_pyarray(py),
+        found.vectors.into_pyarray(py).reshape([k, p])?,
+        found.singular.into_pyarray(py),
+        variances.into_pyarray(py),
+        shares.into_pyarray(py),
+        found.noise,
+    ))
+}
+
+/// `(X − mean) coef` into `out`, all but the mean of one type.
+#[pyfunction]
+#[pyo3(signature = (x, mean, coef, out, threads))]
+pub(super) fn project<'py>(
+    x: &Bound<'py, PyAny>,
+    mean: PyReadonlyArray1<'py, f64>,
+    coef: &Bound<'py, PyAny>,
+    out: &Bound<'py, PyAny>,
+    threads: usize,
+) -> PyResult<()> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let input = held.input(threads);
+    let mean = mean.as_slice()?;
+    dispatch!(&input, |device, rows| projected(
+        py,
+        device,
+        rows,
+        mean,
+        [coef, out]
+    ))
+}
+
+fn projected<D: Kernels, T: Real + Element>(
+    py: Python<'_>,
+    device: &D,
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    mean: &[f64],
+    [coef, out]: [&Bound<'_, PyAny>; 2],
+) -> PyResult<()> {
+    let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
+    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
+    let (coef, out) = (coef.as_slice()?, out.as_slice_mut()?);
+    let run = || algo::guarded(|| device.project(&data(device, rows)?, mean, coef, out));
+    py.detach(run).map_err(|error| raise(py, &error))
+}
