@@ -249,3 +249,13 @@ def test_memory_and_the_input_are_left_alone(rng):
     before = X.copy()
     KMeans(4, random_state=0, copy_x=False).fit(X)
     np.testing.assert_array_equal(X, before)
+
+
+def test_not_a_number_to_score_and_predict():
+    X = load_iris().data
+    model = KMeans(2, random_state=0).fit(X)
+    bad = X.copy()
+    bad[3, 1] = np.nan
+    for call in (model.predict, model.score, model.transform):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            call(bad)

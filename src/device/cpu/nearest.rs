@@ -1,6 +1,6 @@
 //! The nearest of many centres, in tiles that stay in registers: no `n × k` numbers are stored.
 //!
-//! `argmin_c ‖z − c‖² = argmin_c ½‖c‖² − zᵀc`. Vectors lie along the centres. For `f32` the second
+//! `argmin_c ‖z − c‖² = argmax_c zᵀc − ½‖c‖²`. Vectors lie along the centres. For `f32` the second
 //! best is kept as well: where both are nearer to each other than rounding, `f64` decides.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
@@ -117,7 +117,7 @@ pub(super) struct Centers<'c, T> {
     /// Where rows are put; in `f64`, and as two numbers of their own type.
     pub(super) place: &'c [f64],
     pub(super) halves: [Vec<T>; 2],
-    /// `½‖c‖²`; infinite beyond the last, up to full vectors. Then `−c`, column by column.
+    /// `−½‖c‖²`; infinitely low beyond the last, up to full vectors. Then `c`, column by column.
     packed: Aligned<T>,
     /// Their numbers.
     numbers: Aligned<T>,
@@ -137,15 +137,15 @@ impl<'c, T: Real> Centers<'c, T> {
         let pitch = k.next_multiple_of(64 / size_of::<T>());
         let mut packed = Aligned::of(pitch * (p + 1), "centers")?;
         let mut numbers = Aligned::of(pitch, "centers")?;
-        packed[..pitch].fill(T::of(f64::INFINITY));
+        packed[..pitch].fill(T::of(f64::NEG_INFINITY));
         let mut longest = 0.0_f64;
         for (c, center) in exact.chunks_exact(p).enumerate() {
             let square = center.iter().map(|x| x * x).sum::<f64>();
             longest = longest.max(square);
-            packed[c] = T::of(0.5 * square);
+            packed[c] = T::of(-0.5 * square);
             numbers[c] = T::of(c as f64);
             for (j, x) in center.iter().enumerate() {
-                packed[(j + 1) * pitch + c] = T::of(-x);
+                packed[(j + 1) * pitch + c] = T::of(*x);
             }
         }
         let mut halves = [memory::zeros(p, "means")?, memory::zeros(p, "means")?];
@@ -288,7 +288,7 @@ impl<T: Real> Nearest<'_, '_, T> {
     fn rows<S: Simd, const W: usize, const GAPS: bool>(self, simd: S) {
         let lanes = size_of::<T::SimdVec<S>>() / size_of::<T>();
         let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-        let (far, zero) = (ctx.splat(T::of(f64::INFINITY)), ctx.zero());
+        let (far, zero) = (ctx.splat(T::of(f64::NEG_INFINITY)), ctx.zero());
         let (n, p, stride) = (self.labels.len(), self.centers.p, self.rows.1);
         let groups = self.centers.k.div_ceil(lanes);
         for start in (0..n).step_by(W) {
@@ -307,41 +307,39 @@ impl<T: Real> Nearest<'_, '_, T> {
                     _ => tile::<S, T, 3, W, GAPS>(simd, self.centers, rows, at, &mut best),
                 };
             }
+            let best = best.map(|best| highest::<S, T, GAPS>(simd, best));
             for (w, best) in best.iter().enumerate().take(n - start) {
-                let (number, gap) = lowest::<T>(
-                    cast_slice(std::slice::from_ref(&best.score)),
-                    cast_slice(std::slice::from_ref(&best.number)),
-                    cast_slice(std::slice::from_ref(&best.second)),
-                );
+                // Rows that are not numbers have no best: any will do, their inertia tells.
+                let number = best.number.into().min((self.centers.k - 1) as f64);
                 self.labels[start + w] = number as i32;
                 if GAPS {
-                    self.gaps[start + w] = gap;
+                    self.gaps[start + w] = best.score - best.second;
                 }
             }
         }
     }
 }
 
-/// The best lane, of equals the lowest number, and how far behind the second is.
+/// The best lane, of equals the lowest number, and the second.
 #[inline(always)]
-fn lowest<T: Real>(scores: &[T], numbers: &[T], seconds: &[T]) -> (f64, T) {
-    let (mut score, mut number) = (scores[0], numbers[0]);
-    let mut second = seconds[0];
-    for lane in 1..scores.len() {
-        let (a, b) = (scores[lane], numbers[lane]);
-        let better = a < score || a == score && b < number;
-        let worse = if better { score } else { a };
-        second = if worse < second { worse } else { second };
-        second = if seconds[lane] < second {
-            seconds[lane]
-        } else {
-            second
-        };
-        if better {
-            (score, number) = (a, b);
-        }
+fn highest<S: Simd, T: Real, const GAPS: bool>(simd: S, best: Best<T::SimdVec<S>>) -> Best<T> {
+    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+    let low = ctx.splat(T::of(f64::NEG_INFINITY));
+    let score = ctx.reduce_max(RealReg(best.score));
+    let first = ctx.eq(best.score, ctx.splat(score));
+    // Of numbers the lowest is the highest of their opposites.
+    let number = ctx.reduce_max(RealReg(ctx.select(first, ctx.neg(best.number), low)));
+    let number = T::default() - number;
+    let mut second = T::default();
+    if GAPS {
+        let winner = ctx.eq(best.number, ctx.splat(number));
+        second = ctx.reduce_max(RealReg(ctx.select(winner, best.second, best.score)));
     }
-    (number.into(), second - score)
+    Best {
+        score,
+        second,
+        number,
+    }
 }
 
 /// Compares `V` vectors of centres; says `V`.
@@ -376,10 +374,10 @@ fn tile<S: Simd, T: Real, const V: usize, const W: usize, const GAPS: bool>(
     }
     for (best, scores) in best.iter_mut().zip(scores) {
         for (score, number) in scores.into_iter().zip(&numbers[at..]) {
-            let nearer = ctx.lt(RealReg(score), RealReg(best.score));
+            let nearer = ctx.gt(RealReg(score), RealReg(best.score));
             if GAPS {
                 let worse = ctx.select(nearer, best.score, score);
-                let closer = ctx.lt(RealReg(worse), RealReg(best.second));
+                let closer = ctx.gt(RealReg(worse), RealReg(best.second));
                 best.second = ctx.select(closer, worse, best.second);
             }
             best.score = ctx.select(nearer, score, best.score);

@@ -2,13 +2,18 @@
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::Cpu;
-use super::blocks::{Scratch, block, blocks, groups};
+use super::blocks::{Scratch, blocks, groups};
 use super::loops::total;
 use super::nearest::Centers;
 use crate::device::{Assigned, Data};
 use crate::{Result, memory, real::Real};
 use pulp::{Arch, NullaryFnOnce};
 use std::ops::Range;
+
+/// Rows of a block of `T`: with 100 columns it is quickest.
+const fn block<T>() -> usize {
+    1024 / size_of::<T>()
+}
 
 /// See `NearestKernels::assign`.
 pub(super) fn assign<T: Real>(
