@@ -15,6 +15,7 @@ __all__ = [
     "linear",
     "mpi",
     "nearest",
+    "oversample",
     "pca",
     "plus_plus",
     "project",
@@ -169,6 +170,18 @@ def nearest(
     threads: int,
 ) -> tuple[NDArray[np.int32], float]:
     """Label the rows of this rank; sum the squared distances of all ranks'."""
+
+def oversample(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    n_clusters: int,
+    draw: float,
+    seed: int,
+    threads: int,
+) -> tuple[_Numbers, _Numbers]:
+    """Return rows for k-means|| to begin with, around `place`, and their weights."""
 
 def plus_plus(
     comm: Comm,

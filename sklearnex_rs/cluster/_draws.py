@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 from sklearnex_rs import _core
 from sklearnex_rs._call import Call, Rows
@@ -45,17 +45,38 @@ class Draws:
 
     def plus_plus(self, n_clusters: int) -> Any:
         """Return centers by greedy k-means++."""
-        trials = 2 + int(np.log(n_clusters))
         return self.call.run(
             _core.plus_plus,
             self.rows.x,
             self.rows.w,
             self.place,
             int(n_clusters),
-            self._numbers(1 + (n_clusters - 1) * trials),
+            self._numbers(1 + (n_clusters - 1) * trials(n_clusters)),
             self.call.threads(),
             rows=self.rows,
         )
+
+    def oversampled(self, n_clusters: int) -> Any:
+        """Return centers by k-means||; by k-means++ if it takes too few rows."""
+        draw, low, high = self._numbers(3)
+        seed = int(low * 2**32) << 32 | int(high * 2**32)
+        run, threads = self.call.run, self.call.threads()
+        args = (self.rows.x, self.rows.w, self.place, int(n_clusters))
+        rows, weights = run(
+            _core.oversample, *args, float(draw), seed, threads, rows=self.rows
+        )
+        if len(rows) < n_clusters:
+            return self.plus_plus(n_clusters)
+        count = 1 + (n_clusters - 1) * trials(n_clusters)
+
+        def choose(state: Any) -> Any:
+            none = np.zeros(len(self.place))
+            args = (rows, weights.reshape(-1, 1), none, int(n_clusters))
+            return _core.plus_plus(
+                _core.solo(), *args, state.random_sample(count), threads
+            )
+
+        return self.first(choose)
 
     def without_return(self, n_clusters: int) -> Any:
         """Return rows drawn by weight, none twice."""
@@ -83,3 +104,26 @@ class Draws:
         if self.call.comm.rank == 0:
             mine = pickle.dumps(make(self.state))
         return pickle.loads(self.call.comm.broadcast(mine))
+
+
+def trials(n_clusters: int) -> int:
+    """Return how many rows k-means++ draws for each center."""
+    return 2 + int(np.log(n_clusters))
+
+
+def given(centers: Any, n_clusters: int, X: Any) -> Any:
+    """Check centers that the user gave."""
+    centers = check_array(centers, dtype=X.dtype)
+    if centers.shape[0] != n_clusters:
+        msg = (
+            f"The shape of the initial centers {centers.shape} does not match "
+            f"the number of clusters {n_clusters}."
+        )
+        raise ValueError(msg)
+    if centers.shape[1] != X.shape[1]:
+        msg = (
+            f"The shape of the initial centers {centers.shape} does not match "
+            f"the number of features of the data {X.shape[1]}."
+        )
+        raise ValueError(msg)
+    return centers.astype(np.float64)

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.metrics.pairwise import euclidean_distances
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +18,7 @@ from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._threads import thread_count
-from sklearnex_rs.cluster._draws import Draws
+from sklearnex_rs.cluster._draws import Draws, given
 from sklearnex_rs.cluster._partition import Partition, same
 
 
@@ -40,9 +39,11 @@ class KMeans(
     ----------
     n_clusters : int, default=8
         Number of clusters.
-    init : {'k-means++', 'random'}, callable or array-like of shape \
+    init : {'k-means++', 'k-means||', 'random'}, callable or array-like of shape \
             (n_clusters, n_features), default='k-means++'
-        Where centers begin: greedy k-means++; rows drawn by weight; what
+        Where centers begin: greedy k-means++; k-means||, for many clusters, which
+        reads the rows 7 times and not once for each center (scikit-learn has it
+        not); rows drawn by weight; what
         ``init(X, n_clusters, random_state=...)`` returns; or these.
     n_init : 'auto' or int, default='auto'
         Runs, of which the one of least inertia is kept. 'auto': 10 for 'random' and
@@ -86,7 +87,8 @@ class KMeans(
     Notes
     -----
     Lloyd, "Least squares quantization in PCM" (1982); Arthur and Vassilvitskii,
-    "k-means++: The Advantages of Careful Seeding" (2007).
+    "k-means++: The Advantages of Careful Seeding" (2007); Bahmani, Moseley, Vattani,
+    Kumar and Vassilvitskii, "Scalable K-Means++" (2012).
 
     A cluster that has no rows takes the row farthest from its center, as in
     scikit-learn. Sparse X is refused: use ``.toarray()``.
@@ -102,7 +104,11 @@ class KMeans(
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "init": [
+            StrOptions({"k-means++", "k-means||", "random"}),
+            callable,
+            "array-like",
+        ],
         "n_init": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -227,35 +233,23 @@ class KMeans(
     def _begin(self, call: Call, rows: Rows, draws: Draws) -> Callable[[], Any]:
         """Return what makes the first centers of a run, around the mean."""
         if isinstance(self.init, str):
-            plus = self.init == "k-means++"
-            draw = draws.plus_plus if plus else draws.without_return
-            return lambda: draw(self.n_clusters)
+            ways = {
+                "k-means++": draws.plus_plus,
+                "k-means||": draws.oversampled,
+                "random": draws.without_return,
+            }
+            return lambda: ways[self.init](self.n_clusters)
         if is_array(self.init):
-            given = call.check(lambda: self._centers(as_host(self.init), rows.x), rows)
-            return lambda: given - draws.place
+            k, centers = self.n_clusters, as_host(self.init)
+            mine = call.check(lambda: given(centers, k, rows.x), rows)
+            return lambda: mine - draws.place
         return lambda: draws.first(
-            lambda state: self._centers(
+            lambda state: given(
                 self.init(rows.x - draws.place, self.n_clusters, random_state=state),
+                self.n_clusters,
                 rows.x,
             )
         )
-
-    def _centers(self, centers: Any, X: Any) -> Any:
-        """Check centers that the user gave."""
-        centers = check_array(centers, dtype=X.dtype)
-        if centers.shape[0] != self.n_clusters:
-            msg = (
-                f"The shape of the initial centers {centers.shape} does not match "
-                f"the number of clusters {self.n_clusters}."
-            )
-            raise ValueError(msg)
-        if centers.shape[1] != X.shape[1]:
-            msg = (
-                f"The shape of the initial centers {centers.shape} does not match "
-                f"the number of features of the data {X.shape[1]}."
-            )
-            raise ValueError(msg)
-        return centers.astype(np.float64)
 
     def _run(
         self, call: Call, rows: Rows, place: Any, tolerance: float, start: Any

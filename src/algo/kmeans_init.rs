@@ -4,6 +4,11 @@
 //! further one the best of some rows drawn by `wᵢ dᵢ²`, where `d` is the distance to the nearest
 //! centre so far: the one that leaves the least `Σ w d²`.
 //!
+//! k-means‖ (Bahmani, Moseley, Vattani, Kumar, Vassilvitskii 2012), for many centres: in a few rounds
+//! each row is taken with probability `k wᵢ dᵢ² / Σ w d²`, by a number that belongs to the seed, the
+//! round and the row; then each row taken weighs what is nearest to it, and among these few k-means++
+//! finds the centres.
+//!
 //! Draws are numbers in `[0, 1)`, the same on all ranks. The row is found by the prefix sum over the
 //! rows of all ranks, in rank order: so it is the row that one machine finds.
 
@@ -14,9 +19,10 @@ use crate::{
     device::{Data, Kernels, PIECE},
     memory,
     real::Real,
+    summary::Slope,
 };
 
-use super::guarded;
+use super::{guarded, one_pass};
 
 /// My rows, and where they are put.
 pub struct Draws<'r, 'a, 'm, D: Kernels, T: Real> {
@@ -24,6 +30,40 @@ pub struct Draws<'r, 'a, 'm, D: Kernels, T: Real> {
     pub rows: &'r Data<'a, 'm, D, T>,
     /// Where rows are put.
     pub place: &'r [f64],
+}
+
+/// Rounds of k-means‖.
+const ROUNDS: u64 = 5;
+
+/// A number in `[0, 1)` that belongs to a seed, a round and a row (`splitmix64`).
+fn uniform((seed, round): (u64, u64), row: f64) -> f64 {
+    let mut mixed = seed ^ round.rotate_left(56) ^ row.to_bits();
+    for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb)] {
+        mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
+    }
+    mixed ^= mixed >> 31;
+    (mixed >> 11) as f64 / 2_f64.powi(53)
+}
+
+/// What all ranks found, in rank order; or the failure of the lowest.
+fn everyones(comm: &dyn Communicator, mine: Result<Vec<f64>>) -> Result<Vec<f64>> {
+    let (mut sent, mine) = match mine {
+        Ok(found) => (found, Ok(())),
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    sent.push(f64::from(u8::from(mine.is_err())));
+    let (mut all, mut failed) = (Vec::new(), false); // what was sent
+    for block in comm.gather(Block::from(&sent[..]))? {
+        let mut numbers = block.numbers();
+        failed |= numbers.pop().is_none_or(|flag| flag > 0.0);
+        all.extend(numbers);
+    }
+    if failed {
+        Err(comm.fail(mine))
+    } else {
+        Ok(all)
+    }
 }
 
 /// What is drawn from: a potential of each row, by pieces of rows, for some points.
@@ -79,14 +119,11 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let trials = rest.len() / (k - 1).max(1);
         let mut centers = memory::zeros(k * p, "centers")?;
         let nearest = self.rows.device.column(self.rows, 1.0)?;
-        let mut state = (nearest, None);
+        let mut state = (nearest, Vec::new());
         let weights = self.potential(comm, &mut state, &[])?;
         let center = self.draw(comm, &state, (&weights, 0), &[*first])?;
         centers[..p].copy_from_slice(&center);
-        state = (
-            self.rows.device.column(self.rows, f64::INFINITY)?,
-            Some(center),
-        );
+        state = (self.rows.device.column(self.rows, f64::INFINITY)?, center);
         let mut seen = self.potential(comm, &mut state, &[])?;
         let mut best = 0;
         for (c, draws) in rest.chunks_exact(trials.max(1)).enumerate().take(k - 1) {
@@ -96,9 +133,67 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             best = seen.least();
             let newest = memory::copy(&candidates[best * p..][..p], "centers")?;
             centers[(c + 1) * p..][..p].copy_from_slice(&newest);
-            state.1 = Some(newest);
+            state.1 = newest;
         }
         Ok(centers)
+    }
+
+    /// Rows taken by k-means‖, `m × p`, and what is nearest to each weighs.
+    pub fn oversample(
+        &self,
+        comm: &dyn Communicator,
+        k: usize,
+        first: f64,
+        seed: u64,
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let (rows, place, p) = (self.rows, self.place, self.place.len());
+        let mut state = (rows.device.column(rows, 1.0)?, Vec::new());
+        let weights = self.potential(comm, &mut state, &[])?;
+        let mut found = self.draw(comm, &state, (&weights, 0), &[first])?;
+        state = (
+            rows.device.column(rows, f64::INFINITY)?,
+            memory::copy(&found, "centers")?,
+        );
+        for round in 0..ROUNDS {
+            comm.step(&format!("round {} of the start", round + 1))?;
+            let seen = self.potential(comm, &mut state, &[])?;
+            let scale = k as f64 / seen.total(0);
+            let before: f64 = seen.ranks[..comm.rank()].iter().map(|sums| sums[1]).sum();
+            let mine = guarded(|| self.taken(&state.0, scale, (seed, round), before));
+            state.1 = everyones(comm, mine)?;
+            found.extend_from_slice(&state.1); // at most about `k` rows a round
+        }
+        let mut labels = rows.device.labels(rows)?;
+        let look = || {
+            let found = rows.device.assign(rows, place, &found, &mut labels)?;
+            Ok(Slope::of(found.weights))
+        };
+        let seen = one_pass(comm, || Slope::empty(found.len() / p), look)?;
+        let weights = memory::copy(seen.gradient(), "weights of centers")?;
+        Ok((found, weights))
+    }
+
+    /// My rows that this round takes.
+    fn taken(
+        &self,
+        nearest: &D::Column<T>,
+        scale: f64,
+        key: (u64, u64),
+        before: f64,
+    ) -> Result<Vec<f64>> {
+        let (rows, mut found) = (self.rows, Vec::new()); // about `k` rows over all ranks
+        for piece in 0..rows.shape().0.div_ceil(PIECE) {
+            let each = rows
+                .device
+                .potentials(rows, self.place, nearest, &[], piece)?;
+            for (i, potential) in each.into_iter().enumerate() {
+                let row = piece * PIECE + i;
+                if uniform(key, before + row as f64) < scale * potential {
+                    found.extend(rows.device.row(rows, self.place, row)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Rows drawn by weight, none twice and none of `taken`: their numbers among all rows, in the order
@@ -125,7 +220,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // numbers of my rows
         let mine: Vec<usize> = mine.map(|row| row as usize).collect(); // at most `taken`
         self.rows.device.clear(&mut weights, &mine)?;
-        let mut state = (weights, None);
+        let mut state = (weights, Vec::new());
         let seen = self.potential(comm, &mut state, &[])?;
         let found = self.draw_rows(comm, &state, (&seen, 0), draws, before)?;
         let (mut numbers, mut rows) = (Vec::new(), Vec::new()); // at most as long as `found`
@@ -142,15 +237,15 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     fn potential(
         &self,
         comm: &dyn Communicator,
-        (nearest, newest): &mut (D::Column<T>, Option<Vec<f64>>),
+        (nearest, newest): &mut (D::Column<T>, Vec<f64>),
         candidates: &[f64],
     ) -> Result<Potential> {
         let (rows, p) = (self.rows, self.place.len());
         let many = (candidates.len() / p.max(1)).max(1);
-        let taken = newest.take();
+        let taken = std::mem::take(newest);
         let looked = guarded(|| {
             rows.device
-                .closer(rows, self.place, nearest, taken.as_deref(), candidates)
+                .closer(rows, self.place, nearest, &taken, candidates)
         });
         let (pieces, looked) = match looked {
             Ok(pieces) => (pieces, Ok(())),
@@ -181,7 +276,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     fn draw(
         &self,
         comm: &dyn Communicator,
-        state: &(D::Column<T>, Option<Vec<f64>>),
+        state: &(D::Column<T>, Vec<f64>),
         seen: (&Potential, usize),
         draws: &[f64],
     ) -> Result<Vec<f64>> {
@@ -198,7 +293,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     fn draw_rows(
         &self,
         comm: &dyn Communicator,
-        (nearest, newest): &(D::Column<T>, Option<Vec<f64>>),
+        (nearest, newest): &(D::Column<T>, Vec<f64>),
         (seen, point): (&Potential, usize),
         draws: &[f64],
         before: f64,
@@ -209,7 +304,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         for (draw, found) in draws.iter().zip(found.chunks_exact_mut(p + 1)) {
             let (rank, rest) = seen.owner(point, draw * total);
             if rank == comm.rank() {
-                let row = self.at(nearest, newest.as_deref(), (seen, point), rest)?;
+                let row = self.at(nearest, newest, (seen, point), rest)?;
                 found[0] = before + row as f64;
                 found[1..].copy_from_slice(&self.rows.device.row(self.rows, self.place, row)?);
             }
@@ -222,7 +317,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     fn at(
         &self,
         nearest: &D::Column<T>,
-        newest: Option<&[f64]>,
+        newest: &[f64],
         (seen, point): (&Potential, usize),
         mut rest: f64,
     ) -> Result<usize> {

@@ -80,7 +80,7 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// Takes the `newest` centre into account, `nearest = min(nearest, ‖z − newest‖²)`, and says for
+    /// Takes the `newest` centres into account, `nearest = min(nearest, ‖z − newest‖²)`, and says for
     /// each of the candidates, row by row, `Σ w min(nearest, ‖z − candidate‖²)` of every
     /// `PIECE` rows; without candidates `Σ w nearest`. Reads each row once: `3 n p` flops for each.
     fn closer<T: Real>(
@@ -88,7 +88,7 @@ pub trait NearestKernels: Device {
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         nearest: &mut Self::Column<T>,
-        newest: Option<&[f64]>,
+        newest: &[f64],
         candidates: &[f64],
     ) -> Result<Vec<f64>>
     where
@@ -100,7 +100,7 @@ pub trait NearestKernels: Device {
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         nearest: &Self::Column<T>,
-        newest: Option<&[f64]>,
+        newest: &[f64],
         piece: usize,
     ) -> Result<Vec<f64>>
     where

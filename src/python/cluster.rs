@@ -69,6 +69,40 @@ pub(super) fn plus_plus<'py>(
     centers.into_pyarray(py).reshape([n_clusters, place.len()])
 }
 
+/// Rows around `place` for k-means‖ to begin with, and what is nearest to each weighs.
+#[pyfunction]
+#[pyo3(signature = (comm, x, w, place, n_clusters, draw, seed, threads))]
+#[allow(clippy::too_many_arguments)] // rows, their place, what is sought
+pub(super) fn oversample<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    place: PyReadonlyArray1<'py, f64>,
+    n_clusters: usize,
+    draw: f64,
+    seed: u64,
+    threads: usize,
+) -> PyResult<(Rows<'py>, Numbers<'py>)> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    let place = place.as_slice()?;
+    let run = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let rows = &data(device, rows)?;
+                Draws { rows, place }.oversample(comm, n_clusters, draw, seed)
+            })
+        })
+    };
+    let (rows, weights) = py.detach(run).map_err(|error| raise(py, &error))?;
+    let rows = rows
+        .into_pyarray(py)
+        .reshape([weights.len(), place.len()])?;
+    Ok((rows, weights.into_pyarray(py)))
+}
+
 /// Rows drawn by weight, none twice and none of `found`: their numbers among all rows, and the rows
 /// around `place`.
 #[pyfunction]

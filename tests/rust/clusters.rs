@@ -138,7 +138,7 @@ fn potentials_are_those_of_loops() {
     let mut nearest = device.column(&rows, 0.9 * p as f64).unwrap();
     let before = nearest.clone();
     let found = device
-        .closer(&rows, &place, &mut nearest, Some(newest), candidates)
+        .closer(&rows, &place, &mut nearest, newest, candidates)
         .unwrap();
     let z = |i: usize| device.row(&rows, &place, i).unwrap();
     for piece in 0..3 {
@@ -153,7 +153,7 @@ fn potentials_are_those_of_loops() {
             assert!((found[piece * 5 + c] / wanted - 1.0).abs() < 1e-12);
         }
         let each = device
-            .potentials(&rows, &place, &before, Some(newest), piece)
+            .potentials(&rows, &place, &before, newest, piece)
             .unwrap();
         let same = |(a, i): (&f64, usize)| (a - nearest[i]).abs() <= 1e-12 * a;
         assert!(each.len() == own.len() && each.iter().zip(own).all(same));

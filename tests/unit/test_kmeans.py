@@ -259,3 +259,40 @@ def test_not_a_number_to_score_and_predict():
     for call in (model.predict, model.score, model.transform):
         with pytest.raises(ValueError, match="Input X contains NaN"):
             call(bad)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_start_for_many_clusters(dtype):
+    """As good as k-means++, and the same on any number of ranks."""
+    X = make_blobs(6000, 5, centers=60, random_state=0)[0].astype(dtype) + 100
+    w = np.random.default_rng(1).random(6000)
+    params = {"n_clusters": 60, "init": "k-means||", "max_iter": 5}
+    found = [
+        [
+            KMeans(**{**params, "init": init}, random_state=seed)
+            .fit(X, None, w)
+            .inertia_
+            for seed in range(5)
+        ]
+        for init in ("k-means||", "k-means++")
+    ]
+    assert np.median(found[0]) < 1.3 * np.median(found[1])
+    batch = KMeans(**params, random_state=3).fit(X, sample_weight=w)
+    for size in (1, 4, 7):
+        cuts = [
+            0,
+            *np.sort(np.random.default_rng(size).integers(0, 6000, size - 1)),
+            6000,
+        ]
+
+        def program(comm, cuts=cuts):
+            mine = slice(*cuts[comm.rank : comm.rank + 2])
+            model = spmd.KMeans(**params, random_state=3, comm=comm)
+            return model.fit(X[mine], sample_weight=w[mine])
+
+        models = spmd.run(size, program)
+        labels = np.concatenate([model.labels_ for model in models])
+        np.testing.assert_array_equal(labels, batch.labels_)
+    with pytest.warns(ConvergenceWarning):
+        few = KMeans(3, init="k-means||", random_state=0).fit(np.ones((9, 2)))
+    assert few.inertia_ == 0

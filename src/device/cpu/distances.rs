@@ -18,17 +18,14 @@ pub(super) fn closer<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     place: &[f64],
     nearest: &mut [T],
-    (newest, candidates): (Option<&[f64]>, &[f64]),
+    (newest, candidates): (&[f64], &[f64]),
 ) -> Result<Vec<f64>> {
     rows.check()?;
     let (n, p, _) = rows.shape();
     let groups = groups(n, 1);
     let size = groups.first().map_or(1, Range::len);
     let many = (candidates.len() / p.max(1)).max(1);
-    let mut points = memory::zeros(newest.map_or(0, <[f64]>::len) + candidates.len(), "centers")?;
-    let (first, rest) = points.split_at_mut(newest.map_or(0, <[f64]>::len));
-    first.copy_from_slice(newest.unwrap_or_default());
-    rest.copy_from_slice(candidates);
+    let points = [newest, candidates].concat(); // a few
     let parts: Vec<&mut [T]> = nearest.chunks_mut(size).collect();
     let one = |g: usize, nearest: &mut [T]| {
         let group = &groups[g];
@@ -50,12 +47,12 @@ pub(super) fn closer<T: Real>(
             });
             let sums = &mut found[b * BLOCK / PIECE * many..][..many];
             let nearest = &mut nearest[b * BLOCK..][..n];
-            let had = newest.is_some();
+            let new = newest.len() / p.max(1);
             add(
                 nearest,
                 &scratch.weights,
                 (to, n),
-                had,
+                new,
                 (sums, candidates.is_empty()),
             );
         }
@@ -65,22 +62,21 @@ pub(super) fn closer<T: Real>(
     Ok(cpu.each_of(parts, flops, one)?.concat())
 }
 
-/// Takes the first point into `nearest` if it is new, and adds the potentials of the others.
+/// Takes the first points, as many as are new, into `nearest`, and adds the potentials of the others.
 fn add<T: Real>(
     nearest: &mut [T],
     weights: &[f64],
     (squares, n): (&[f64], usize),
-    new: bool,
+    new: usize,
     (sums, alone): (&mut [f64], bool),
 ) {
-    let mut points = squares.chunks_exact(n);
-    if let Some(squares) = points.next().filter(|_| new) {
+    let (first, points) = squares.split_at(new * n);
+    for squares in first.chunks_exact(n) {
         for (nearest, square) in nearest.iter_mut().zip(squares) {
             *nearest = lesser(*nearest, *square);
         }
-    } else {
-        points = squares.chunks_exact(n);
     }
+    let points = points.chunks_exact(n);
     let weight = |i: usize| weights.get(i).copied().unwrap_or(1.0);
     if alone {
         let terms = nearest
@@ -182,7 +178,7 @@ pub(super) fn potentials<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     place: &[f64],
     nearest: &[T],
-    newest: Option<&[f64]>,
+    newest: &[f64],
     piece: usize,
 ) -> Result<Vec<f64>> {
     let n = rows.shape().0;
@@ -191,11 +187,12 @@ pub(super) fn potentials<T: Real>(
     let mut z = memory::zeros(place.len(), "a row")?;
     for (i, found) in piece.zip(&mut found) {
         let mut least = nearest[i];
-        if let Some(newest) = newest {
+        if !newest.is_empty() {
             exact(rows.x, i, place, &mut z);
+        }
+        for newest in newest.chunks_exact(place.len()) {
             let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
-            let square = z.iter().zip(newest).map(square).sum();
-            least = lesser(least, square);
+            least = lesser(least, z.iter().zip(newest).map(square).sum());
         }
         let weight = rows.w.map_or(1.0, |w| w[[i, 0]].into());
         *found = weight * least.into();

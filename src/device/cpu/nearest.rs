@@ -69,7 +69,7 @@ impl NearestKernels for Cpu {
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         nearest: &mut Vec<T>,
-        newest: Option<&[f64]>,
+        newest: &[f64],
         candidates: &[f64],
     ) -> Result<Vec<f64>> {
         distances::closer(*self, rows, place, nearest, (newest, candidates))
@@ -80,7 +80,7 @@ impl NearestKernels for Cpu {
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         nearest: &Vec<T>,
-        newest: Option<&[f64]>,
+        newest: &[f64],
         piece: usize,
     ) -> Result<Vec<f64>> {
         distances::potentials(rows, place, nearest, newest, piece)
