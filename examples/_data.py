@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.datasets import load_sample_image
 
 SIDE = 5  # of the window whose last pixel is predicted from the others
+EYE = 2.2 / 3  # light is the power 2.2 of the file's; what is seen, its cube root
 
 
 class Pixels(NamedTuple):
@@ -56,3 +57,13 @@ def colour_patches(rank: int = 0, size: int = 1, name: str = "china.jpg") -> np.
     mine = share(shape[0] * shape[1], rank, size)
     own = windows[np.unravel_index(np.arange(mine.start, mine.stop), shape)]
     return own.transpose(0, 2, 3, 1).reshape(len(own), -1) / 255  # (n, 192)
+
+
+def colours(rank: int = 0, size: int = 1, name: str = "china.jpg") -> np.ndarray:
+    """Return one rank's pixels, of 273,280 in raster order, as the eye sees them.
+
+    Unlike among the whole numbers of the file, hardly any is just between two others,
+    where rounding decides.
+    """
+    pixels = load_sample_image(name).reshape(-1, 3)
+    return (pixels[share(len(pixels), rank, size)] / 255) ** EYE  # (n, 3), from 0 to 1

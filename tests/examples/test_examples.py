@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted(p.stem for p in EXAMPLES.glob("*.py") if not p.name.startswith("_"))
@@ -61,7 +61,8 @@ def check_residual(out, picture, ranks):
         assert image.getextrema()[0] < 128 < image.getextrema()[1]
 
 
-CHECKED = ("linear_regression_spmd", "pca_spmd", "pipeline")  # below, with their words
+# Below, with their words.
+CHECKED = ("kmeans_spmd", "linear_regression_spmd", "pca_spmd", "pipeline")
 
 
 @pytest.mark.parametrize("name", [s for s in SCRIPTS if s not in CHECKED])
@@ -100,6 +101,25 @@ def test_components_of_patches_are_those_of_one_machine(tmp_path, ranks):
         image.load()
         assert (image.format, image.mode, image.size) == ("PNG", "RGB", (640, 240))
         assert all(low < 128 < high for low, high in image.getextrema())
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_colours_of_a_photograph_are_those_of_one_machine(tmp_path, ranks):
+    out = run("kmeans_spmd", tmp_path, "mine.png", ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "pixels: 273280, in 32 colours" in out
+    rounds = {int(n) for n in re.findall(r"(\d+) rounds", out)}
+    assert len(rounds) == 1  # of ranks, of one machine, of scikit-learn
+    apart = [float(n) for n in re.findall(r"(?:apart|centers) (\d\S*\d)", out)]
+    assert len(apart) == 4
+    assert max(apart) < 1e-9
+    with Image.open(tmp_path / "mine.png") as image:
+        image.load()
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (1280, 427))
+        before, after = (image.crop((x, 0, x + 640, 427)) for x in (0, 640))
+        assert len(before.getcolors(640 * 427)) > 32 >= len(after.getcolors(640 * 427))
+        difference = ImageChops.difference(before, after)
+        assert max(ImageStat.Stat(difference).rms) < 30  # of 255
 
 
 def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):

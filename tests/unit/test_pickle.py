@@ -11,7 +11,19 @@ import pytest
 from sklearn.base import clone
 
 from sklearnex_rs import spmd
+from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression
+
+# Class, parameters, what a fitted one does with rows, and one of its attributes.
+ESTIMATORS = [
+    (LinearRegression, {}, "predict", "coef_"),
+    (LinearRegression, {"positive": True}, "predict", "coef_"),
+    (KMeans, {"n_clusters": 3, "random_state": 0}, "predict", "cluster_centers_"),
+    (KMeans, {"n_clusters": 5, "random_state": 1}, "transform", "cluster_centers_"),
+    (PCA, {"n_components": 2, "whiten": True}, "transform", "components_"),
+]
+each = pytest.mark.parametrize(("cls", "params", "call", "attribute"), ESTIMATORS)
 
 
 def through_joblib(model):
@@ -36,10 +48,9 @@ import sys
 if {block}:
     sys.modules["mpi4py"] = None
 import pickle
-model = pickle.load(open({path!r}, "rb"))
+models, rows = pickle.load(open({path!r}, "rb"))
 import numpy as np
-rows = np.load({rows!r})
-np.save({answer!r}, model.predict(rows))
+np.savez({answers!r}, *[getattr(model, call)(rows) for model, call in models])
 assert not any(m.startswith("mpi4py.") for m in sys.modules)
 """
 
@@ -50,85 +61,99 @@ def rows(rng):
     return X, X @ rng.standard_normal((4, 2)) + 1
 
 
-def fitted(X, y, **params):
+def spread(cls):
+    """The class of the same name for ranks."""
+    return getattr(spmd, cls.__name__)
+
+
+def fitted(cls, params, X, y):
     """Batch and SPMD models, of two ranks."""
 
     def program(comm):
-        model = spmd.LinearRegression(comm=comm, **params)
+        model = spread(cls)(comm=comm, **params)
         return model.fit(X[comm.rank :: comm.size], y[comm.rank :: comm.size])
 
-    return [LinearRegression(**params).fit(X, y), *spmd.run(2, program)]
+    return [cls(**params).fit(X, y), *spmd.run(2, program)]
 
 
+@each
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("spread", [False, True])
-def test_unfitted_models_keep_their_parameters(way, spread):
-    cls = spmd.LinearRegression if spread else LinearRegression
-    model = cls(fit_intercept=False, tol=1e-3, n_jobs=2)
-    twin = WAYS[way](model)
-    assert type(twin) is cls
-    assert twin.get_params() == model.get_params()
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("params", [{}, {"positive": True}])
-def test_fitted_models_predict_the_same(rows, way, params):
-    X, y = rows
-    for model in fitted(X, y, **params):
+def test_unfitted_models_keep_their_parameters(cls, params, call, attribute, way):
+    for model in (cls(**params), spread(cls)(**params)):
         twin = WAYS[way](model)
         assert type(twin) is type(model)
-        np.testing.assert_array_equal(twin.predict(X), model.predict(X))
+        assert twin.get_params() == model.get_params()
+
+
+@each
+@pytest.mark.parametrize("way", WAYS)
+def test_fitted_models_do_the_same(rows, cls, params, call, attribute, way):
+    for model in fitted(cls, params, *rows):
+        twin = WAYS[way](model)
+        assert type(twin) is type(model)
+        before, after = (getattr(m, call)(rows[0]) for m in (model, twin))
+        np.testing.assert_array_equal(after, before)
         assert {k for k in vars(twin) if k.endswith("_")} == {
             k for k in vars(model) if k.endswith("_")
         }
 
 
+@each
 @pytest.mark.parametrize("way", PICKLES)
-def test_pickles_drop_the_communicator(rows, way):
-    model = fitted(*rows)[1]
+def test_pickles_drop_the_communicator(rows, cls, params, call, attribute, way):
+    model = fitted(cls, params, *rows)[1]
     assert PICKLES[way](model).comm is None
     assert isinstance(model.comm, spmd.ThreadComm)
 
 
-def test_copies_and_clones_share_the_communicator(rows):
-    model = fitted(*rows)[1]
+@each
+def test_copies_and_clones_share_the_communicator(rows, cls, params, call, attribute):
+    model = fitted(cls, params, *rows)[1]
     for twin in (copy.copy(model), copy.deepcopy(model), clone(model)):
         assert twin.comm is model.comm
-    assert not hasattr(clone(model), "coef_")
+    assert not hasattr(clone(model), attribute)
     deep, flat = copy.deepcopy(model), copy.copy(model)
-    assert not np.shares_memory(deep.coef_, model.coef_)
-    assert np.shares_memory(flat.coef_, model.coef_)
+    mine, deeper, flatter = (getattr(m, attribute) for m in (model, deep, flat))
+    assert not np.shares_memory(deeper, mine)
+    assert np.shares_memory(flatter, mine)
     assert copy.deepcopy([model, model])[0].comm is model.comm
 
 
-def test_a_copy_has_attributes_of_its_own(rows):
-    for model in fitted(*rows):
+@each
+def test_a_copy_has_attributes_of_its_own(rows, cls, params, call, attribute):
+    for model in fitted(cls, params, *rows):
         twin = copy.copy(model)
-        twin.intercept_ = 7.0
-        assert not np.array_equal(twin.predict(rows[0]), model.predict(rows[0]))
+        setattr(twin, attribute, getattr(model, attribute)[::-1] + 7.0)
+        before, after = (getattr(m, call)(rows[0]) for m in (model, twin))
+        assert not np.array_equal(after, before)
 
 
 @pytest.mark.parametrize("block", [False, True])
-def test_a_fresh_process_without_mpi4py_predicts(rows, tmp_path, python, block):
-    X, y = rows
-    for model in fitted(X, y):
-        names = {name: str(tmp_path / name) for name in ("path", "rows", "answer")}
-        names = {k: v if k == "path" else f"{v}.npy" for k, v in names.items()}
-        with open(names["path"], "wb") as file:
-            pickle.dump(model, file)
-        np.save(names["rows"], X)
-        python(LOAD.format(block=block, **names))
-        np.testing.assert_array_equal(np.load(names["answer"]), model.predict(X))
+def test_a_fresh_process_without_mpi4py_does_the_same(rows, tmp_path, python, block):
+    path, answers = str(tmp_path / "models"), str(tmp_path / "answers.npz")
+    models = [
+        (model, call)
+        for cls, params, call, _ in ESTIMATORS
+        for model in fitted(cls, params, *rows)
+    ]
+    with open(path, "wb") as file:
+        pickle.dump((models, rows[0]), file)
+    python(LOAD.format(block=block, path=path, answers=answers))
+    with np.load(answers) as there:
+        for answer, (model, call) in zip(there.values(), models, strict=True):
+            np.testing.assert_array_equal(answer, getattr(model, call)(rows[0]))
 
 
-def test_a_loaded_model_is_fitted_again(rows):
+@each
+def test_a_loaded_model_is_fitted_again(rows, cls, params, call, attribute):
     X, y = rows
-    model = pickle.loads(pickle.dumps(fitted(X, y)[0]))
-    np.testing.assert_array_equal(model.fit(X, y).coef_, fitted(X, y)[0].coef_)
+    first = fitted(cls, params, X, y)[0]
+    again = pickle.loads(pickle.dumps(first)).fit(X, y)
+    one, other = (getattr(m, attribute) for m in (first, again))
+    np.testing.assert_array_equal(one, other)
 
     def program(comm):
-        twin = pickle.loads(pickle.dumps(spmd.LinearRegression(comm=comm)))
-        return twin.set_params(comm=comm).fit(X, y).coef_
+        twin = pickle.loads(pickle.dumps(spread(cls)(comm=comm, **params)))
+        return getattr(twin.set_params(comm=comm).fit(X, y), attribute)
 
-    first, second = spmd.run(2, program)
-    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(*spmd.run(2, program))

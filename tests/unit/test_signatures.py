@@ -4,13 +4,15 @@ import inspect
 import re
 
 import pytest
+import sklearn.cluster
 import sklearn.decomposition
 import sklearn.linear_model
 
 import sklearnex_rs
-from sklearnex_rs import decomposition, linear_model, spmd
+from sklearnex_rs import cluster, decomposition, linear_model, spmd
 
 FAMILIES = [
+    (cluster, spmd.cluster, sklearn.cluster),
     (decomposition, spmd.decomposition, sklearn.decomposition),
     (linear_model, spmd.linear_model, sklearn.linear_model),
 ]

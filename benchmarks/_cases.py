@@ -1,0 +1,127 @@
+"""What is compared: models, their parameters, and data, the same for any ranks."""
+
+import importlib
+from typing import NamedTuple
+
+import numpy as np
+
+BLOCKS = 4  # of the rows, so that all ranks together always hold the same ones
+
+
+class Model(NamedTuple):
+    """An estimator, the calls that are timed, and the attribute that is compared."""
+
+    module: str
+    name: str
+    calls: tuple[str, ...]
+    answer: str
+
+
+MODELS = {
+    "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
+    "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
+    "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
+    "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
+}
+FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+CASES = (
+    "500000x100:float64",
+    "500000x100:float32",
+    "1000x10:float64",
+    "kmeans=50x10:500000x100:float64",
+    "kmeans=50x10:500000x100:float32",
+    "kmeans=1000x5:200000x20:float64",
+    "plusplus=50:500000x100:float64",
+    "pca=10:500000x100:float64",
+    "pca=10:500000x100:float32",
+    "ranks:500000x100:float64",
+    "ranks:500000x100:float32",
+    "ranks:kmeans=50x10:500000x100:float64",
+    "ranks:kmeans=50x10:500000x100:float32",
+    "daal4py:500000x100:float64",
+    "daal4py:kmeans=50x10:500000x100:float64",
+    "daal4py:plusplus=50:500000x100:float64",
+    "daal4py:pca=10:500000x100:float64",
+)
+QUICK = (
+    "50000x50:float64",
+    "50000x50:float32",
+    "1000x10:float64",
+    "kmeans=20x5:50000x50:float64",
+    "kmeans=200x5:20000x20:float64",
+    "plusplus=20:50000x50:float64",
+    "pca=10:50000x50:float64",
+    "ranks:50000x50:float64",
+    "ranks:kmeans=20x5:50000x50:float64",
+    "daal4py:kmeans=20x5:50000x50:float64",
+)
+
+
+class Case(NamedTuple):
+    """A model of generated data: alone, shared by ranks, or by ranks of daal4py too."""
+
+    text: str
+    where: str
+    model: str
+    numbers: tuple[int, ...]
+    rows: int
+    columns: int
+    dtype: str
+
+    @classmethod
+    def read(cls, text: str) -> "Case":
+        """Read what `FORMS` says."""
+        *before, shape, dtype = text.split(":")
+        where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
+        model, _, numbers = (before or ["linear="])[0].partition("=")
+        sizes = tuple(int(n) for n in numbers.split("x") if n)
+        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1}.get(model)
+        known = dtype in ("float32", "float64")
+        if len(before) > 1 or len(sizes) != wanted or not known:
+            raise ValueError(text)
+        rows, columns = map(int, shape.split("x"))
+        return cls(text, where, model, sizes, rows, columns, dtype)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The calls that are timed."""
+        return MODELS[self.model].calls
+
+    def make(self, library: str) -> object:
+        """Return the estimator of a library, unfitted."""
+        module, name, *_ = MODELS[self.model]
+        cls = getattr(importlib.import_module(f"{library}.{module}"), name)
+        if self.model == "linear":
+            return cls()
+        if self.model == "pca":
+            return cls(n_components=self.numbers[0])
+        if self.model == "plusplus":  # the start, and the least that may follow
+            return cls(self.numbers[0], n_init=1, max_iter=1, tol=0, random_state=0)
+        clusters, rounds = self.numbers
+        return cls(clusters, init=self.start(), n_init=1, max_iter=rounds, tol=0)
+
+    def answer(self, model: object) -> np.ndarray:
+        """Return what fitted models are compared by."""
+        return np.asarray(getattr(model, MODELS[self.model].answer), np.float64)
+
+    def start(self) -> np.ndarray:
+        """Return the first centers: as many first rows of the first block."""
+        shape = self.numbers[0], self.columns
+        return np.random.default_rng(0).standard_normal(shape, self.dtype)
+
+    def blocks(self, rank: int = 0, size: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Return one rank's rows and targets; the ranks' are the same for any size."""
+        edges = [self.rows * b // BLOCKS for b in range(BLOCKS + 1)]
+        mine = range(BLOCKS * rank // size, BLOCKS * (rank + 1) // size)
+        n = edges[mine.stop] - edges[mine.start]
+        X, y = np.empty((n, self.columns), self.dtype), np.empty(n, self.dtype)
+        coef = np.linspace(-1, 1, self.columns)
+        for b in mine:
+            part = slice(edges[b] - edges[mine.start], edges[b + 1] - edges[mine.start])
+            generator = np.random.default_rng(b)
+            X[part] = generator.standard_normal(X[part].shape, self.dtype)
+            y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
+        return X, y
