@@ -296,3 +296,23 @@ def test_a_start_for_many_clusters(dtype):
     with pytest.warns(ConvergenceWarning):
         few = KMeans(3, init="k-means||", random_state=0).fit(np.ones((9, 2)))
     assert few.inertia_ == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_ties_fall_alike_however_rows_are_spread(dtype):
+    """Whole numbers are full of rows between two centers, exactly."""
+    from sklearn.datasets import load_sample_image
+
+    X = load_sample_image("china.jpg")[::3, ::3].reshape(-1, 3).astype(dtype)
+    params = {"n_clusters": 16, "random_state": 0, "max_iter": 40}
+    batch = KMeans(**params).fit(X)
+    for size in (2, 3, 5):
+
+        def program(comm):
+            mine = slice(*(len(X) * np.array([comm.rank, comm.rank + 1]) // comm.size))
+            return spmd.KMeans(**params, comm=comm).fit(X[mine])
+
+        models = spmd.run(size, program)
+        assert models[0].n_iter_ == batch.n_iter_
+        labels = np.concatenate([model.labels_ for model in models])
+        np.testing.assert_array_equal(labels, batch.labels_)

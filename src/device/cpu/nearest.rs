@@ -1,7 +1,9 @@
 //! The nearest of many centres, in tiles that stay in registers: no `n × k` numbers are stored.
 //!
-//! `argmin_c ‖z − c‖² = argmax_c zᵀc − ½‖c‖²`. Vectors lie along the centres. For `f32` the second
-//! best is kept as well: where both are nearer to each other than rounding, `f64` decides.
+//! `argmin_c ‖z − c‖² = argmax_c zᵀc − ½‖c‖²`. Vectors lie along the centres. The second best is kept
+//! as well: where both are nearer to each other than rounding, their differences decide, in `f64`; and
+//! where centres are equally far, to the rounding that the order of sums leaves in them, the first of
+//! them is the nearest. So ties fall alike however rows are spread.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::blocks::{Aligned, Scratch};
@@ -12,6 +14,7 @@ use faer::traits::{RealReg, SimdCtx};
 use ndarray::Axis;
 use pulp::bytemuck::cast_slice;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 impl NearestKernels for Cpu {
@@ -106,6 +109,9 @@ pub(super) fn exact<T: Real>(x: &CpuRows<'_, T>, row: usize, place: &[f64], z: &
     }
 }
 
+/// What the order of sums may leave in distances, relative to their terms.
+const TIE: f64 = 1e-12;
+
 /// Centres, as the kernel reads them.
 pub(super) struct Centers<'c, T> {
     /// Number of columns.
@@ -175,7 +181,7 @@ impl<'c, T: Real> Centers<'c, T> {
         labels: &mut [i32],
     ) -> Result<()> {
         let n = block.len();
-        let mut gaps: Vec<T> = memory::zeros(if Self::coarse() { n } else { 0 }, "distances")?;
+        let mut gaps: Vec<T> = memory::zeros(n, "distances")?;
         Arch::new().dispatch(Nearest {
             centers: self,
             rows: (scratch.entries(n), scratch.pitch()),
@@ -189,24 +195,21 @@ impl<'c, T: Real> Centers<'c, T> {
             p: self.p,
             to: &mut squares,
         });
+        let rounding = if T::NAME == f32::NAME {
+            f64::from(f32::EPSILON)
+        } else {
+            f64::EPSILON
+        };
         for (i, (gap, square)) in gaps.iter().zip(squares).enumerate() {
-            let length = square.into().sqrt();
-            // Both scores are off by at most p + 4 roundings of their terms' size.
-            let size = self.longest * (length + 0.5 * self.longest);
-            let doubt = 2.0 * (self.p + 4) as f64 * f64::from(f32::EPSILON) * 0.5 * size;
-            if gap
-                .partial_cmp(&T::of(doubt))
-                .is_none_or(std::cmp::Ordering::is_le)
-            {
+            // Scores are off by at most `p + 4` roundings of their terms' size.
+            let size = (square.into().sqrt() + self.longest).powi(2);
+            let doubt = (2.0 * (self.p + 4) as f64 * rounding + TIE) * size;
+            if gap.partial_cmp(&T::of(doubt)).is_none_or(Ordering::is_le) {
                 exact(x, block.start + i, self.place, &mut z);
                 labels[i] = self.nearest_exactly(&z);
             }
         }
         Ok(())
-    }
-
-    fn coarse() -> bool {
-        T::NAME == f32::NAME
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // k fits
@@ -215,7 +218,8 @@ impl<'c, T: Real> Centers<'c, T> {
         for (c, center) in self.exact.chunks_exact(self.p).enumerate() {
             let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
             let distance = z.iter().zip(center).map(square).sum::<f64>();
-            if distance < best.0 {
+            let tie = TIE * (distance + distance.sqrt() * self.longest);
+            if distance < best.0 - tie {
                 best = (distance, c as i32);
             }
         }
@@ -264,11 +268,10 @@ impl<T: Real> WithSimd for Nearest<'_, '_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        match (S::REGISTER_COUNT >= 32, self.gaps.is_empty()) {
-            (true, true) => self.rows::<S, 8, false>(simd),
-            (true, false) => self.rows::<S, 8, true>(simd),
-            (false, true) => self.rows::<S, 4, false>(simd),
-            (false, false) => self.rows::<S, 4, true>(simd),
+        if S::REGISTER_COUNT >= 32 {
+            self.rows::<S, 8>(simd);
+        } else {
+            self.rows::<S, 4>(simd);
         }
     }
 }
@@ -285,7 +288,7 @@ impl<T: Real> Nearest<'_, '_, T> {
     /// `W` rows at a time, the last ones again where they are fewer.
     #[inline(always)]
     #[allow(clippy::cast_possible_truncation)] // numbers of centres
-    fn rows<S: Simd, const W: usize, const GAPS: bool>(self, simd: S) {
+    fn rows<S: Simd, const W: usize>(self, simd: S) {
         let lanes = size_of::<T::SimdVec<S>>() / size_of::<T>();
         let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
         let (far, zero) = (ctx.splat(T::of(f64::NEG_INFINITY)), ctx.zero());
@@ -302,19 +305,17 @@ impl<T: Real> Nearest<'_, '_, T> {
             let mut at = 0;
             while at < groups {
                 at += match groups - at {
-                    1 => tile::<S, T, 1, W, GAPS>(simd, self.centers, rows, at, &mut best),
-                    2 | 4 => tile::<S, T, 2, W, GAPS>(simd, self.centers, rows, at, &mut best),
-                    _ => tile::<S, T, 3, W, GAPS>(simd, self.centers, rows, at, &mut best),
+                    1 => tile::<S, T, 1, W>(simd, self.centers, rows, at, &mut best),
+                    2 | 4 => tile::<S, T, 2, W>(simd, self.centers, rows, at, &mut best),
+                    _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
                 };
             }
-            let best = best.map(|best| highest::<S, T, GAPS>(simd, best));
+            let best = best.map(|best| highest::<S, T>(simd, best));
             for (w, best) in best.iter().enumerate().take(n - start) {
                 // Rows that are not numbers have no best: any will do, their inertia tells.
                 let number = best.number.into().min((self.centers.k - 1) as f64);
                 self.labels[start + w] = number as i32;
-                if GAPS {
-                    self.gaps[start + w] = best.score - best.second;
-                }
+                self.gaps[start + w] = best.score - best.second;
             }
         }
     }
@@ -322,7 +323,7 @@ impl<T: Real> Nearest<'_, '_, T> {
 
 /// The best lane, of equals the lowest number, and the second.
 #[inline(always)]
-fn highest<S: Simd, T: Real, const GAPS: bool>(simd: S, best: Best<T::SimdVec<S>>) -> Best<T> {
+fn highest<S: Simd, T: Real>(simd: S, best: Best<T::SimdVec<S>>) -> Best<T> {
     let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
     let low = ctx.splat(T::of(f64::NEG_INFINITY));
     let score = ctx.reduce_max(RealReg(best.score));
@@ -330,11 +331,8 @@ fn highest<S: Simd, T: Real, const GAPS: bool>(simd: S, best: Best<T::SimdVec<S>
     // Of numbers the lowest is the highest of their opposites.
     let number = ctx.reduce_max(RealReg(ctx.select(first, ctx.neg(best.number), low)));
     let number = T::default() - number;
-    let mut second = T::default();
-    if GAPS {
-        let winner = ctx.eq(best.number, ctx.splat(number));
-        second = ctx.reduce_max(RealReg(ctx.select(winner, best.second, best.score)));
-    }
+    let winner = ctx.eq(best.number, ctx.splat(number));
+    let second = ctx.reduce_max(RealReg(ctx.select(winner, best.second, best.score)));
     Best {
         score,
         second,
@@ -344,7 +342,7 @@ fn highest<S: Simd, T: Real, const GAPS: bool>(simd: S, best: Best<T::SimdVec<S>
 
 /// Compares `V` vectors of centres; says `V`.
 #[inline(always)]
-fn tile<S: Simd, T: Real, const V: usize, const W: usize, const GAPS: bool>(
+fn tile<S: Simd, T: Real, const V: usize, const W: usize>(
     simd: S,
     centers: &Centers<'_, T>,
     rows: [&[T]; W],
@@ -375,11 +373,9 @@ fn tile<S: Simd, T: Real, const V: usize, const W: usize, const GAPS: bool>(
     for (best, scores) in best.iter_mut().zip(scores) {
         for (score, number) in scores.into_iter().zip(&numbers[at..]) {
             let nearer = ctx.gt(RealReg(score), RealReg(best.score));
-            if GAPS {
-                let worse = ctx.select(nearer, best.score, score);
-                let closer = ctx.gt(RealReg(worse), RealReg(best.second));
-                best.second = ctx.select(closer, worse, best.second);
-            }
+            let worse = ctx.select(nearer, best.score, score);
+            let closer = ctx.gt(RealReg(worse), RealReg(best.second));
+            best.second = ctx.select(closer, worse, best.second);
             best.score = ctx.select(nearer, score, best.score);
             best.number = ctx.select(nearer, *number, best.number);
         }
