@@ -310,8 +310,8 @@ impl<T: Real> Nearest<'_, '_, T> {
                     _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
                 };
             }
-            let best = best.map(|best| highest::<S, T>(simd, best));
             for (w, best) in best.iter().enumerate().take(n - start) {
+                let best = highest::<S, T>(simd, *best);
                 // Rows that are not numbers have no best: any will do, their inertia tells.
                 let number = best.number.into().min((self.centers.k - 1) as f64);
                 self.labels[start + w] = number as i32;
