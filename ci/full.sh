@@ -24,7 +24,7 @@ done
 for version in 1.8 1.7; do
   echo "== scikit-learn $version"
   old=.venv-sklearn-$version
-  [ -e "$old/bin/python" ] || python3 -m venv "$old"
+  [ -e "$old/bin/python" ] || .venv-impi-rt/bin/python -m venv "$old"
   "$old/bin/python" -m pip install -q -r .venv-impi-rt/requirements.txt "scikit-learn~=$version.0"
   "$old/bin/python" -m pip install -q --no-deps --force-reinstall "$wheel"
   # Their parametrize_with_checks hands pytest a generator, with one check twice: not for strict pytest.
