@@ -5,7 +5,7 @@
 //! centre so far: the one that leaves the least `Σ w d²`.
 //!
 //! k-means‖ (Bahmani, Moseley, Vattani, Kumar, Vassilvitskii 2012), for many centres: in a few rounds
-//! each row is taken with probability `k wᵢ dᵢ² / Σ w d²`, by a number that belongs to the seed, the
+//! each row is taken with probability `k wᵢ dᵢ² / Σ w d²`, by a number that belongs to a key, the
 //! round and the row; then each row taken weighs what is nearest to it, and among these few k-means++
 //! finds the centres.
 //!
@@ -35,9 +35,9 @@ pub struct Draws<'r, 'a, 'm, D: Kernels, T: Real> {
 /// Rounds of k-means‖.
 const ROUNDS: u64 = 5;
 
-/// A number in `[0, 1)` that belongs to a seed, a round and a row (`splitmix64`).
-fn uniform((seed, round): (u64, u64), row: f64) -> f64 {
-    let mut mixed = seed ^ round.rotate_left(56) ^ row.to_bits();
+/// A number in `[0, 1)` that belongs to a key, a round and a row (`splitmix64`).
+fn uniform((key, round): (u64, u64), row: f64) -> f64 {
+    let mut mixed = key ^ round.rotate_left(56) ^ row.to_bits();
     for (shift, factor) in [(30, 0xbf58_476d_1ce4_e5b9), (27, 0x94d0_49bb_1331_11eb)] {
         mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed = (mixed ^ (mixed >> shift)).wrapping_mul(factor);
@@ -144,7 +144,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         comm: &dyn Communicator,
         k: usize,
         first: f64,
-        seed: u64,
+        key: u64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let (rows, place, p) = (self.rows, self.place, self.place.len());
         let mut state = (rows.device.column(rows, 1.0)?, Vec::new());
@@ -159,7 +159,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             let seen = self.potential(comm, &mut state, &[])?;
             let scale = k as f64 / seen.total(0);
             let before: f64 = seen.ranks[..comm.rank()].iter().map(|sums| sums[1]).sum();
-            let mine = guarded(|| self.taken(&state.0, scale, (seed, round), before));
+            let mine = guarded(|| self.taken(&state.0, scale, (key, round), before));
             state.1 = everyones(comm, mine)?;
             found.extend_from_slice(&state.1); // at most about `k` rows a round
         }
@@ -178,7 +178,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         &self,
         nearest: &D::Column<T>,
         scale: f64,
-        key: (u64, u64),
+        keys: (u64, u64),
         before: f64,
     ) -> Result<Vec<f64>> {
         let (rows, mut found) = (self.rows, Vec::new()); // about `k` rows over all ranks
@@ -188,7 +188,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
                 .potentials(rows, self.place, nearest, &[], piece)?;
             for (i, potential) in each.into_iter().enumerate() {
                 let row = piece * PIECE + i;
-                if uniform(key, before + row as f64) < scale * potential {
+                if uniform(keys, before + row as f64) < scale * potential {
                     found.extend(rows.device.row(rows, self.place, row)?);
                 }
             }

@@ -101,12 +101,12 @@ fn assigned<T: Real>(
         assert_eq!(found.changed, n as f64);
         let again = device.assign(&rows, place, centers, &mut labels).unwrap();
         assert_eq!(again.changed, 0.0);
-        farthest(&device, &rows, [place, centers], &labels);
+        farthest(device, &rows, [place, centers], &labels);
     });
 }
 
 fn farthest<T: Real>(
-    device: &Cpu,
+    device: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     [place, centers]: [&[f64]; 2],
     labels: &Vec<i32>,
