@@ -100,10 +100,9 @@ class Draws:
         """Return what the first rank makes, on all ranks."""
         if not self.call.spread:
             return make(self.state)
-        mine = b""
-        if self.call.comm.rank == 0:
-            mine = pickle.dumps(make(self.state))
-        return pickle.loads(self.call.comm.broadcast(mine))
+        lead = self.call.comm.rank == 0
+        made = self.call.check(lambda: make(self.state) if lead else None, self.rows)
+        return pickle.loads(self.call.comm.broadcast(pickle.dumps(made)))  # noqa: S301
 
 
 def trials(n_clusters: int) -> int:

@@ -322,7 +322,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             Rows, in the library of X: the nearest to those that were transformed.
         """
         check_is_fitted(self)
-        rows = check_array(as_host(X), input_name="X", dtype=FLOATS)
+        least = 0 if self._shares else 1
+        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
+        rows = check_array(as_host(X), **options)
         components = np.asarray(as_host(self.components_))
         if rows.shape[1] != len(components):
             msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"

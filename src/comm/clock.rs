@@ -32,6 +32,12 @@ impl Clock {
         self.deadline.is_some_and(|limit| start.elapsed() > limit)
     }
 
+    /// Whether somebody who waits since `start` came much later than those who give up now.
+    pub fn is_late(&self, start: Instant) -> bool {
+        self.deadline
+            .is_none_or(|limit| start.elapsed() < limit / 2)
+    }
+
     /// How long to wait for a word of the others, once the deadline is over.
     pub fn grace(&self) -> Duration {
         let longest = Duration::from_secs(1);
@@ -51,7 +57,7 @@ impl Clock {
         let step = self.step.lock().unwrap_or_else(PoisonError::into_inner);
         let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
         let who = match names.len() {
-            0 => "some rank did not come".to_owned(),
+            0 => "some rank came too late".to_owned(),
             1 => format!("rank {} did not come", names[0]),
             _ => format!("ranks {} did not come", names.join(", ")),
         };

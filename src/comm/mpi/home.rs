@@ -115,9 +115,11 @@ impl Home {
                 let heard = early.receive(options)?;
                 let mut others = heard.iter().filter(|notice| notice.call >= self.now());
                 match others.next() {
-                    Some(notice) => Err(early.missing(options, self.now(), &[notice.from])),
+                    Some(notice) => {
+                        Err(early.missing(options, self.now(), (&[notice.from], start)))
+                    }
                     None if options.clock.is_over(start) => {
-                        Err(early.missing(options, self.now(), &[]))
+                        Err(early.missing(options, self.now(), (&[], start)))
                     }
                     None => Ok(()),
                 }

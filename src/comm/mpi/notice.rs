@@ -143,7 +143,13 @@ impl Post {
     }
 
     /// Says that I am here, hears who else is, and names the others.
-    pub(super) fn missing(&self, options: &Options, call: u64, heard: &[usize]) -> Error {
+    pub(super) fn missing(
+        &self,
+        options: &Options,
+        call: u64,
+        (heard, since): (&[usize], Instant),
+    ) -> Error {
+        let late = options.clock.is_late(since);
         self.tell(options, call, "", "");
         let mut here: Vec<usize> = [heard, &[self.rank]].concat();
         let start = Instant::now();
@@ -155,6 +161,9 @@ impl Post {
             }
         }
         let missing: Vec<usize> = (0..self.size).filter(|rank| !here.contains(rank)).collect();
+        if late && missing.is_empty() {
+            return options.clock.missed();
+        }
         options.clock.late(&missing)
     }
 }

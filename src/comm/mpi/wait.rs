@@ -86,11 +86,11 @@ impl Ours {
             }
             return Err(notice
                 .error()
-                .unwrap_or_else(|| post.missing(options, self.now(), &[notice.from])));
+                .unwrap_or_else(|| post.missing(options, self.now(), (&[notice.from], start))));
         }
         if options.clock.is_over(start) {
             self.give_up();
-            return Err(post.missing(options, self.now(), &[]));
+            return Err(post.missing(options, self.now(), (&[], start)));
         }
         Ok(())
     }
