@@ -102,7 +102,7 @@ class Draws:
             return make(self.state)
         lead = self.call.comm.rank == 0
         made = self.call.check(lambda: make(self.state) if lead else None, self.rows)
-        return pickle.loads(self.call.comm.broadcast(pickle.dumps(made)))  # noqa: S301
+        return pickle.loads(self.call.comm.broadcast(pickle.dumps(made)))
 
 
 def trials(n_clusters: int) -> int:
