@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 __all__ = [
     "Comm",
     "Seat",
+    "absorb_columns",
+    "basic_statistics",
     "drawn",
     "host",
     "kmeans",
@@ -25,6 +27,7 @@ __all__ = [
     "solo",
     "spread",
     "threads",
+    "union",
 ]
 
 _Numbers = NDArray[np.float64]
@@ -100,6 +103,14 @@ class Seat:
 
     def leave(self) -> None:
         """Make no more calls."""
+
+def absorb_columns(
+    known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
+) -> _Numbers:
+    """Return what is known of the columns of a batch as well; `known` may be empty."""
+
+def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
+    """Return rows and weight; means, squares around them, least, largest."""
 
 def drawn(
     comm: Comm,
@@ -245,3 +256,6 @@ def threads(
     quota: float | None,
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
+
+def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
+    """Return what is known of the rows of two streams."""

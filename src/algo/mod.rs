@@ -1,5 +1,6 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod basic_statistics;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
@@ -7,6 +8,7 @@ mod looks;
 mod pca;
 mod r2;
 mod spread;
+mod stream;
 
 use crate::{
     Error, Result,
@@ -18,13 +20,16 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use looks::{means, moments, triangle};
+use stream::gather;
 
+pub use basic_statistics::{basic_statistics, columns};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 pub use spread::spread;
+pub use stream::{absorb, union};
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {
