@@ -9,9 +9,14 @@ __all__ = [
     "Comm",
     "Seat",
     "absorb_columns",
+    "absorb_moments",
+    "absorb_span",
     "basic_statistics",
+    "components",
+    "covariance",
     "drawn",
     "host",
+    "inverse",
     "kmeans",
     "least_squares",
     "linear",
@@ -109,8 +114,26 @@ def absorb_columns(
 ) -> _Numbers:
     """Return what is known of the columns of a batch as well; `known` may be empty."""
 
+def absorb_moments(
+    known: _Numbers, x: NDArray[Any], centered: bool, threads: int
+) -> _Numbers:
+    """Return what is known of the products of columns of a batch as well."""
+
+def absorb_span(known: _Numbers, x: NDArray[Any], room: int, threads: int) -> _Numbers:
+    """Return what is known of a batch as well, by rows that span it."""
+
 def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
     """Return rows and weight; means, squares around them, least, largest."""
+
+def components(
+    comm: Comm, known: _Numbers, columns: int, room: int, count: int | None
+) -> _Numbers:
+    """Return four numbers; means, variances, singular values, components."""
+
+def covariance(
+    comm: Comm, known: _Numbers, columns: int, centered: bool, precise: bool
+) -> _Numbers:
+    """Return the number of rows, their means, covariance and precision."""
 
 def drawn(
     comm: Comm,
@@ -125,6 +148,9 @@ def drawn(
 
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
+
+def inverse(matrix: _Numbers, columns: int) -> _Numbers:
+    """Return the pseudo-inverse of a symmetric matrix, row by row."""
 
 def kmeans(
     comm: Comm,

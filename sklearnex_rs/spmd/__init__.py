@@ -9,26 +9,40 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import basic_statistics, cluster, decomposition, linear_model
+from sklearnex_rs.spmd import (
+    basic_statistics,
+    cluster,
+    covariance,
+    decomposition,
+    linear_model,
+)
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
 )
 from sklearnex_rs.spmd.cluster import KMeans
-from sklearnex_rs.spmd.decomposition import PCA
+from sklearnex_rs.spmd.covariance import (
+    EmpiricalCovariance,
+    IncrementalEmpiricalCovariance,
+)
+from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA
 from sklearnex_rs.spmd.linear_model import LinearRegression
 
 __all__ = [
     "PCA",
     "BasicStatistics",
+    "EmpiricalCovariance",
     "IncrementalBasicStatistics",
+    "IncrementalEmpiricalCovariance",
+    "IncrementalPCA",
     "KMeans",
     "LinearRegression",
     "ThreadComm",
     "basic_statistics",
     "cluster",
     "communicator",
+    "covariance",
     "decomposition",
     "linear_model",
     "rank",

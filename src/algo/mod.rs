@@ -1,6 +1,8 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
 mod basic_statistics;
+mod empirical_covariance;
+mod incremental_pca;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
@@ -23,6 +25,8 @@ use looks::{means, moments, triangle};
 use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
+pub use empirical_covariance::{comoments, empirical_covariance};
+pub use incremental_pca::{components, span};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
