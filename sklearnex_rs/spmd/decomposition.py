@@ -127,6 +127,8 @@ n_features_in_, feature_names_in_
     ``partial_fit`` : local. It never communicates, and its errors are this rank's. Any
     number of calls, none included; on one rank it finalizes.
 
+    ``merge`` : local. On one rank it finalizes.
+
     ``finalize`` : collective. Every rank of `comm` calls it, also one that had no
     batch. What went wrong in `partial_fit` on any rank since the last call, all ranks
     raise; another call does without that batch.
@@ -136,8 +138,6 @@ n_features_in_, feature_names_in_
     ``fit_transform`` : collective. Returns this rank's rows along the components.
 
     ``score`` : collective. The mean over the rows of all ranks.
-
-    ``merge`` : local. On one rank it finalizes.
 
     ``transform`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
