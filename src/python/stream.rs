@@ -148,10 +148,7 @@ pub(super) fn components<'py>(
 /// The pseudo-inverse of a symmetric matrix of `columns`, none of whose eigenvalues is negative.
 #[pyfunction]
 #[pyo3(signature = (matrix, columns))]
-pub(super) fn inverse<'py>(
-    matrix: PyReadonlyArray1<'py, f64>,
-    columns: usize,
-) -> PyResult<Numbers<'py>> {
+pub(super) fn inverse(matrix: PyReadonlyArray1<'_, f64>, columns: usize) -> PyResult<Numbers<'_>> {
     let py = matrix.py();
     let matrix = matrix.as_slice()?;
     if matrix.len() != columns * columns {

@@ -12,7 +12,7 @@ use sklearnex_rs::{
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, Look, MomentKernels},
     real::Real,
-    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Summary, Triangle},
+    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Span, Summary, Triangle},
 };
 use std::{fmt::Debug, thread, time::Duration};
 
@@ -220,6 +220,17 @@ fn laws<S: Summary + Sync + PartialEq + Debug>(
     }
 }
 
+/// Means, squares and products of the rows that a span stands for.
+fn spanned(seen: &Span) -> Vec<f64> {
+    let (rows, used) = seen.rows().unwrap();
+    let q = seen.squares().len();
+    let r = ArrayView2::from_shape((q, used), &rows).unwrap();
+    let products: Vec<f64> = r.dot(&r.t()).iter().copied().collect();
+    let found = seen.means().unwrap();
+    let counts = [found.rows(), found.weight()];
+    [&counts, found.mean(), seen.squares(), &products].concat()
+}
+
 #[test]
 #[allow(clippy::too_many_lines)] // one law, every summary
 fn every_summary_obeys_the_laws() {
@@ -281,6 +292,18 @@ fn every_summary_obeys_the_laws() {
         |rank| Extremes::of(columns(rank).extremes().to_vec()),
         |seen| extremes(seen.largest()),
     );
+    let span = |rank| {
+        let (x, w) = (rows(rank), weights(rank));
+        let (device, w) = (&Cpu { threads: 1 }, w.slice(s![..x.nrows(), ..]));
+        let data = Data {
+            device,
+            x: &x,
+            y: None,
+            w: Some(&w),
+        };
+        algo::span(&data, 4).unwrap()
+    };
+    laws(span, spanned);
     let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
     laws(slope, |seen| seen.gradient().to_vec());
     for h in [4, 7] {
@@ -360,6 +383,18 @@ fn streams_are_kept_and_joined() {
             |rows| looked(part(rows), None, centered),
             |seen| [seen.means().mean().to_vec(), seen.products(3).unwrap()].concat(),
         );
+    }
+    for h in [3, 5] {
+        let span = |rows| {
+            let data = Data {
+                device: &Cpu { threads: 1 },
+                x: &part(rows),
+                y: None,
+                w: None,
+            };
+            algo::span(&data, h).unwrap()
+        };
+        kept(span, spanned);
     }
     let known = columns(0..9).pack().unwrap();
     for broken in [
