@@ -4,7 +4,7 @@
 
 use super::Cpu;
 use super::ahead::ask;
-use super::blocks::{Aligned, Scratch, blocks, groups};
+use super::blocks::{Scratch, blocks, groups};
 use super::nearest::exact;
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
@@ -13,16 +13,26 @@ use pulp::bytemuck::cast_slice;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
-/// Rows that are read at once.
-const BLOCK: usize = 32;
+/// Rows that are looked at together.
+const fn block<T>() -> usize {
+    256 / size_of::<T>()
+}
+
+/// Numbers of the longest vector.
+const fn longest<T>() -> usize {
+    64 / size_of::<T>()
+}
 
 /// Distances of blocks of rows to points.
 struct Squares<T: Real> {
+    /// For rows that do not lie in one piece, or are shorter than a vector.
     scratch: Scratch<T>,
+    packed: bool,
     /// No shift of any column.
     none: Vec<T>,
-    /// Points as rows of the scratch.
-    points: Aligned<T>,
+    points: Vec<T>,
+    /// From one point to the next.
+    width: usize,
     /// Point by point.
     squares: Vec<T>,
 }
@@ -30,41 +40,51 @@ struct Squares<T: Real> {
 impl<T: Real> Squares<T> {
     fn of(rows: &Data<'_, '_, Cpu, T>, points: &[f64]) -> Result<Self> {
         let p = rows.shape().1;
-        let scratch = Scratch::plain(rows, BLOCK)?;
+        let packed = p < longest::<T>() || !rows.x.is_standard_layout();
+        let scratch = Scratch::plain(rows, if packed { block::<T>() } else { 0 })?;
+        let width = if packed { scratch.pitch() } else { p };
         let many = points.len() / p.max(1);
-        let mut packed = Aligned::of(many * scratch.pitch(), "centers")?;
-        let to = packed.chunks_exact_mut(scratch.pitch());
-        for (to, point) in to.zip(points.chunks_exact(p.max(1))) {
+        let mut room = memory::zeros(many * width, "centers")?;
+        for (to, point) in room.chunks_exact_mut(width).zip(points.chunks_exact(p.max(1))) {
             for (to, x) in to.iter_mut().zip(point) {
                 *to = T::of(*x);
             }
         }
         Ok(Self {
             scratch,
+            packed,
             none: memory::zeros(p, "means")?,
-            points: packed,
-            squares: memory::zeros(many * BLOCK, "distances")?,
+            points: room,
+            width,
+            squares: memory::zeros(many * block::<T>(), "distances")?,
         })
     }
 
-    /// Those of a block, point by point; weights of its rows.
-    fn look(&mut self, rows: &Data<'_, '_, Cpu, T>, block: &Range<usize>) -> (&[T], &[f64]) {
-        let (n, p) = (block.len(), self.none.len());
-        let none = [&self.none[..], &self.none[..]];
-        self.scratch.weigh(rows, block);
-        self.scratch.fill(rows, block, none, false);
+    /// Those of a block, point by point.
+    fn look(&mut self, rows: &Data<'_, '_, Cpu, T>, block: &Range<usize>) -> &[T] {
         let all = rows.x.to_slice().unwrap_or_default();
+        let (rows, next) = if self.packed {
+            let none = [&self.none[..], &self.none[..]];
+            self.scratch.fill(rows, block, none, false);
+            (self.scratch.entries(block.len()), &[][..])
+        } else {
+            let (start, end) = (block.start * self.width, block.end * self.width);
+            (&all[start..end], &all[end..])
+        };
         Arch::new().dispatch(Look {
-            rows: self.scratch.entries(n),
-            next: all.get(block.end * p..).unwrap_or_default(),
-            p,
+            rows,
+            next,
             points: &self.points,
-            pitch: self.scratch.pitch(),
+            width: self.width,
             to: &mut self.squares,
         });
-        let many = self.points.len() / self.scratch.pitch();
-        (&self.squares[..many * n], &self.scratch.weights)
+        &self.squares[..self.points.len() / self.width * block.len()]
     }
+}
+
+/// The weight of a row.
+fn weight<T: Real>(rows: &Data<'_, '_, Cpu, T>, row: usize) -> f64 {
+    rows.w.map_or(1.0, |w| w[[row, 0]].into())
 }
 
 /// See `NearestKernels::closer`.
@@ -83,13 +103,15 @@ pub(super) fn closer<T: Real>(
     let one = |g: usize, nearest: &mut [T]| {
         let mut found = memory::zeros(groups[g].len().div_ceil(PIECE) * many.max(1), "potentials")?;
         let mut room = Squares::of(rows, &points)?;
-        let blocks = blocks(&groups[g], BLOCK).zip(nearest.chunks_mut(BLOCK));
+        let size = block::<T>();
+        let blocks = blocks(&groups[g], size).zip(nearest.chunks_mut(size));
         for (b, (block, nearest)) in blocks.enumerate() {
-            let (squares, weights) = room.look(rows, &block);
+            let squares = room.look(rows, &block);
             let (first, squares) = squares.split_at(new * nearest.len());
             take(nearest, first);
-            let sums = &mut found[b * BLOCK / PIECE * many.max(1)..][..many.max(1)];
-            add(nearest, weights, squares, sums);
+            let sums = &mut found[b * size / PIECE * many.max(1)..][..many.max(1)];
+            let weight = |i: usize| weight(rows, block.start + i);
+            add(nearest, weight, squares, sums);
         }
         Ok(found)
     };
@@ -107,13 +129,12 @@ fn take<T: Real>(nearest: &mut [T], squares: &[T]) {
 }
 
 /// Adds the potentials of points; of none, what is nearest already.
-fn add<T: Real>(nearest: &[T], weights: &[f64], squares: &[T], sums: &mut [f64]) {
+fn add<T: Real>(nearest: &[T], weight: impl Fn(usize) -> f64, squares: &[T], sums: &mut [f64]) {
     let n = nearest.len();
     for (q, sum) in sums.iter_mut().enumerate() {
         let squares = squares.get(q * n..(q + 1) * n).unwrap_or(nearest);
         for (i, (nearest, square)) in nearest.iter().zip(squares).enumerate() {
-            let weight = weights.get(i).copied().unwrap_or(1.0);
-            *sum += weight * lesser(*nearest, *square).into();
+            *sum += weight(i) * lesser(*nearest, *square).into();
         }
     }
 }
@@ -122,14 +143,13 @@ fn lesser<T: Real>(nearest: T, square: T) -> T {
     if square < nearest { square } else { nearest }
 }
 
-/// Squared distances of rows to `points`, point by point; both of one pitch.
+/// Squared distances of rows to `points`, point by point; both of one width, at least a vector's.
 struct Look<'a, T> {
     rows: &'a [T],
-    /// The memory behind the rows, if it is one piece, and how much of it is a row.
+    /// The memory behind the rows, if it is read next.
     next: &'a [T],
-    p: usize,
     points: &'a [T],
-    pitch: usize,
+    width: usize,
     to: &'a mut [T],
 }
 
@@ -138,16 +158,16 @@ impl<T: Real> WithSimd for Look<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.rows.len() / self.pitch;
-        let (many, mut at) = (self.points.len() / self.pitch, 0);
+        let n = self.rows.len() / self.width;
+        let (many, mut at) = (self.points.len() / self.width, 0);
         while at < many {
             let next = if at == 0 { self.next } else { &[] };
-            let (to, points) = (&mut self.to[at * n..], &self.points[at * self.pitch..]);
-            let rows = (self.rows, (next, self.p));
+            let (to, points) = (&mut self.to[at * n..], &self.points[at * self.width..]);
+            let rows = [self.rows, next];
             at += match many - at {
-                1 => some::<S, T, 1>(simd, rows, points, self.pitch, to),
-                2 => some::<S, T, 2>(simd, rows, points, self.pitch, to),
-                _ => some::<S, T, 3>(simd, rows, points, self.pitch, to),
+                1 => some::<S, T, 1>(simd, rows, points, self.width, to),
+                2 => some::<S, T, 2>(simd, rows, points, self.width, to),
+                _ => some::<S, T, 3>(simd, rows, points, self.width, to),
             };
         }
     }
@@ -157,30 +177,51 @@ impl<T: Real> WithSimd for Look<'_, T> {
 #[inline(always)]
 fn some<S: Simd, T: Real, const Q: usize>(
     simd: S,
-    (rows, (next, p)): (&[T], (&[T], usize)),
+    [rows, next]: [&[T]; 2],
     points: &[T],
-    pitch: usize,
+    width: usize,
     to: &mut [T],
 ) -> usize {
-    let n = rows.len() / pitch;
     let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-    let wide = pitch * size_of::<T>() / size_of::<T::SimdVec<S>>();
-    let (rows, all): (&[T::SimdVec<S>], &[T::SimdVec<S>]) = (cast_slice(rows), cast_slice(points));
-    let mut points = [&all[..wide]; Q];
+    let (n, lanes) = (rows.len() / width, size_of::<T::SimdVec<S>>() / size_of::<T>());
+    let whole = width / lanes;
+    // What is behind the whole vectors is the end of one more: what it has of them does not count.
+    let mut counts = [T::default(); 16];
+    for count in &mut counts[lanes - width % lanes..lanes] {
+        *count = T::of(1.0);
+    }
+    let counts = vectors::<S, T>(&counts[..lanes])[0];
+    let mut point = [vectors::<S, T>(&points[..whole * lanes]); Q];
+    let mut tip = [vectors::<S, T>(&points[width - lanes..width])[0]; Q];
     for q in 1..Q {
-        points[q] = &all[q * wide..][..wide];
+        let points = &points[q * width..][..width];
+        point[q] = vectors::<S, T>(&points[..whole * lanes]);
+        tip[q] = vectors::<S, T>(&points[width - lanes..])[0];
     }
     for start in (0..n).step_by(4) {
-        ask(next, start * p..(start + 4) * p);
-        let mut four = [&rows[start * wide..][..wide]; 4];
+        ask(next, start * width..(start + 4) * width);
+        let mut four = [&rows[start * width..][..width]; 4];
         for r in 1..4 {
-            four[r] = &rows[(start + r).min(n - 1) * wide..][..wide];
+            four[r] = &rows[(start + r).min(n - 1) * width..][..width];
         }
         let mut sums = [[ctx.zero(); 4]; Q];
-        for j in 0..wide {
+        if width > whole * lanes {
+            for r in 0..4 {
+                let row = vectors::<S, T>(&four[r][width - lanes..])[0];
+                for q in 0..Q {
+                    let step = ctx.sub(row, tip[q]);
+                    sums[q][r] = ctx.mul(ctx.mul(step, counts), step);
+                }
+            }
+        }
+        let mut row = [vectors::<S, T>(&four[0][..whole * lanes]); 4];
+        for r in 1..4 {
+            row[r] = vectors::<S, T>(&four[r][..whole * lanes]);
+        }
+        for j in 0..whole {
             for q in 0..Q {
                 for r in 0..4 {
-                    let step = ctx.sub(four[r][j], points[q][j]);
+                    let step = ctx.sub(row[r][j], point[q][j]);
                     sums[q][r] = ctx.mul_add(step, step, sums[q][r]);
                 }
             }
@@ -194,6 +235,12 @@ fn some<S: Simd, T: Real, const Q: usize>(
     Q
 }
 
+/// Numbers as vectors.
+#[inline(always)]
+fn vectors<S: Simd, T: Real>(numbers: &[T]) -> &[T::SimdVec<S>] {
+    cast_slice(numbers)
+}
+
 /// See `NearestKernels::potentials`.
 pub(super) fn potentials<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
@@ -204,14 +251,13 @@ pub(super) fn potentials<T: Real>(
     let piece = piece * PIECE..rows.shape().0.min((piece + 1) * PIECE);
     let mut found = memory::zeros(piece.len(), "potentials")?;
     let mut room = Squares::of(rows, newest)?;
-    let mut least = [T::default(); BLOCK];
-    for (block, found) in blocks(&piece, BLOCK).zip(found.chunks_mut(BLOCK)) {
-        let least = &mut least[..block.len()];
+    let mut least = memory::zeros(block::<T>(), "distances")?;
+    for (block, found) in blocks(&piece, block::<T>()).zip(found.chunks_mut(block::<T>())) {
+        let least = &mut least[..found.len()];
         least.copy_from_slice(&nearest[block.clone()]);
-        let (squares, weights) = room.look(rows, &block);
-        take(least, squares);
-        for (i, (found, least)) in found.iter_mut().zip(least).enumerate() {
-            *found = weights.get(i).copied().unwrap_or(1.0) * (*least).into();
+        take(least, room.look(rows, &block));
+        for ((row, found), least) in block.zip(found).zip(least) {
+            *found = weight(rows, row) * (*least).into();
         }
     }
     Ok(found)
@@ -253,7 +299,7 @@ pub(super) fn farthest<T: Real>(
         exact(rows.x, row, place, &mut z);
         found.push(Far {
             distance,
-            weight: rows.w.map_or(1.0, |w| w[[row, 0]].into()),
+            weight: weight(rows, row),
             label: label(row),
             z,
         });
