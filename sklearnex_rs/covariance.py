@@ -182,7 +182,7 @@ class EmpiricalCovariance(OnePass):
             check_is_fitted(self)
             if call.spread and is_empty(as_host(X_test)):
                 return self._empty_share(as_host(X_test), "no_validation", None)
-            return Rows.of(self._distances(X_test).reshape(-1, 1))
+            return Rows.of(self._distances(self._check_more(X_test)).reshape(-1, 1))
 
         with Call(self, "score") as call:
             rows = call.agree(check)
@@ -208,10 +208,9 @@ class EmpiricalCovariance(OnePass):
             of X.
         """
         check_is_fitted(self)
-        return like(X)(self._distances(X))
+        return self._answer(X, self._distances)
 
-    def _distances(self, X: Any) -> Any:
-        rows = self._check_more(X)
+    def _distances(self, rows: Any) -> Any:
         location = np.asarray(as_host(self.location_), np.float64)
         return distances(rows, location, self._precision())
 

@@ -27,7 +27,7 @@ use stream::gather;
 pub use basic_statistics::{basic_statistics, columns};
 pub use empirical_covariance::{comoments, empirical_covariance};
 pub use incremental_pca::{components, span};
-pub use kmeans::{KMeans, Partition};
+pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};
