@@ -103,7 +103,10 @@ pub fn inertia<D: Kernels, T: Real>(
     let look = || {
         let labels = labels(rows, place, centers)?;
         let inertia = rows.device.inertia(rows, place, centers, &labels)?;
-        let finite = inertia.is_finite().then_some(inertia).ok_or(Error::NotFinite)?;
+        let finite = inertia
+            .is_finite()
+            .then_some(inertia)
+            .ok_or(Error::NotFinite)?;
         Ok(Slope::of(memory::copy(&[finite], "inertia")?))
     };
     Ok(one_pass(comm, || Slope::empty(1), look)?.gradient()[0])

@@ -177,7 +177,10 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let mut labels = rows.device.labels(rows)?;
         let look = || {
             let seen = rows.device.assign(rows, self.place, &found, &mut labels)?;
-            Ok(Slope::of(memory::copy(&seen.weights, "weights of centers")?))
+            Ok(Slope::of(memory::copy(
+                &seen.weights,
+                "weights of centers",
+            )?))
         };
         let seen = one_pass(comm, || Slope::empty(found.len() / p), look)?;
         let weights = memory::copy(seen.gradient(), "weights of centers")?;
@@ -252,9 +255,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let (rows, p) = (self.rows, self.place.len());
         let many = (candidates.len() / p.max(1)).max(1);
         let taken = std::mem::take(newest);
-        let looked = guarded(|| {
-            rows.device.closer(rows, nearest, &taken, candidates)
-        });
+        let looked = guarded(|| rows.device.closer(rows, nearest, &taken, candidates));
         let (pieces, looked) = match looked {
             Ok(pieces) => (pieces, Ok(())),
             Err(error) => (Vec::new(), Err(error)),

@@ -138,10 +138,7 @@ fn farthest<T: Real>(
     let p = place.len();
     let distance = |i: usize| {
         let label = usize::try_from(labels[i]).unwrap();
-        square(
-            &around(device, rows, place, i),
-            &centers[label * p..][..p],
-        )
+        square(&around(device, rows, place, i), &centers[label * p..][..p])
     };
     let mut wanted: Vec<f64> = (0..labels.len()).map(distance).collect();
     wanted.sort_by(|a, b| b.total_cmp(a));
@@ -175,9 +172,7 @@ fn potentials_are_those_of_loops() {
             let wanted = own.clone().map(least).sum::<f64>();
             assert!((found[piece * 5 + c] / wanted - 1.0).abs() < 1e-12);
         }
-        let each = device
-            .potentials(&rows, &before, newest, piece)
-            .unwrap();
+        let each = device.potentials(&rows, &before, newest, piece).unwrap();
         let same = |(a, i): (&f64, usize)| (a - nearest[i]).abs() <= 1e-12 * a;
         assert!(each.len() == own.len() && each.iter().zip(own).all(same));
     }

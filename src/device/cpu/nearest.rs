@@ -202,7 +202,9 @@ impl<'c, T: Real> Centers<'c, T> {
         Arch::new().dispatch(Nearest {
             centers: self,
             rows: (scratch.entries(block.len()), scratch.pitch()),
-            next: all.get(next.start * self.p..next.end * self.p).unwrap_or_default(),
+            next: all
+                .get(next.start * self.p..next.end * self.p)
+                .unwrap_or_default(),
             labels,
             gaps,
             squares,
