@@ -127,12 +127,22 @@ def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
     """Return rows and weight; means, squares around them, least, largest."""
 
 def components(
-    comm: Comm, known: _Numbers, columns: int, room: int, count: int | None
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    room: int,
+    count: int | None,
+    together: int,
 ) -> _Numbers:
     """Return four numbers; means, variances, singular values, components."""
 
 def covariance(
-    comm: Comm, known: _Numbers, columns: int, centered: bool, precise: bool
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    centered: bool,
+    precise: bool,
+    together: int,
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
 
@@ -188,6 +198,7 @@ def least_squares(
     positive: bool,
     most: int,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
 
@@ -246,6 +257,7 @@ def pca(
     count: int | None,
     share: float | None,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 

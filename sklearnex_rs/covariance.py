@@ -131,7 +131,7 @@ class EmpiricalCovariance(OnePass):
 
     def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
         p, precise = rows.x.shape[1], bool(self.store_precision)
-        args = (known, p, not self.assume_centered, precise)
+        args = (known, p, not self.assume_centered, precise, call.together())
         found = call.run(_core.covariance, *args, rows=rows)
         count = int(found[0])
         if count == 1 and call.comm.rank == 0:
@@ -187,7 +187,7 @@ class EmpiricalCovariance(OnePass):
         with Call(self, "score") as call:
             rows = call.agree(check)
             sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
-            total, count = call.run(_core.Comm.sum, sums, rows=rows)
+            total, count = call.send(_core.Comm.sum, sums)
         sign, volume = np.linalg.slogdet(self._precision())
         volume = volume if sign > 0 else -np.inf
         width = len(np.asarray(as_host(self.location_)))

@@ -249,7 +249,8 @@ class IncrementalPCA(Projection, IncrementalMixin):
     def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
         p, count = rows.x.shape[1], self.n_components
         call.alike(lambda: self._check_count(p))
-        args = (known, p, self._room(p), None if count is None else int(count))
+        wanted = None if count is None else int(count)
+        args = (known, p, self._room(p), wanted, call.together())
         found = call.run(_core.components, *args, rows=rows)
         (n, k), (total, noise) = map(int, found[:2]), found[2:4]
         if count is not None and k < count:

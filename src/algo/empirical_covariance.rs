@@ -6,11 +6,11 @@
 //! Kept of the rows: `Moments`, with `f32` rows multiplied as `f64`, since inverses magnify errors. The
 //! one look costs `n p²` flops, and `p² / 2 + p` numbers are reduced.
 
-use super::{gather, lead};
+use super::{gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Device, Kernels, Look},
     memory,
     real::Real,
     solve,
@@ -34,12 +34,13 @@ pub fn comoments<D: Kernels, T: Real>(
 }
 
 /// Of the `p` columns of all ranks: `n`, then `x̄`, the covariance, and where it is wanted the precision,
-/// both `p × p`. A header must have agreed on `p`.
-pub fn empirical_covariance(
+/// both `p × p`. A header must have agreed on `p`. The first rank has `threads`.
+pub fn empirical_covariance<D: Device>(
     comm: &dyn Communicator,
     known: &[f64],
     (p, centered): (usize, bool),
     precise: bool,
+    (device, threads): (&D, usize),
 ) -> Result<Vec<f64>> {
     let seen = gather(comm, known, || Moments::empty(p, centered))?;
     lead(comm, || {
@@ -55,7 +56,8 @@ pub fn empirical_covariance(
             }
         }
         if precise {
-            precision.copy_from_slice(&solve::inverse(p, covariance)?);
+            let inverse = |threads| solve::inverse(p, covariance, threads);
+            precision.copy_from_slice(&shared(device, (p, threads), inverse)?);
         }
         Ok(words)
     })

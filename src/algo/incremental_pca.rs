@@ -11,11 +11,11 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{gather, lead};
+use super::{gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels},
+    device::{Data, Device, Kernels},
     memory,
     real::Real,
     solve::{self, Spectrum},
@@ -39,25 +39,29 @@ pub fn span<D: Kernels, T: Real>(rows: &Data<'_, '_, D, T>, h: usize) -> Result<
 /// Of the `p` columns of all ranks: `n`, how many components, variance in all directions, noise; means,
 /// variances, singular values, components. A header must have agreed on `p` and `h`.
 ///
-/// `h` is the room of `Span`, 0 stands for `Moments`.
-pub fn components(
+/// `h` is the room of `Span`, 0 stands for `Moments`. The first rank has `threads`.
+pub fn components<D: Device>(
     comm: &dyn Communicator,
     known: &[f64],
     (p, h): (usize, usize),
     count: Option<usize>,
+    (device, threads): (&D, usize),
 ) -> Result<Vec<f64>> {
     if h == 0 {
         let seen = gather(comm, known, || Moments::empty(p, true))?;
         return lead(comm, || {
             let squares: Vec<f64> = (0..p).map(|j| seen.comoment(j, j)).collect();
-            let spectrum = solve::eigen(p, &seen.products(p)?)?;
+            let products = seen.products(p)?;
+            let eigen = |threads| solve::eigen(p, &products, threads);
+            let spectrum = shared(device, (p, threads), eigen)?;
             finish(seen.means(), &squares, spectrum, count)
         });
     }
     let seen = gather(comm, known, || Span::empty(h, p))?;
     lead(comm, || {
         let (rows, used) = seen.rows()?;
-        let spectrum = solve::right(used, p, &rows)?;
+        let right = |threads| solve::right([used, p], &rows, threads);
+        let spectrum = shared(device, (used, threads), right)?;
         finish(&seen.means()?, seen.squares(), spectrum, count)
     })
 }

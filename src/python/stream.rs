@@ -5,6 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
+use crate::device::Cpu;
 use crate::summary::{Columns, Moments, Span};
 use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -108,19 +109,21 @@ pub(super) fn basic_statistics<'py>(
 
 /// Rows, means, covariance and, where it is wanted, precision, of all ranks.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, centered, precise))]
+#[pyo3(signature = (comm, known, columns, centered, precise, together))]
 pub(super) fn covariance<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
     columns: usize,
     centered: bool,
     precise: bool,
+    together: usize,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
     let (comm, known) = (comm.get(), known.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            algo::empirical_covariance(comm, known, (columns, centered), precise)
+            let (at, host) = ((columns, centered), Cpu { threads: together });
+            algo::empirical_covariance(comm, known, at, precise, (&host, together))
         })
     })
 }
@@ -128,19 +131,21 @@ pub(super) fn covariance<'py>(
 /// Rows, number of components, variance and noise; means, variances, singular values, components of all
 /// ranks, from `room` rows that span theirs, or if that is 0 from their products.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, room, count))]
+#[pyo3(signature = (comm, known, columns, room, count, together))]
 pub(super) fn components<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
     columns: usize,
     room: usize,
     count: Option<usize>,
+    together: usize,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
     let (comm, known) = (comm.get(), known.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            algo::components(comm, known, (columns, room), count)
+            let (at, host) = ((columns, room), Cpu { threads: together });
+            algo::components(comm, known, at, count, (&host, together))
         })
     })
 }
@@ -154,7 +159,7 @@ pub(super) fn inverse(matrix: PyReadonlyArray1<'_, f64>, columns: usize) -> PyRe
     if matrix.len() != columns * columns {
         return Err(PyValueError::new_err("the matrix is not square"));
     }
-    brought(py, || algo::guarded(|| solve::inverse(columns, matrix)))
+    brought(py, || algo::guarded(|| solve::inverse(columns, matrix, 1)))
 }
 
 /// Runs without the interpreter's lock, and brings the numbers.

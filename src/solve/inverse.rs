@@ -1,14 +1,14 @@
 //! `A⁺ = V Λ⁺ Vᵀ`.
 
-use super::eigen;
+use super::{eigen, spectrum::by};
 use crate::{Result, memory};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 
 /// The pseudo-inverse of the positive `p × p` matrix `A`: eigenvalues at or below `p ε` times the
 /// largest count as zero (SciPy's `pinvh`).
-pub fn inverse(p: usize, a: &[f64]) -> Result<Vec<f64>> {
-    let spectrum = eigen(p, a)?;
+pub fn inverse(p: usize, a: &[f64], threads: usize) -> Result<Vec<f64>> {
+    let spectrum = eigen(p, a, threads)?;
     let values = &spectrum.values; // roots of the eigenvalues
     let least = values.first().map_or(0.0, |largest| largest * largest) * p as f64 * f64::EPSILON;
     let rank = values
@@ -29,7 +29,7 @@ pub fn inverse(p: usize, a: &[f64]) -> Result<Vec<f64>> {
         root,
         root.transpose(),
         1.0,
-        Par::Seq,
+        by(threads),
     );
     for i in 0..p {
         for j in 0..i {

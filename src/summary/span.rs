@@ -93,7 +93,7 @@ impl Span {
             solve::triangle(used, q, &mut rows)?;
             used = q;
         } else if used > h {
-            let spectrum = solve::right(used, q, &rows)?;
+            let spectrum = solve::right([used, q], &rows, 1)?;
             rows = memory::zeros(h * q, "rows")?;
             let vectors = spectrum.vectors.chunks_exact(q).zip(&spectrum.values);
             for (i, (vector, value)) in vectors.take(h).enumerate() {
