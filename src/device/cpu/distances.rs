@@ -45,7 +45,10 @@ impl<T: Real> Squares<T> {
         let width = if packed { scratch.pitch() } else { p };
         let many = points.len() / p.max(1);
         let mut room = memory::zeros(many * width, "centers")?;
-        for (to, point) in room.chunks_exact_mut(width).zip(points.chunks_exact(p.max(1))) {
+        for (to, point) in room
+            .chunks_exact_mut(width)
+            .zip(points.chunks_exact(p.max(1)))
+        {
             for (to, x) in to.iter_mut().zip(point) {
                 *to = T::of(*x);
             }
@@ -183,7 +186,10 @@ fn some<S: Simd, T: Real, const Q: usize>(
     to: &mut [T],
 ) -> usize {
     let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-    let (n, lanes) = (rows.len() / width, size_of::<T::SimdVec<S>>() / size_of::<T>());
+    let (n, lanes) = (
+        rows.len() / width,
+        size_of::<T::SimdVec<S>>() / size_of::<T>(),
+    );
     let whole = width / lanes;
     // What is behind the whole vectors is the end of one more: what it has of them does not count.
     let mut counts = [T::default(); 16];
