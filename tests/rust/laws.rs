@@ -356,29 +356,34 @@ fn kept<S: Kept + PartialEq + Debug>(
     }
 }
 
+/// What is known of the columns of rows.
+fn columns(x: ArrayView2<'_, f64>) -> Columns {
+    let data = Data {
+        device: &Cpu { threads: 1 },
+        x: &x,
+        y: None,
+        w: None,
+    };
+    algo::columns(&data).unwrap()
+}
+
 /// What is kept between batches is what was seen, and batches in any order are all rows at once.
 #[test]
 fn streams_are_kept_and_joined() {
     let x = noise(90, 3, 1e4);
     let part = |rows: std::ops::Range<usize>| x.slice(s![rows, ..]);
-    let columns = |rows| {
-        let data = Data {
-            device: &Cpu { threads: 1 },
-            x: &part(rows),
-            y: None,
-            w: None,
-        };
-        algo::columns(&data).unwrap()
-    };
-    kept(columns, |seen| {
-        let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
-        [
-            seen.means().mean().to_vec(),
-            seen.squares().to_vec(),
-            extremes,
-        ]
-        .concat()
-    });
+    kept(
+        |rows| columns(part(rows)),
+        |seen| {
+            let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
+            [
+                seen.means().mean().to_vec(),
+                seen.squares().to_vec(),
+                extremes,
+            ]
+            .concat()
+        },
+    );
     for centered in [true, false] {
         kept(
             |rows| looked(part(rows), None, centered),
@@ -397,17 +402,22 @@ fn streams_are_kept_and_joined() {
         };
         kept(span, spanned);
     }
-    let known = columns(0..9).pack().unwrap();
+}
+
+#[test]
+fn streams_of_another_kind_are_not_joined() {
+    let x = noise(9, 3, 1e4);
+    let known = columns(x.view()).pack().unwrap();
     for broken in [
         &known[..1],
         &known[..9],
-        &columns(0..9).pack().unwrap()[2..],
+        &columns(x.view()).pack().unwrap()[2..],
     ] {
         let joined = algo::union::<Columns>(&known, broken);
         assert!(joined.is_err(), "{joined:?}");
     }
-    let open = looked(part(0..9), None, false).pack().unwrap();
-    let closed = looked(part(0..9), None, true).pack().unwrap();
+    let open = looked(x.view(), None, false).pack().unwrap();
+    let closed = looked(x.view(), None, true).pack().unwrap();
     assert!(matches!(
         algo::union::<Moments>(&open, &closed),
         Err(Error::Unfit(_))
