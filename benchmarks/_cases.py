@@ -22,8 +22,21 @@ MODELS = {
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
+    "ipca": Model("decomposition", "IncrementalPCA", ("fit",), "explained_variance_"),
+    "covariance": Model("covariance", "EmpiricalCovariance", ("fit",), "covariance_"),
+    "icovariance": Model(
+        "covariance", "IncrementalEmpiricalCovariance", ("fit",), "covariance_"
+    ),
+    "statistics": Model("basic_statistics", "BasicStatistics", ("fit",), "variance_"),
+    "istatistics": Model(
+        "basic_statistics", "IncrementalBasicStatistics", ("fit",), "variance_"
+    ),
 }
-FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+BATCHES = ("icovariance", "istatistics")  # they take the rows of a batch
+FORMS = (
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|ipca=KxBATCH:|covariance=:|"
+    "icovariance=BATCH:|statistics=:|istatistics=BATCH:]ROWSxCOLUMNS:DTYPE"
+)
 CASES = (
     "500000x100:float64",
     "500000x100:float32",
@@ -34,6 +47,14 @@ CASES = (
     "plusplus=50:500000x100:float64",
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
+    "ipca=10x500:500000x100:float64",
+    "ipca=10x5000:200000x1000:float64",
+    "covariance=:500000x100:float64",
+    "covariance=:500000x100:float32",
+    "icovariance=500:500000x100:float64",
+    "statistics=:500000x100:float64",
+    "statistics=:500000x100:float32",
+    "istatistics=500:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -42,6 +63,8 @@ CASES = (
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
+    "daal4py:covariance=:500000x100:float64",
+    "daal4py:statistics=:500000x100:float64",
 )
 QUICK = (
     "50000x50:float64",
@@ -51,6 +74,9 @@ QUICK = (
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
     "pca=10:50000x50:float64",
+    "ipca=10x250:50000x50:float64",
+    "covariance=:50000x50:float64",
+    "statistics=:50000x50:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -75,9 +101,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1}.get(model)
+        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1, "ipca": 2}
+        wanted |= {"covariance": 0, "statistics": 0, **dict.fromkeys(BATCHES, 1)}
         known = dtype in ("float32", "float64")
-        if len(before) > 1 or len(sizes) != wanted or not known:
+        if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
             raise ValueError(text)
         rows, columns = map(int, shape.split("x"))
         return cls(text, where, model, sizes, rows, columns, dtype)
@@ -90,12 +117,20 @@ class Case(NamedTuple):
         """The calls that are timed."""
         return MODELS[self.model].calls
 
-    def make(self, library: str) -> object:
-        """Return the estimator of a library, unfitted."""
+    def make(self, library: str) -> object | None:
+        """Return the estimator of a library, unfitted; None where it has none."""
         module, name, *_ = MODELS[self.model]
-        cls = getattr(importlib.import_module(f"{library}.{module}"), name)
-        if self.model == "linear":
-            return cls()
+        if library == "sklearnex" and self.model in ("covariance", "ipca"):
+            library = "sklearnex.preview"  # where they stand
+        if library == "sklearn" and module == "basic_statistics":
+            return None
+        cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
+        if cls is None or self.model in ("linear", "covariance", "statistics"):
+            return cls and cls()
+        if self.model in BATCHES:
+            return cls(batch_size=self.numbers[0])
+        if self.model == "ipca":
+            return cls(n_components=self.numbers[0], batch_size=self.numbers[1])
         if self.model == "pca":
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow

@@ -20,7 +20,10 @@ choose themselves; the environment can limit them all.
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances
-are others. With neither: least squares.
+are others. ipca=KxBATCH: the same in batches of so many rows; scikit-learn's are
+approximate. covariance=: and statistics=: of columns, icovariance=BATCH: and
+istatistics=BATCH: in batches; scikit-learn has no statistics. With none of these: least
+squares.
 """
 
 import argparse
@@ -91,7 +94,8 @@ def compare_libraries(cases: list[Case], rounds: int, libraries: list[str]) -> s
     pairs: dict[str, list] = {name: [] for name in libraries if name in OTHERS}
     for case in cases:
         X, y = case.blocks()
-        fitted = {name: case.make(name) for name in libraries}
+        made = {name: case.make(name) for name in libraries}
+        fitted = {name: model for name, model in made.items() if model}
         for name, model in fitted.items():
             if name == "sklearnex":
                 fallbacks.listen(case, model, X, y)
@@ -101,9 +105,9 @@ def compare_libraries(cases: list[Case], rounds: int, libraries: list[str]) -> s
         for call in case.calls:
             times = measured(fitted, call, X, y, rounds)
             rows.append((str(case), call, *cells(times), note))
-            for name, own in pairs.items():
-                own.append((times[name], times["sklearnex_rs"]))
-    means = (f"{name} {mean_ratio(own)}" for name, own in pairs.items())
+            for name in fitted.keys() & pairs.keys():
+                pairs[name].append((times[name], times["sklearnex_rs"]))
+    means = (f"{name} {mean_ratio(own)}" for name, own in pairs.items() if own)
     lines = [table(rows), f"geometric mean / sklearnex_rs: {', '.join(means)}"]
     if fallbacks.heard:
         lines.append("sklearnex left some of this to scikit-learn")
