@@ -9,6 +9,7 @@ __all__ = [
     "Comm",
     "Seat",
     "drawn",
+    "factor",
     "host",
     "kmeans",
     "least_squares",
@@ -111,6 +112,16 @@ def drawn(
     threads: int,
 ) -> tuple[_Numbers, _Numbers]:
     """Draw rows by weight, none of `found`: their numbers, and rows around `place`."""
+
+def factor(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    singular: bool,
+    out: NDArray[Any] | None,
+    threads: int,
+) -> tuple[_Numbers, _Numbers]:
+    """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""

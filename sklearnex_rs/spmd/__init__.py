@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import cluster, decomposition, linear_model
+from sklearnex_rs.spmd import cluster, decomposition, linalg, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA
@@ -23,6 +23,7 @@ __all__ = [
     "cluster",
     "communicator",
     "decomposition",
+    "linalg",
     "linear_model",
     "rank",
     "run",

@@ -5,6 +5,7 @@ mod kmeans_init;
 mod least_squares;
 mod looks;
 mod pca;
+mod qr;
 mod r2;
 mod spread;
 
@@ -23,6 +24,7 @@ pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};
+pub use qr::Qr;
 pub use r2::r2;
 pub use spread::spread;
 

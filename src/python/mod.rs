@@ -5,6 +5,7 @@ mod cluster;
 mod comm;
 mod decomposition;
 mod error;
+mod linalg;
 mod linear_model;
 mod system;
 
@@ -19,6 +20,8 @@ mod _core {
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]
     use super::decomposition::{pca, project};
+    #[pymodule_export]
+    use super::linalg::factor;
     #[pymodule_export]
     use super::linear_model::{least_squares, linear, r2};
     #[pymodule_export]

@@ -2,6 +2,8 @@
 
 mod blocks;
 mod distances;
+mod divide;
+mod factor;
 mod gram;
 mod loops;
 mod moments;
