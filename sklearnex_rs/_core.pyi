@@ -26,6 +26,7 @@ __all__ = [
     "solo",
     "spread",
     "threads",
+    "truncated_svd",
 ]
 
 _Numbers = NDArray[np.float64]
@@ -256,3 +257,13 @@ def threads(
     quota: float | None,
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
+
+def truncated_svd(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    count: int,
+    ranged: bool,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, _Numbers, float]:
+    """Return right vectors, singular values, variances along them, and of all."""

@@ -12,7 +12,7 @@ from sklearnex_rs import _core
 from sklearnex_rs.spmd import cluster, decomposition, linalg, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
-from sklearnex_rs.spmd.decomposition import PCA
+from sklearnex_rs.spmd.decomposition import PCA, TruncatedSVD
 from sklearnex_rs.spmd.linear_model import LinearRegression
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "KMeans",
     "LinearRegression",
     "ThreadComm",
+    "TruncatedSVD",
     "cluster",
     "communicator",
     "decomposition",

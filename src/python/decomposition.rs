@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, Components, Count, Pca, Way, collective};
+use crate::algo::{self, Components, Count, Pca, TruncatedSvd, Way, collective};
 use crate::device::Kernels;
 use crate::{dispatch, real::Real};
 use numpy::{
@@ -80,6 +80,47 @@ pub(super) fn pca<'py>(
         variances.into_pyarray(py),
         shares.into_pyarray(py),
         found.noise,
+    ))
+}
+
+/// `(components, singular values, variances, variance in all)`.
+type Truncated<'py> = (Bound<'py, PyArray2<f64>>, Numbers<'py>, Numbers<'py>, f64);
+
+/// The `count` leading singular values and vectors of the rows of all ranks, `samples` in number, and the
+/// variances along these; by the range finder if `ranged`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, samples, count, ranged, threads))]
+pub(super) fn truncated_svd<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    samples: usize,
+    count: usize,
+    ranged: bool,
+    threads: usize,
+) -> PyResult<Truncated<'py>> {
+    let (py, comm) = (comm.py(), comm.get());
+    let held = comm.hold(py, Held::of([Some(x), None, None]))?;
+    let input = held.input(threads);
+    let fit = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let fit = TruncatedSvd {
+                    rows: &data(device, rows)?,
+                    all: samples,
+                    k: count,
+                    ranged,
+                };
+                fit.fit(comm)
+            })
+        })
+    };
+    let found = py.detach(fit).map_err(|error| raise(py, &error))?;
+    let p = found.vectors.len() / count.max(1);
+    Ok((
+        found.vectors.into_pyarray(py).reshape([count, p])?,
+        found.singular.into_pyarray(py),
+        found.variances.into_pyarray(py),
+        found.total,
     ))
 }
 

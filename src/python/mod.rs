@@ -19,7 +19,7 @@ mod _core {
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]
-    use super::decomposition::{pca, project};
+    use super::decomposition::{pca, project, truncated_svd};
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
