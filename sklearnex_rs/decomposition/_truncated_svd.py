@@ -196,8 +196,11 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         """Return how many to find, or raise in scikit-learn's or SciPy's words."""
         count, (n, p) = int(self.n_components), shape
         if self.algorithm == "arpack" and count >= min(n, p):
-            msg = "`k` must be an integer satisfying `0 < k < min(A.shape)`."
-            raise ValueError(f"{msg} Here k is n_components={count}, min is {min(n, p)}")
+            msg = (
+                "`k` must be an integer satisfying `0 < k < min(A.shape)`: here "
+                f"n_components={count}, n_samples={n}, n_features={p}"
+            )
+            raise ValueError(msg)
         if count > p:
             msg = f"n_components({count}) must be <= n_features({p})."
             raise ValueError(msg)
