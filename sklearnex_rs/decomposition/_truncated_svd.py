@@ -220,7 +220,7 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             ``X @ components_.T``, in the library of X.
         """
         check_is_fitted(self)
-        return like(X)(self._along(self._check_more(X)))
+        return self._answer(X, self._along)
 
     def _along(self, X: Any) -> Any:
         components = np.asarray(as_host(self.components_))

@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use looks::{means, moments, triangle};
 use range::range;
 
-pub use kmeans::{KMeans, Partition};
+pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};

@@ -151,8 +151,8 @@ fn reflections_bring_orthonormal_columns_of_any_matrix() {
             let (mut a, k) = (flat(&x), n.min(p));
             let q = columns(n, k, &solve::orthogonal(n, p, &mut a).unwrap()).to_owned();
             let r = columns(n, p, &a).slice(s![..k, ..]).to_owned();
-            assert!(orthonormal(&q) < 1e-14, "{n} × {p}");
-            assert!(apart(&q.dot(&r), &x) < 1e-14, "{n} × {p}");
+            assert!(orthonormal(&q) < 1e-13, "{n} × {p}");
+            assert!(apart(&q.dot(&r), &x) < 1e-13, "{n} × {p}");
         }
     }
 }
@@ -251,8 +251,8 @@ fn branches_lead_to_orthonormal_columns_and_obey_the_laws() {
             let parts: Vec<_> = found.iter().map(|(q, _)| q.view()).collect();
             let q = ndarray::concatenate(ndarray::Axis(0), &parts).unwrap();
             let r = columns(h, p, &found[0].1).to_owned();
-            assert!(orthonormal(&q) < 1e-14, "{n} × {p}, {size}");
-            assert!(apart(&q.dot(&r), &x) < 1e-14, "{n} × {p}, {size}");
+            assert!(orthonormal(&q) < 1e-13, "{n} × {p}, {size}");
+            assert!(apart(&q.dot(&r), &x) < 1e-13, "{n} × {p}, {size}");
             // Streamed, with no rows between.
             let stream = (0..n).fold(Branch::empty(h, p).unwrap(), |mut seen, row| {
                 seen.merge(&of(x.slice(s![row..=row, ..])).1).unwrap();

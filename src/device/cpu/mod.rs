@@ -1,5 +1,6 @@
 //! Host memory.
 
+mod ahead;
 mod blocks;
 mod distances;
 mod divide;
@@ -12,6 +13,7 @@ mod pool;
 mod product;
 mod residual;
 mod tally;
+mod tiles;
 mod triangle;
 
 use super::Device;
@@ -20,6 +22,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 pub use pool::threads_for;
+pub use tally::Kept;
 
 /// Rows in host memory, in any order.
 pub type CpuRows<'a, T> = ArrayView2<'a, T>;
