@@ -27,7 +27,10 @@ MODELS = {
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
-FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|qr=:|svd=:]ROWSxCOLUMNS:DTYPE"
+FORMS = (
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|qr=:|svd=:]"
+    "ROWSxCOLUMNS:DTYPE"
+)
 CASES = (
     "500000x100:float64",
     "500000x100:float32",

@@ -137,8 +137,9 @@ def svd(
     >>> svd(np.array([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]])).S.round(6).tolist()
     [5.0, 2.0]
     """
-    wanted = {"full_matrices": full_matrices, "compute_uv": compute_uv}
-    return Linalg(n_jobs=n_jobs, **wanted).svd(a)
+    return Linalg(
+        n_jobs=n_jobs, full_matrices=full_matrices, compute_uv=compute_uv
+    ).svd(a)
 
 
 class Linalg(Estimator):

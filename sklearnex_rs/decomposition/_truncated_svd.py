@@ -167,8 +167,9 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
     def _fit(self, X: Any, method: str) -> Rows:
         def check() -> Rows:
             self._check_params()
-            options = {"reset": True, "ensure_min_features": 2}
-            return self._check_rows(call, X, "no_validation", None, **options)
+            return self._check_rows(
+                call, X, "no_validation", None, reset=True, ensure_min_features=2
+            )
 
         with Call(self, method) as call:
             rows = call.agree(check)

@@ -22,8 +22,12 @@ class Linalg(SPMDMixin, _Linalg):
         compute_uv: bool = True,
         comm: Any = None,
     ) -> None:
-        wanted = {"full_matrices": full_matrices, "compute_uv": compute_uv}
-        super().__init__(n_jobs=n_jobs, mode=mode, **wanted)
+        super().__init__(
+            n_jobs=n_jobs,
+            mode=mode,
+            full_matrices=full_matrices,
+            compute_uv=compute_uv,
+        )
         self.comm = comm
 
 
@@ -134,5 +138,6 @@ def svd(
     >>> from sklearnex_rs.spmd.linalg import svd
     >>> # U, S, Vh = svd(my_rows) on every rank
     """
-    wanted = {"full_matrices": full_matrices, "compute_uv": compute_uv}
-    return Linalg(n_jobs=n_jobs, **wanted, comm=comm).svd(a)
+    return Linalg(
+        n_jobs=n_jobs, full_matrices=full_matrices, compute_uv=compute_uv, comm=comm
+    ).svd(a)

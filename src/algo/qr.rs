@@ -169,7 +169,9 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
                     .step_by(k)
                     .for_each(|entry| *entry = -*entry);
                 let column = &mut parts[i * s..][..s];
-                column.iter_mut().for_each(|entry| *entry = -*entry);
+                for entry in column.iter_mut() {
+                    *entry = -*entry;
+                }
             }
         }
         Ok((r, Basis::Parts(parts)))

@@ -42,7 +42,7 @@ fn found<'py, D: Kernels, T: Real + Element>(
 ) -> PyResult<Factors<'py>> {
     let (py, comm) = (comm.py(), comm.get());
     let out = out.map(PyAnyMethods::extract::<PyReadwriteArray2<'py, T>>);
-    let mut out = comm.hold(py, out.transpose().map_err(Into::into))?;
+    let mut out = comm.hold(py, out.transpose())?;
     let out = out.as_mut().map(|out| out.as_slice_mut()).transpose();
     let out = comm.hold(py, out.map_err(Into::into))?;
     let fit = || {

@@ -113,7 +113,13 @@ def test_public_functions_document_every_parameter(module):
 
 @pytest.mark.parametrize(
     "module",
-    [sklearnex_rs, spmd, linalg, spmd.linalg, *(ours for *both, _ in FAMILIES for ours in both)],
+    [
+        sklearnex_rs,
+        spmd,
+        linalg,
+        spmd.linalg,
+        *(ours for *both, _ in FAMILIES for ours in both),
+    ],
 )
 def test_everything_in_all_is_there_and_has_a_docstring(module):
     for name in module.__all__:

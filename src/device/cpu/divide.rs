@@ -51,7 +51,7 @@ impl Divisor {
             rows,
             pitch: self.pitch,
             width: self.width,
-            factors: &*self.factors,
+            factors: &self.factors,
             scales: &self.scales,
         });
     }
@@ -83,8 +83,8 @@ impl<A: Real> WithSimd for Divide<'_, A> {
         }
         for row in self.rows.chunks_exact_mut(pitch) {
             let row = &mut row[..self.scales.len()];
-            for j in 0..row.len() {
-                row[j] *= self.scales[j];
+            for (entry, scale) in row.iter_mut().zip(self.scales) {
+                *entry *= *scale;
             }
         }
     }
