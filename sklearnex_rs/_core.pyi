@@ -121,6 +121,7 @@ def factor(
     singular: bool,
     out: NDArray[Any] | None,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
@@ -162,6 +163,7 @@ def least_squares(
     positive: bool,
     most: int,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
 
@@ -220,6 +222,7 @@ def pca(
     count: int | None,
     share: float | None,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 
@@ -271,5 +274,6 @@ def truncated_svd(
     count: int,
     ranged: bool,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, float]:
     """Return right vectors, singular values, variances along them, and of all."""

@@ -191,12 +191,13 @@ class Linalg(Estimator):
             rows = call.agree(check)
             samples, p = call.total(rows), rows.x.shape[1]
             k = min(samples, p)
-            short = call.shortage(48 * k * p, 32 * k * p, rows)
+            short = call.shortage(48 * k * p, 32 * k * p)
             if short is not None:
                 call.refuse(_no_room(method, p, short))
             basis = np.empty((len(rows.x), k), rows.x.dtype) if wants_basis else None
-            args = (rows.x, samples, method == "svd", basis, call.threads())
-            values, matrix = call.run(_core.factor, *args, rows=rows)
+            args = (rows.x, samples, method == "svd", basis)
+            threads = (call.threads(), call.together())
+            values, matrix = call.run(_core.factor, *args, *threads, rows=rows)
         kind, dtype = like(a), rows.x.dtype
         values, matrix = (kind(part.astype(dtype)) for part in (values, matrix))
         return (None if basis is None else kind(basis)), values, matrix

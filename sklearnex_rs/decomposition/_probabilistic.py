@@ -142,7 +142,7 @@ class Probabilistic(Estimator):
         with Call(self, "score") as call:
             rows = call.agree(check)
             sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
-            total, count = call.run(_core.Comm.sum, sums, rows=rows)
+            total, count = call.send(_core.Comm.sum, sums)
         return float(total / count)
 
 

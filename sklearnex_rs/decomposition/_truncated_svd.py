@@ -176,13 +176,14 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             self._know(rows)
             shape = (call.total(rows), rows.x.shape[1])
             count = call.alike(lambda: self._wanted(shape))
-            short, ranged = call.shortage(*memory("leading", shape), rows), False
+            short, ranged = call.shortage(*memory("leading", shape)), False
             if short is not None:
                 what = ("TruncatedSVD", f"algorithm={self.algorithm!r}")
                 call.alike(lambda: way_out(what, shape, count, short))
                 ranged = True
-            args = (rows.x, shape[0], count, ranged, call.threads())
-            found = call.run(_core.truncated_svd, *args, rows=rows)
+            args = (rows.x, shape[0], count, ranged)
+            threads = (call.threads(), call.together())
+            found = call.run(_core.truncated_svd, *args, *threads, rows=rows)
         kind, dtype = like(X), rows.x.dtype
         components, singular, variances, total = found
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -14,7 +14,7 @@
 //!
 //! What is small beside the largest singular value has error `ε σ₁`, on either way.
 
-use super::{Model, lead, moments, one_pass};
+use super::{Model, lead, moments, one_pass, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -36,6 +36,8 @@ pub struct Qr<'r, 'a, 'm, D: Kernels, T: Real> {
     pub rows: &'r Data<'a, 'm, D, T>,
     /// Rows of all ranks.
     pub all: usize,
+    /// What the first rank may decompose with.
+    pub threads: usize,
 }
 
 /// Where the rows of `Q` come from.
@@ -72,7 +74,8 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
         let (k, p) = (self.k(), self.rows.shape().1);
         let (r, basis) = self.factor(comm, out.as_deref_mut())?;
         let turn = lead(comm, || {
-            let (mut left, mut spectrum) = solve::singular(k, p, &r)?;
+            let singular = |threads| solve::singular([k, p], &r, threads);
+            let (mut left, mut spectrum) = shared(self.rows.device, (k, self.threads), singular)?;
             spectrum.turn_with(p, &mut left);
             Ok(Turn { left, spectrum })
         })?;

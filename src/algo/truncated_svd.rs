@@ -14,7 +14,7 @@
 //!
 //! Halko, Martinsson and Tropp 2011 find them by random projections; here nothing is drawn.
 
-use super::{Model, lead, means, moments, one_pass, range, triangle};
+use super::{Model, lead, means, moments, one_pass, range, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -40,6 +40,8 @@ pub struct TruncatedSvd<'r, 'a, 'm, D: Kernels, T: Real> {
     pub k: usize,
     /// Whether there is no room for `p²` numbers.
     pub ranged: bool,
+    /// What the first rank may decompose with.
+    pub threads: usize,
 }
 
 /// What is found.
@@ -80,7 +82,8 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         let h = self.all.min(p);
         let seen = triangle(self.rows, comm, &none, h)?;
         let found = lead(comm, || {
-            let mut spectrum = solve::right(h, p, seen.columns())?;
+            let right = |threads| solve::right([h, p], seen.columns(), threads);
+            let mut spectrum = shared(self.rows.device, (h, self.threads), right)?;
             self.cut(&mut spectrum);
             let Spectrum { values, vectors } = spectrum;
             Ok(Truncated::new(values, vectors, Vec::new(), 0.0))
@@ -116,7 +119,8 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         if largest < TINIEST || !products.iter().all(|entry| entry.is_finite()) {
             return Ok(Truncated::new(Vec::new(), Vec::new(), Vec::new(), 0.0));
         }
-        let mut spectrum = solve::eigen(p, &products)?;
+        let eigen = |threads| solve::eigen(p, &products, threads);
+        let mut spectrum = shared(self.rows.device, (p, self.threads), eigen)?;
         self.cut(&mut spectrum);
         let Spectrum { values, vectors } = spectrum;
         if values[0] > BAD * values[self.k - 1] {

@@ -15,9 +15,10 @@ use pyo3::prelude::*;
 type Factors<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray2<f64>>);
 
 /// Of the rows of all ranks, `samples` in number: singular values and right vectors if `singular`, else
-/// nothing and `R`. Writes this rank's rows of `U` or `Q` into `out`.
+/// nothing and `R`. Writes this rank's rows of `U` or `Q` into `out`. Threads as of `least_squares`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, samples, singular, out, threads))]
+#[pyo3(signature = (comm, x, samples, singular, out, threads, together))]
+#[allow(clippy::too_many_arguments)] // a call
 pub(super) fn factor<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
@@ -25,19 +26,20 @@ pub(super) fn factor<'py>(
     singular: bool,
     out: Option<&Bound<'py, PyAny>>,
     threads: usize,
+    together: usize,
 ) -> PyResult<Factors<'py>> {
     let py = comm.py();
     let held = comm.get().hold(py, Held::of([Some(x), None, None]))?;
     let input = held.input(threads);
     dispatch!(&input, |device, rows| {
-        found(comm, (device, rows), (samples, singular), out)
+        found(comm, (device, rows), (samples, singular, together), out)
     })
 }
 
 fn found<'py, D: Kernels, T: Real + Element>(
     comm: &Bound<'py, Comm>,
     (device, rows): (&D, &[Option<D::Rows<'_, T>>; 3]),
-    (all, singular): (usize, bool),
+    (all, singular, threads): (usize, bool, usize),
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Factors<'py>> {
     let (py, comm) = (comm.py(), comm.get());
@@ -48,7 +50,7 @@ fn found<'py, D: Kernels, T: Real + Element>(
     let fit = || {
         collective(comm.get(), |comm| {
             let rows = &data(device, rows)?;
-            let (p, qr) = (rows.shape().1, Qr { rows, all });
+            let (p, qr) = (rows.shape().1, Qr { rows, all, threads });
             if singular {
                 let found = qr.svd(comm, out)?;
                 return Ok((p, found.values, found.vectors));

@@ -303,7 +303,11 @@ impl<T: Real> Problem<T> {
         self.with(comm, |rows, comm| {
             let (k, n) = (all.min(p), rows.shape().0);
             let mut out = vec![T::of(0.0); n * k];
-            let qr = Qr { rows, all };
+            let qr = Qr {
+                rows,
+                all,
+                threads: 1,
+            };
             let (values, matrix) = if singular {
                 let found = qr.svd(comm, Some(&mut out))?;
                 (found.values, found.vectors)
@@ -373,7 +377,7 @@ fn leading_vectors_are_those_of_all_for_any_number_of_ranks_and_by_any_way() {
         (30, 60, 0.0),
     ] {
         let x = noise(n, p, 0) + far;
-        let (left, all) = solve::singular(n, p, &flat(&x)).unwrap();
+        let (left, all) = solve::singular([n, p], &flat(&x), 1).unwrap();
         drop(left);
         let spread = x.var_axis(ndarray::Axis(0), 0.0).sum();
         let problem = Problem { x, threads: 1 };
@@ -394,6 +398,7 @@ fn leading_vectors_are_those_of_all_for_any_number_of_ranks_and_by_any_way() {
                         all,
                         k,
                         ranged,
+                        threads: 1,
                     };
                     fit.fit(comm)
                 })
