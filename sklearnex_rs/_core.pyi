@@ -11,6 +11,7 @@ __all__ = [
     "drawn",
     "factor",
     "host",
+    "inertia",
     "kmeans",
     "least_squares",
     "linear",
