@@ -1,6 +1,7 @@
 """What is compared: models, their parameters, and data, the same for any ranks."""
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +23,14 @@ MODELS = {
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
+    "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
+    "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
+    "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
-FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+FORMS = (
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|qr=:|svd=:]"
+    "ROWSxCOLUMNS:DTYPE"
+)
 CASES = (
     "500000x100:float64",
     "500000x100:float32",
@@ -34,6 +41,7 @@ CASES = (
     "plusplus=50:500000x100:float64",
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
+    "tsvd=10:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -42,6 +50,8 @@ CASES = (
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
+    "daal4py:qr=:500000x50:float64",
+    "daal4py:svd=:500000x50:float64",
 )
 QUICK = (
     "50000x50:float64",
@@ -55,6 +65,18 @@ QUICK = (
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
 )
+
+
+class Factors:
+    """A function that factors rows, as an estimator."""
+
+    def __init__(self, function: Callable[[np.ndarray], tuple]) -> None:
+        self.function = function
+
+    def fit(self, X: np.ndarray, y: object) -> "Factors":  # noqa: ARG002
+        """Factor the rows, and keep the triangle, but for signs, or the values."""
+        self.answer_ = np.abs(self.function(X)[1])
+        return self
 
 
 class Case(NamedTuple):
@@ -75,7 +97,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1}.get(model)
+        one, none = dict.fromkeys(("plusplus", "pca", "tsvd"), 1), {"linear": 0}
+        if where != "alone":
+            none |= {"qr": 0, "svd": 0}
+        wanted = {"kmeans": 2, **one, **none}.get(model)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted or not known:
             raise ValueError(text)
@@ -96,7 +121,9 @@ class Case(NamedTuple):
         cls = getattr(importlib.import_module(f"{library}.{module}"), name)
         if self.model == "linear":
             return cls()
-        if self.model == "pca":
+        if self.model in ("qr", "svd"):
+            return Factors(cls)
+        if self.model in ("pca", "tsvd"):
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
             return cls(self.numbers[0], n_init=1, max_iter=1, tol=0, random_state=0)

@@ -14,6 +14,7 @@ def expected(estimator):
 
 
 ESTIMATORS = [spmd.LinearRegression(), spmd.KMeans(n_clusters=3), spmd.PCA()]
+ESTIMATORS += [spmd.TruncatedSVD(n_components=1)]
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected)
