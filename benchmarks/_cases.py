@@ -1,6 +1,7 @@
 """What is compared: models, their parameters, and data, the same for any ranks."""
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -31,11 +32,15 @@ MODELS = {
     "istatistics": Model(
         "basic_statistics", "IncrementalBasicStatistics", ("fit",), "variance_"
     ),
+    "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
+    "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
+    "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
 BATCHES = ("icovariance", "istatistics")  # they take the rows of a batch
 FORMS = (
     "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|ipca=KxBATCH:|covariance=:|"
-    "icovariance=BATCH:|statistics=:|istatistics=BATCH:]ROWSxCOLUMNS:DTYPE"
+    "icovariance=BATCH:|statistics=:|istatistics=BATCH:|"
+    "tsvd=K:|qr=:|svd=:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -55,6 +60,7 @@ CASES = (
     "statistics=:500000x100:float64",
     "statistics=:500000x100:float32",
     "istatistics=500:500000x100:float64",
+    "tsvd=10:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -65,6 +71,8 @@ CASES = (
     "daal4py:pca=10:500000x100:float64",
     "daal4py:covariance=:500000x100:float64",
     "daal4py:statistics=:500000x100:float64",
+    "daal4py:qr=:500000x50:float64",
+    "daal4py:svd=:500000x50:float64",
 )
 QUICK = (
     "50000x50:float64",
@@ -81,6 +89,18 @@ QUICK = (
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
 )
+
+
+class Factors:
+    """A function that factors rows, as an estimator."""
+
+    def __init__(self, function: Callable[[np.ndarray], tuple]) -> None:
+        self.function = function
+
+    def fit(self, X: np.ndarray, y: object) -> "Factors":  # noqa: ARG002
+        """Factor the rows, and keep the triangle, but for signs, or the values."""
+        self.answer_ = np.abs(self.function(X)[1])
+        return self
 
 
 class Case(NamedTuple):
@@ -101,8 +121,11 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1, "ipca": 2}
-        wanted |= {"covariance": 0, "statistics": 0, **dict.fromkeys(BATCHES, 1)}
+        one = dict.fromkeys(("plusplus", "pca", "tsvd", *BATCHES), 1)
+        none = dict.fromkeys(("linear", "covariance", "statistics"), 0)
+        if where != "alone":
+            none |= {"qr": 0, "svd": 0}
+        wanted = {"kmeans": 2, "ipca": 2, **one, **none}
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
             raise ValueError(text)
@@ -131,7 +154,9 @@ class Case(NamedTuple):
             return cls(batch_size=self.numbers[0])
         if self.model == "ipca":
             return cls(n_components=self.numbers[0], batch_size=self.numbers[1])
-        if self.model == "pca":
+        if self.model in ("qr", "svd"):
+            return Factors(cls)
+        if self.model in ("pca", "tsvd"):
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
             return cls(self.numbers[0], n_init=1, max_iter=1, tol=0, random_state=0)

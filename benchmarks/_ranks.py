@@ -151,6 +151,10 @@ def with_daal4py(case: Case, X: np.ndarray, y: np.ndarray) -> Callable[[], objec
     if case.model == "statistics":
         moments = daal4py.low_order_moments(**spread)
         return lambda: moments.compute(X).variance
+    if case.model in ("qr", "svd"):
+        factors = getattr(daal4py, case.model)(**spread)
+        name = "matrixR" if case.model == "qr" else "singularValues"
+        return lambda: np.abs(getattr(factors.compute(X), name))
     k, rounds = (*case.numbers, 1)[:2]
     lloyd = daal4py.kmeans(k, rounds, accuracyThreshold=0, **spread)
     # Over ranks it gives no labels; as our fit does, each rank finds its own.

@@ -14,6 +14,7 @@ from sklearnex_rs.spmd import (
     cluster,
     covariance,
     decomposition,
+    linalg,
     linear_model,
 )
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
@@ -26,7 +27,7 @@ from sklearnex_rs.spmd.covariance import (
     EmpiricalCovariance,
     IncrementalEmpiricalCovariance,
 )
-from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA
+from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearnex_rs.spmd.linear_model import LinearRegression
 
 __all__ = [
@@ -39,11 +40,13 @@ __all__ = [
     "KMeans",
     "LinearRegression",
     "ThreadComm",
+    "TruncatedSVD",
     "basic_statistics",
     "cluster",
     "communicator",
     "covariance",
     "decomposition",
+    "linalg",
     "linear_model",
     "rank",
     "run",

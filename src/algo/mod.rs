@@ -8,9 +8,12 @@ mod kmeans_init;
 mod least_squares;
 mod looks;
 mod pca;
+mod qr;
 mod r2;
+mod range;
 mod spread;
 mod stream;
+mod truncated_svd;
 
 use crate::{
     Error, Result,
@@ -23,6 +26,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use looks::{means, moments, triangle};
+use range::range;
 use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
@@ -32,9 +36,11 @@ pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use pca::{Components, Count, Pca, Way};
+pub use qr::Qr;
 pub use r2::r2;
 pub use spread::spread;
 pub use stream::{absorb, union};
+pub use truncated_svd::{Truncated, TruncatedSvd};
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {

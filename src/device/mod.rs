@@ -1,6 +1,7 @@
 //! Where my rows live, and the primitives that touch them.
 
 mod cpu;
+mod factor;
 mod moments;
 mod nearest;
 mod product;
@@ -8,6 +9,7 @@ mod product;
 use crate::{Result, real::Real};
 
 pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
+pub use factor::FactorKernels;
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
@@ -60,8 +62,8 @@ impl<D: Device, T: Real> Data<'_, '_, D, T> {
 }
 
 /// Every primitive: what an algorithm may ask of a device.
-pub trait Kernels: MomentKernels + NearestKernels + ProductKernels {}
-impl<D: MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
+pub trait Kernels: FactorKernels + MomentKernels + NearestKernels + ProductKernels {}
+impl<D: FactorKernels + MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
 
 /// Rows of either type in either place, with targets and weights: what the binding layer hands in.
 pub enum Input<'a> {

@@ -4,12 +4,14 @@ mod dimension;
 mod inverse;
 mod nonnegative;
 mod orthogonal;
+mod root;
 mod spectrum;
 mod subspace;
 
 pub use dimension::{by_share, likeliest, variances};
 pub use inverse::inverse;
 pub use nonnegative::{nonnegative, nonnegative_of};
-pub use orthogonal::{least_squares, stack, triangle};
+pub use orthogonal::{least_squares, orthogonal, stack, triangle};
+pub use root::{product, root};
 pub use spectrum::{Spectrum, eigen, gap, right, singular};
 pub use subspace::Subspace;

@@ -22,6 +22,7 @@ ESTIMATORS = [
     spmd.EmpiricalCovariance(),
     spmd.IncrementalEmpiricalCovariance(),
     spmd.IncrementalPCA(),
+    spmd.TruncatedSVD(n_components=1),
 ]
 
 

@@ -5,7 +5,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
-from sklearnex_rs.decomposition import PCA, IncrementalPCA
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearnex_rs.linear_model import LinearRegression
 
 ESTIMATORS = [
@@ -24,6 +24,8 @@ ESTIMATORS = [
     IncrementalEmpiricalCovariance(),
     IncrementalPCA(),
     IncrementalPCA(n_components=1, whiten=True, svd_solver="full"),
+    TruncatedSVD(n_components=1),
+    TruncatedSVD(n_components=1, algorithm="arpack"),
 ]
 
 

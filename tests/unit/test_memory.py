@@ -11,7 +11,8 @@ import numpy as np
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
-from sklearnex_rs.decomposition import PCA, IncrementalPCA
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.linalg import qr, svd
 from sklearnex_rs.linear_model import LinearRegression
 
 warnings.simplefilter("ignore")  # two rounds are not enough
@@ -47,6 +48,9 @@ fits = {{
     "triangle batches": lambda X, y, w: IncrementalPCA(5, svd_solver="full").fit(X),
     "triangle batch":
         lambda X, y, w: IncrementalPCA(5, svd_solver="full").partial_fit(X),
+    "truncated": lambda X, y, w: TruncatedSVD(5).fit(X),
+    "values": lambda X, y, w: svd(X, compute_uv=False),
+    "triangle": lambda X, y, w: qr(X, mode="r"),
     "line": lambda X, y, w: LinearRegression().fit(X, y),
     "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
 }}

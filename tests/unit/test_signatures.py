@@ -15,6 +15,7 @@ from sklearnex_rs import (
     cluster,
     covariance,
     decomposition,
+    linalg,
     linear_model,
     spmd,
 )
@@ -119,7 +120,7 @@ def test_docstrings_name_every_attribute(cls, rng):
             assert name in cls.__doc__
 
 
-@pytest.mark.parametrize("module", [sklearnex_rs, spmd])
+@pytest.mark.parametrize("module", [sklearnex_rs, spmd, linalg, spmd.linalg])
 def test_public_functions_document_every_parameter(module):
     for name in module.__all__:
         function = getattr(module, name)
@@ -130,7 +131,13 @@ def test_public_functions_document_every_parameter(module):
 
 @pytest.mark.parametrize(
     "module",
-    [sklearnex_rs, spmd, *(ours for *both, _ in FAMILIES for ours in both)],
+    [
+        sklearnex_rs,
+        spmd,
+        linalg,
+        spmd.linalg,
+        *(ours for *both, _ in FAMILIES for ours in both),
+    ],
 )
 def test_everything_in_all_is_there_and_has_a_docstring(module):
     for name in module.__all__:

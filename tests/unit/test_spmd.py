@@ -147,6 +147,8 @@ def test_messages_are_what_the_notes_say(rng, cls):
             known = inspect.signature(method).parameters
             offer = {"X": X, "X_test": X, "comp_cov": np.eye(X.shape[1])}
             offer |= {"y": y, "other": cls(comm=comm)}
+            if name == "inverse_transform":
+                offer["X"] = model.transform(X)
             wanted = [offer[given] for given in offer if given in known]
             counts[name] = count(method, *wanted)
         silent = [

@@ -3,6 +3,8 @@
 mod ahead;
 mod blocks;
 mod distances;
+mod divide;
+mod factor;
 mod gram;
 mod loops;
 mod moments;
