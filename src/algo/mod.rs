@@ -3,6 +3,7 @@
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
+mod logistic_regression;
 mod looks;
 mod pca;
 mod r2;
@@ -22,6 +23,7 @@ use looks::{means, moments, triangle};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
+pub use logistic_regression::{LogisticRegression, Odds};
 pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 pub use spread::spread;

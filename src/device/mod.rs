@@ -1,6 +1,7 @@
 //! Where my rows live, and the primitives that touch them.
 
 mod cpu;
+mod link;
 mod moments;
 mod nearest;
 mod product;
@@ -8,6 +9,7 @@ mod product;
 use crate::{Result, real::Real};
 
 pub use cpu::{Cpu, CpuRows, simd, threads_for};
+pub use link::{LinkKernels, Linked, Scores, free};
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
@@ -56,8 +58,8 @@ impl<D: Device, T: Real> Data<'_, '_, D, T> {
 }
 
 /// Every primitive: what an algorithm may ask of a device.
-pub trait Kernels: MomentKernels + NearestKernels + ProductKernels {}
-impl<D: MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
+pub trait Kernels: LinkKernels + MomentKernels + NearestKernels + ProductKernels {}
+impl<D: LinkKernels + MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
 
 /// Rows of either type in either place, with targets and weights: what the binding layer hands in.
 pub enum Input<'a> {

@@ -1,12 +1,20 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
 mod dimension;
+mod fista;
+mod lbfgs;
+mod line_search;
+mod newton;
 mod nonnegative;
 mod orthogonal;
 mod spectrum;
 mod subspace;
 
 pub use dimension::{by_share, likeliest, variances};
+pub use fista::Fista;
+pub use lbfgs::{Memory, Metric};
+pub use line_search::{Line, Verdict};
+pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};
 pub use spectrum::{Spectrum, eigen, right, singular};

@@ -2,13 +2,16 @@
 
 mod blocks;
 mod distances;
+mod exponent;
 mod gram;
+mod link;
 mod loops;
 mod moments;
 mod nearest;
 mod pool;
 mod product;
 mod residual;
+mod scores;
 mod tally;
 mod triangle;
 
