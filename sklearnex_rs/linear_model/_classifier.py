@@ -41,7 +41,10 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         coef, intercept = self._model()
         dtype = np.result_type(X.dtype, coef.dtype)
         out = np.empty((len(X), len(coef)), dtype)
-        columns, offset = np.ascontiguousarray(coef.T, dtype), np.empty(len(coef), dtype)
+        columns, offset = (
+            np.ascontiguousarray(coef.T, dtype),
+            np.empty(len(coef), dtype),
+        )
         offset[:] = intercept
         threads = thread_count(self.n_jobs, [], 0)[0]
         _core.linear(X.astype(dtype, copy=False), columns.ravel(), offset, out, threads)

@@ -301,11 +301,18 @@ class LogisticRegression(LinearClassifier):
         Returns
         -------
         self : LogisticRegression
-            Never.
+            The estimator, if there are none.
+
+        Raises
+        ------
+        NotImplementedError
+            If there are any.
         """
+        if not callbacks:
+            return self
         msg = (
-            f"{type(self).__name__}.set_callbacks is not supported; verbose=1 prints "
-            "how a fit ended, max_iter and warm_start=True fit some steps at a time"
+            "callbacks are not supported; verbose=1 prints how a fit ended, and "
+            "max_iter with warm_start=True makes some steps at a time"
         )
         raise NotImplementedError(msg)
 

@@ -91,7 +91,7 @@ def _check_solver(model: Any, penalty: str | None) -> None:
 
 def check_range(X: Any) -> None:
     """Refuse what scikit-learn's 'liblinear' refuses."""
-    if len(X) and np.max(X) > 1e30:
+    if len(X) and 1e30 < np.max(X) < np.inf:
         msg = (
             "Using the 'liblinear' solver while X contains a maximum value > 1e30 "
             "results in a frozen fit. Please choose another solver or rescale the "

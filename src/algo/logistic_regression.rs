@@ -22,7 +22,7 @@ use crate::{
     device::{Data, Kernels, Linked, Look, Scores, free},
     memory,
     real::Real,
-    solve::{self, Curvature, Fista, Line, Memory, Metric, Verdict},
+    solve::{self, Fista, Line, Memory, Metric, Penalized, Verdict, dot, moved},
     summary::Slope,
 };
 
@@ -32,6 +32,8 @@ const SPECTRAL: [usize; 2] = [64, 1024];
 const CHEAP: usize = 8;
 /// Part of `tol` that is reached: so the gradient is not larger than where others stop.
 const SURE: f64 = 0.02;
+/// Part of `F` below which a fall cannot be seen.
+const STILL: f64 = 1e-22;
 
 /// Parameters and my rows.
 pub struct LogisticRegression<'r, 'a, 'm, D: Kernels, T: Real> {
@@ -134,7 +136,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let found = rounds(&mut climb, comm, start, limit)?;
         lead(comm, || {
             let mut odds = found.clone();
-            climb.level(&mut odds.coef);
+            climb.goal.settle(&mut odds.coef);
             around(&mut odds.coef, -1.0);
             Ok(odds)
         })
@@ -145,7 +147,8 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let [[first, second], _] = self.penalties;
         let bent = first > 0.0 || second > 0.0;
         let fits = unknowns <= self.room;
-        let cheap = self.expense(unknowns) <= CHEAP && self.most.saturating_mul(comm.size()) >= unknowns;
+        let cheap =
+            self.expense(unknowns) <= CHEAP && self.most.saturating_mul(comm.size()) >= unknowns;
         match (bent, fits) {
             (true, true) => Way::Proximal,
             (true, false) => Way::Gradient,
@@ -213,17 +216,16 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
     way: Way,
     mean: &'t [f64],
+    goal: Penalized,
     metric: Metric,
     memory: Memory,
     fista: Fista,
-    /// `l₁` and `l₂` of each unknown; those without are fixed.
-    penalties: Vec<Option<[f64; 2]>>,
-    /// The mean of the first intercepts.
-    level: f64,
     at: Option<Point>,
     step: Vec<f64>,
     line: Line,
     far: f64,
+    /// What the last step promised.
+    slope: f64,
 }
 
 impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
@@ -234,117 +236,37 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         metric: Metric,
         start: &[f64],
     ) -> Result<Self> {
-        let width = mean.len() + 1;
-        let of = |j: usize| {
-            let last = usize::from(j % width == width - 1);
-            let both = [0, 1].map(|which: usize| task.penalties[which][last] / task.total);
-            (last == 0 || task.intercept[0]).then_some(both)
-        };
         let bends = match (&metric, way) {
             (Metric::Diagonal(bends), Way::Gradient) => memory::copy(bends, "a metric")?,
             _ => Vec::new(),
         };
+        let goal = Penalized::of(task.total, task.penalties, task.intercept[0], mean, start)?;
         Ok(Self {
             task,
             way,
             mean,
+            goal,
             metric,
             memory: Memory::default(),
             fista: Fista::new(bends),
-            penalties: (0..start.len()).map(of).collect(),
-            level: level(start, width),
             at: None,
             step: Vec::new(),
             line: Line::new(0.0, 0.0),
             far: 0.0,
+            slope: f64::NEG_INFINITY,
         })
-    }
-
-    /// Intercepts of a softmax without penalty may move together: they end where they began.
-    fn level(&self, coef: &mut [f64]) {
-        let width = self.mean.len() + 1;
-        let last = self.penalties.last().copied().flatten();
-        if coef.len() > width && last == Some([0.0, 0.0]) {
-            let shift = self.level - level(coef, width);
-            for coef in coef.chunks_exact_mut(width) {
-                coef[width - 1] += shift;
-            }
-        }
-    }
-
-    /// `F` there, and the gradient of all but `l₁`.
-    fn value(&self, coef: &[f64], seen: &[f64]) -> Result<(f64, Vec<f64>)> {
-        let mut value = seen[0] / self.task.total;
-        let mut gradient = memory::copy(&seen[1..=coef.len()], "a gradient")?;
-        for ((g, c), penalty) in gradient.iter_mut().zip(coef).zip(&self.penalties) {
-            let Some([first, second]) = penalty else {
-                *g = 0.0;
-                continue;
-            };
-            *g = *g / self.task.total + second * c;
-            value += first * c.abs() + 0.5 * second * c * c;
-        }
-        Ok((value, gradient))
-    }
-
-    /// The largest entry of the gradient for columns that are not moved.
-    fn steepness(&self, coef: &[f64], gradient: &[f64]) -> f64 {
-        let width = self.mean.len() + 1;
-        let mut most = 0.0_f64;
-        let unknowns = coef.iter().zip(&self.penalties).enumerate();
-        for (j, (c, penalty)) in unknowns {
-            let Some([first, _]) = penalty else { continue };
-            let (score, column) = (j / width, j % width);
-            let shift = self.mean.get(column).map_or(0.0, |mean| {
-                mean * gradient[score * width + width - 1]
-            });
-            let g = gradient[j] + shift;
-            let g = match (*c == 0.0, self.way) {
-                (_, Way::Gradient) => g.abs(),
-                (true, _) => (g.abs() - first).max(0.0),
-                (false, _) => (g + first * c.signum()).abs(),
-            };
-            most = if g <= most { most } else { g }; // NaN stays
-        }
-        most
-    }
-
-    /// The direction from there, and the fall of `F` that it promises: negative.
-    fn direction(&self, here: &Point, triangles: &[f64]) -> Result<(Vec<f64>, f64)> {
-        let (coef, gradient) = (&here.coef, &here.gradient);
-        if self.way == Way::Quasi {
-            let step = self.memory.direction(gradient, &self.metric)?;
-            let slope = dot(gradient, &step);
-            return Ok((step, slope));
-        }
-        let (width, m) = (self.mean.len() + 1, coef.len() / (self.mean.len() + 1));
-        let mut bends = Curvature::of(width, m, triangles, 1.0 / self.task.total)?;
-        let of = |which: usize| move |both: &Option<[f64; 2]>| both.map(|both| both[which]);
-        let ridge: Vec<Option<f64>> = self.penalties.iter().map(of(1)).collect();
-        bends.add(&ridge);
-        if self.way == Way::Newton {
-            let step = bends.step(gradient, &ridge)?;
-            let slope = dot(gradient, &step);
-            return Ok((step, slope));
-        }
-        let first = |both: &Option<[f64; 2]>| of(0)(both).unwrap_or_default();
-        let first: Vec<f64> = self.penalties.iter().map(first).collect();
-        let step = bends.proximal(gradient, coef, &first)?;
-        let change = |j: usize| first[j] * ((coef[j] + step[j]).abs() - coef[j].abs());
-        let slope = dot(gradient, &step) + (0..coef.len()).map(change).sum::<f64>();
-        Ok((step, slope))
     }
 
     /// Judges the iterate; if it is on the way, brings the next trial.
     fn descend(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
-        let (value, gradient) = self.value(&odds.coef, seen)?;
+        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
         if let Some(at) = &self.at {
             let slope = (self.way != Way::Proximal).then(|| dot(&gradient, &self.step));
             match self.line.judge(self.far, value, slope) {
                 Verdict::Accept => odds.steps += 1,
                 Verdict::Over => {
-                    odds.coef = memory::copy(&at.coef, "coefficients")?;
                     // Rounding decides from here on: the last place is as good as any.
+                    odds.coef = memory::copy(&at.coef, "coefficients")?;
                     return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
                 }
                 Verdict::Try(far) => {
@@ -359,28 +281,41 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
                 self.memory.remember(step, change, &self.metric)?;
             }
         }
-        (odds.value, odds.steepness) = (value, self.steepness(&odds.coef, &gradient));
+        (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
         if odds.steepness <= SURE * self.task.tol || odds.steps >= self.task.limit {
             let converged = odds.steepness <= self.task.tol;
             return Ok(over(odds, converged));
         }
-        let unknowns = odds.coef.len();
-        let patience = 10 + self.task.expense(unknowns);
-        if odds.steps >= patience {
+        if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
             odds = match self.bend(odds) {
                 Ok(next) => return Ok(next),
                 Err(odds) => odds,
             };
         }
-        let coef = memory::copy(&odds.coef, "coefficients")?;
-        let here = Point { coef, gradient };
-        let (step, slope) = self.direction(&here, &seen[1 + unknowns..])?;
-        if slope.is_nan() || slope >= 0.0 {
-            return Ok(over(odds, true));
+        self.depart(odds, gradient, &seen[1..])
+    }
+
+    /// Takes the direction from an iterate that stays.
+    fn depart(&mut self, mut odds: Odds, gradient: Vec<f64>, seen: &[f64]) -> Result<(Odds, bool)> {
+        let triangles = &seen[odds.coef.len()..];
+        let (step, slope) = match self.way {
+            Way::Newton => self.goal.newton(&gradient, triangles)?,
+            Way::Proximal => self.goal.proximal(&odds.coef, &gradient, triangles)?,
+            Way::Quasi | Way::Gradient => {
+                let step = self.memory.direction(&gradient, &self.metric)?;
+                let slope = dot(&gradient, &step);
+                (step, slope)
+            }
+        };
+        // A fall too small to be seen, which was hardly larger before: nothing but rounding is left.
+        let still = -slope <= STILL * odds.value.abs() && slope < 0.25 * self.slope;
+        if slope.is_nan() || slope >= 0.0 || still {
+            return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
         }
-        (self.line, self.far) = (Line::new(value, slope), 1.0);
-        odds.coef = moved(&here.coef, &step, 1.0)?;
-        (self.step, self.at) = (step, Some(here));
+        (self.line, self.far, self.slope) = (Line::new(odds.value, slope), 1.0, slope);
+        let next = moved(&odds.coef, &step, 1.0)?;
+        let coef = std::mem::replace(&mut odds.coef, next);
+        (self.step, self.at) = (step, Some(Point { coef, gradient }));
         Ok((odds, false))
     }
 
@@ -390,17 +325,17 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         if self.way != Way::Quasi || odds.coef.len() > self.task.room {
             return Err(odds);
         }
-        (self.way, self.at, odds.curved) = (Way::Newton, None, true);
+        (self.way, self.at, self.slope) = (Way::Newton, None, f64::NEG_INFINITY);
+        odds.curved = true;
         Ok((odds, false))
     }
 
     /// The same by proximal gradients.
     fn glide(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
-        let (value, gradient) = self.value(&odds.coef, seen)?;
-        let first = |both: &Option<[f64; 2]>| both.map_or(0.0, |both| both[0]);
-        let first: Vec<f64> = self.penalties.iter().map(first).collect();
+        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+        let first = self.goal.first();
         let [x, next, rest] = self.fista.step(&odds.coef, &gradient, &first)?;
-        (odds.value, odds.steepness) = (value, self.steepness(&x, &rest));
+        (odds.value, odds.steepness) = (value, self.goal.steepness(&x, &rest, true));
         let sure = odds.steepness <= SURE * self.task.tol;
         if sure || odds.steps >= self.task.limit {
             let converged = odds.steepness <= self.task.tol;
@@ -422,7 +357,11 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
     fn neutral(&self, odds: &Odds) -> Result<Slope> {
         let (width, unknowns) = (self.mean.len() + 1, odds.coef.len());
         let free = free(unknowns / width);
-        let pairs = if odds.curved { free * (free + 1) / 2 } else { 0 };
+        let pairs = if odds.curved {
+            free * (free + 1) / 2
+        } else {
+            0
+        };
         Slope::empty(1 + unknowns + pairs * width * (width + 1) / 2)
     }
 
@@ -456,23 +395,4 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
 fn over(mut odds: Odds, converged: bool) -> (Odds, bool) {
     (odds.converged, odds.curved) = (converged, false);
     (odds, true)
-}
-
-/// The mean intercept.
-fn level(coef: &[f64], width: usize) -> f64 {
-    let last = coef.chunks_exact(width).map(|coef| coef[width - 1]);
-    last.sum::<f64>() / (coef.len() / width) as f64
-}
-
-/// `x + t d`.
-fn moved(x: &[f64], d: &[f64], t: f64) -> Result<Vec<f64>> {
-    let mut y = memory::copy(x, "coefficients")?;
-    for (y, d) in y.iter_mut().zip(d) {
-        *y += t * d;
-    }
-    Ok(y)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -45,5 +45,5 @@ pub trait LinkKernels: Device {
 
 /// Scores whose pairs have second derivatives of their own.
 pub fn free(m: usize) -> usize {
-    if m > 1 { m - 1 } else { m }
+    if m > 1 { m - 1 } else { m } // none of none
 }

@@ -2,6 +2,8 @@
 //! conditions of Wolfe; Nocedal and Wright, *Numerical Optimization*, 3.1). Where values differ by
 //! rounding only, the slope decides (Hager and Zhang 2005).
 
+use crate::{Result, memory};
+
 /// What a fall must be of the one that the slope promises.
 const FALL: f64 = 1e-4;
 /// What may be left of the slope.
@@ -55,12 +57,11 @@ impl Line {
         self.trials += 1;
         match slope {
             _ if !(falls || level) => self.high = Some(here), // NaN too
-            None => return Verdict::Accept,
             Some(slope) if slope < STEEP * first => self.low = here,
             Some(slope) if !falls && slope > -STEEP * first => self.high = Some(here),
-            Some(_) => return Verdict::Accept,
+            _ => return Verdict::Accept,
         }
-        if self.trials == TRIALS {
+        if self.trials >= TRIALS {
             return Verdict::Over;
         }
         Verdict::Try(self.next())
@@ -69,16 +70,25 @@ impl Line {
     /// Between the bounds by a parabola, or beyond the lower one.
     fn next(&self) -> f64 {
         let [low, value, slope] = self.low;
-        let Some([high, far, steep]) = self.high else {
+        let Some([high, far, rise]) = self.high else {
             return 4.0 * low;
         };
         let long = high - low;
-        let step = if steep.is_finite() && steep > 0.0 {
-            -slope * long / (steep - slope)
+        let step = if rise.is_finite() && rise > 0.0 {
+            -slope * long / (rise - slope)
         } else {
             -0.5 * slope * long * long / (far - value - slope * long)
         };
         let step = if step.is_finite() { step } else { 0.5 * long };
         low + step.clamp(0.1 * long, 0.9 * long)
     }
+}
+
+/// `x + t d`.
+pub fn moved(x: &[f64], d: &[f64], t: f64) -> Result<Vec<f64>> {
+    let mut y = memory::copy(x, "coefficients")?;
+    for (y, d) in y.iter_mut().zip(d) {
+        *y += t * d;
+    }
+    Ok(y)
 }

@@ -13,7 +13,12 @@ def expected(estimator):
     return {}
 
 
-ESTIMATORS = [spmd.LinearRegression(), spmd.KMeans(n_clusters=3), spmd.PCA()]
+ESTIMATORS = [
+    spmd.LinearRegression(),
+    spmd.LogisticRegression(),
+    spmd.KMeans(n_clusters=3),
+    spmd.PCA(),
+]
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected)

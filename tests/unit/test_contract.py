@@ -4,13 +4,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA
-from sklearnex_rs.linear_model import LinearRegression
+from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
 
 ESTIMATORS = [
     LinearRegression(),
     LinearRegression(positive=True),
     LinearRegression(fit_intercept=False),
     LinearRegression(fit_intercept=False, positive=True),
+    LogisticRegression(),
+    LogisticRegression(solver="saga", l1_ratio=0.5),
+    LogisticRegression(solver="liblinear"),
     KMeans(n_clusters=3),
     PCA(),
     PCA(n_components=1, whiten=True, svd_solver="full"),

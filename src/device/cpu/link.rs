@@ -4,8 +4,8 @@
 
 use super::Cpu;
 use super::blocks::{Aligned, Scratch, blocks, groups};
+use super::curves::{Curves, Parts};
 use super::exponent::{exp, log_sum};
-use super::gram::weighted_gram;
 use super::scores::{Backward, Forward};
 use crate::device::{Data, LinkKernels, Linked, Scores, free};
 use crate::{Error, Result, memory, real::Real};
@@ -33,7 +33,11 @@ impl LinkKernels for Cpu {
         if at.weights.len() != m.max(2) {
             return Err(Error::Shape("weights of classes"));
         }
-        let pairs = if curved { free(m) * (free(m) + 1) / 2 } else { 0 };
+        let pairs = if curved {
+            free(m) * (free(m) + 1) / 2
+        } else {
+            0
+        };
         let triangle = width * (width + 1) / 2;
         let mut all = Linked {
             loss: 0.0,
@@ -58,6 +62,18 @@ fn add(sums: &mut [f64], part: &[f64]) {
     }
 }
 
+/// What one task works with.
+struct Task<'s> {
+    at: Scores<'s>,
+    none: Vec<f64>,
+    scratch: Scratch<f64>,
+    /// Coefficients and the gradient, of the rows' pitch.
+    coef: Aligned<f64>,
+    gradient: Aligned<f64>,
+    odds: Odds,
+    bends: Curves,
+}
+
 /// The share of a group of rows.
 fn group<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
@@ -65,49 +81,83 @@ fn group<T: Real>(
     at: Scores<'_>,
     curved: bool,
 ) -> Result<Linked> {
-    let p = at.mean.len();
-    let (width, m) = (p + 1, at.coef.len() / (p + 1));
-    let none = memory::zeros(p, "means")?;
-    let mut scratch = Scratch::<f64>::new(rows, 0..p, BLOCK)?;
-    let pitch = scratch.pitch();
-    let mut coef = Aligned::of(m * pitch, "coefficients")?;
-    for (to, from) in coef.chunks_exact_mut(pitch).zip(at.coef.chunks_exact(width)) {
-        to[..width].copy_from_slice(from);
-    }
-    let mut gradient: Aligned<f64> = Aligned::of(m * pitch, "a gradient")?;
-    let mut odds = Odds::new(m, curved)?;
-    let mut curves = Curves::new(if curved { free(m) } else { 0 }, width, pitch)?;
+    let mut task = Task::new(rows, at, curved)?;
     for block in blocks(group, BLOCK) {
-        let n = block.len();
-        scratch.weigh(rows, &block);
-        scratch.fill(rows, &block, [at.mean, &none], false);
-        odds.read(rows, &block, &scratch.weights, at.weights);
+        task.add(rows, &block);
+    }
+    task.found()
+}
+
+impl<'s> Task<'s> {
+    fn new<T: Real>(rows: &Data<'_, '_, Cpu, T>, at: Scores<'s>, curved: bool) -> Result<Self> {
+        let p = at.mean.len();
+        let (width, m) = (p + 1, at.coef.len() / (p + 1));
+        let scratch = Scratch::<f64>::new(rows, 0..p, BLOCK)?;
+        let pitch = scratch.pitch();
+        let mut coef: Aligned<f64> = Aligned::of(m * pitch, "coefficients")?;
+        for (to, from) in coef
+            .chunks_exact_mut(pitch)
+            .zip(at.coef.chunks_exact(width))
+        {
+            to[..width].copy_from_slice(from);
+        }
+        Ok(Self {
+            at,
+            none: memory::zeros(p, "means")?,
+            scratch,
+            coef,
+            gradient: Aligned::of(m * pitch, "a gradient")?,
+            odds: Odds::new(m, curved)?,
+            bends: Curves::new(if curved { m } else { 0 }, [width, pitch], BLOCK)?,
+        })
+    }
+
+    /// Takes in a block of rows.
+    fn add<T: Real>(&mut self, rows: &Data<'_, '_, Cpu, T>, block: &Range<usize>) {
+        let (n, scratch, odds) = (block.len(), &mut self.scratch, &mut self.odds);
+        scratch.weigh(rows, block);
+        scratch.fill(rows, block, [self.at.mean, &self.none], false);
+        odds.read(rows, block, &scratch.weights, self.at.weights);
+        let pitch = scratch.pitch();
         Arch::new().dispatch(Forward {
             rows: scratch.entries(n),
-            coef: &coef,
+            coef: &self.coef,
             pitch,
             to: &mut odds.scores,
             stride: BLOCK,
         });
-        Arch::new().dispatch(Turn { odds: &mut odds, n });
+        Arch::new().dispatch(Turn { odds, n });
         Arch::new().dispatch(Backward {
             rows: scratch.entries(n),
             pitch,
             rest: &odds.scores,
             stride: BLOCK,
-            to: &mut gradient,
+            to: &mut self.gradient,
         });
-        curves.add(&scratch, &odds, n);
+        let parts = Parts {
+            shares: &odds.shares,
+            stride: BLOCK,
+            weights: &odds.weights[..n],
+            inverse: &odds.inverse[..n],
+        };
+        self.bends.add(scratch, &parts);
     }
-    let mut found = Linked {
-        loss: odds.loss.iter().sum(),
-        gradient: memory::zeros(m * width, "a gradient")?,
-        curvature: curves.triangles(width, pitch)?,
-    };
-    for (to, from) in found.gradient.chunks_exact_mut(width).zip(gradient.chunks_exact(pitch)) {
-        to.copy_from_slice(&from[..width]);
+
+    fn found(&self) -> Result<Linked> {
+        let (width, pitch) = (self.at.mean.len() + 1, self.scratch.pitch());
+        let mut gradient = memory::zeros(self.at.coef.len(), "a gradient")?;
+        for (to, from) in gradient
+            .chunks_exact_mut(width)
+            .zip(self.gradient.chunks_exact(pitch))
+        {
+            to.copy_from_slice(&from[..width]);
+        }
+        Ok(Linked {
+            loss: self.odds.loss.iter().sum(),
+            gradient,
+            curvature: self.bends.triangles(width, pitch)?,
+        })
     }
-    Ok(found)
 }
 
 /// What a block says of its rows, score by score in stretches of `BLOCK`.
@@ -199,8 +249,8 @@ impl Turn<'_> {
         }
         let (scores, weights) = (&mut odds.scores[..n], &odds.weights[..n]);
         let sign = &mut odds.own[..n];
-        for i in 0..n {
-            sign[i] = if odds.labels[i] > 0 { -1.0 } else { 1.0 };
+        for (sign, label) in sign.iter_mut().zip(&odds.labels) {
+            *sign = if *label > 0 { -1.0 } else { 1.0 };
         }
         let (losses, curves) = (&mut odds.others[..n], &mut odds.top[..n]);
         for i in 0..n {
@@ -227,7 +277,11 @@ impl Turn<'_> {
         for c in 1..m {
             let scores = &odds.scores[c * BLOCK..][..n];
             for i in 0..n {
-                largest[i] = if largest[i] > scores[i] { largest[i] } else { scores[i] };
+                largest[i] = if largest[i] > scores[i] {
+                    largest[i]
+                } else {
+                    scores[i]
+                };
             }
         }
         for i in 0..n {
@@ -302,94 +356,5 @@ fn add_eights(sums: &mut [f64; 8], numbers: &[f64]) {
     }
     for (sum, number) in sums.iter_mut().zip(rest) {
         *sum += number;
-    }
-}
-
-/// Second derivatives of the pairs of scores.
-struct Curves {
-    free: usize,
-    width: usize,
-    /// From one pair to the next.
-    size: usize,
-    sums: Aligned<f64>,
-    scaled: Aligned<f64>,
-    factors: Vec<f64>,
-}
-
-impl Curves {
-    fn new(free: usize, width: usize, pitch: usize) -> Result<Self> {
-        let what = "second derivatives";
-        let size = pitch * (width + 1).next_multiple_of(8);
-        let pairs = free * (free + 1) / 2;
-        Ok(Self {
-            free,
-            width,
-            size,
-            sums: Aligned::of(pairs * size, what)?,
-            scaled: Aligned::of(if free > 0 { BLOCK * pitch } else { 0 }, what)?,
-            factors: memory::zeros(BLOCK, what)?,
-        })
-    }
-
-    /// Takes in a block of rows.
-    fn add(&mut self, scratch: &Scratch<f64>, odds: &Odds, n: usize) {
-        let mut pair = 0;
-        for b in 0..self.free {
-            for a in 0..=b {
-                let [left, right] = [a, b].map(|c| &odds.shares[c * BLOCK..][..n]);
-                for (i, factor) in self.factors[..n].iter_mut().enumerate() {
-                    *factor = match (odds.m, a == b) {
-                        (1, _) => left[i],
-                        (_, true) => left[i] * ((odds.weights[i] - left[i]) * odds.inverse[i]),
-                        (_, false) => -left[i] * (right[i] * odds.inverse[i]),
-                    };
-                }
-                Arch::new().dispatch(Scale {
-                    rows: scratch.entries(n),
-                    pitch: scratch.pitch(),
-                    factors: &self.factors[..n],
-                    to: &mut self.scaled,
-                });
-                let sums = &mut self.sums[pair * self.size..][..self.size];
-                weighted_gram(n, scratch, &self.scaled, sums);
-                pair += 1;
-            }
-        }
-    }
-
-    /// The lower triangles, row by row.
-    fn triangles(&self, width: usize, pitch: usize) -> Result<Vec<f64>> {
-        let pairs = self.sums.len() / self.size.max(1);
-        let mut all = memory::zeros(pairs * width * (width + 1) / 2, "second derivatives")?;
-        let mut at = 0;
-        for sums in self.sums.chunks_exact(self.size) {
-            for (b, row) in sums.chunks_exact(pitch).enumerate().take(self.width) {
-                all[at..=at + b].copy_from_slice(&row[..=b]);
-                at += b + 1;
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// Rows times numbers.
-struct Scale<'a> {
-    rows: &'a [f64],
-    pitch: usize,
-    factors: &'a [f64],
-    to: &'a mut [f64],
-}
-
-impl NullaryFnOnce for Scale<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let rows = self.rows.chunks_exact(self.pitch);
-        for ((row, to), factor) in rows.zip(self.to.chunks_exact_mut(self.pitch)).zip(self.factors) {
-            for j in 0..row.len().min(to.len()) {
-                to[j] = row[j] * factor;
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Host memory.
 
 mod blocks;
+mod curves;
 mod distances;
 mod exponent;
 mod gram;

@@ -141,8 +141,7 @@ impl Backward<'_> {
         j: usize,
     ) -> usize {
         let (pitch, n) = (self.pitch, self.rows.len() / self.pitch);
-        let rest: [&[f64]; M] =
-            std::array::from_fn(|c| &self.rest[(at + c) * self.stride..][..n]);
+        let rest: [&[f64]; M] = std::array::from_fn(|c| &self.rest[(at + c) * self.stride..][..n]);
         let mut sums = [[simd.splat_f64s(0.0); V]; M];
         for (i, row) in self.rows.chunks_exact(pitch).enumerate() {
             let row = &S::as_simd_f64s(row).0[j..j + V];
