@@ -43,7 +43,7 @@ class Labels:
         return Rows.of(X, numbers.astype(X.dtype), sample_weight, names)
 
     def join(self, call: Call, rows: Rows) -> tuple[Rows, Any]:
-        """Number the classes of all ranks; return what their rows weigh, too.
+        """Count over the classes of all ranks; return what their rows weigh, too.
 
         One message.
         """

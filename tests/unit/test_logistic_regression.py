@@ -46,11 +46,11 @@ def gradient(model, X, y, w=None, C=1.0):
 def check(assert_close):
     """Fit ours, and scikit-learn's on the same numbers in float64; compare."""
 
-    def compare(X, y, w=None, tol=1e-6, exact=EXACT, **params):
+    def compare(X, y, w=None, within=1e-6, exact=EXACT, **params):
         model = LogisticRegression(**{**TIGHT, **params}).fit(X, y, w)
         whole = np.asarray(X, np.float64)
         reference = Reference(**{**exact, **params}).fit(whole, y, w)
-        assert_close(model.coef_, reference.coef_, tol)
+        assert_close(model.coef_, reference.coef_, within)
         free = [
             part - part.mean()
             if len(part) > 1 and model.solver != "liblinear"
@@ -58,10 +58,10 @@ def check(assert_close):
             for part in (model.intercept_, np.atleast_1d(reference.intercept_))
         ]
         scale = np.abs(reference.coef_).max() * np.abs(whole).max()
-        np.testing.assert_allclose(*free, atol=tol * max(1.0, scale))
+        np.testing.assert_allclose(*free, atol=within * max(1.0, scale))
         np.testing.assert_array_equal(model.classes_, reference.classes_)
         np.testing.assert_allclose(
-            model.predict_proba(X), reference.predict_proba(whole), atol=10 * tol
+            model.predict_proba(X), reference.predict_proba(whole), atol=10 * within
         )
         assert model.n_iter_.shape == (1,)
         assert model.n_iter_.dtype == np.int32
@@ -80,7 +80,7 @@ SHAPES = [(20, 1), (37, 2), (303, 6), (1000, 31), (4099, 17), (700, 90)]
 def test_equals_scikit_learn(rng, check, shape, m, weighted, fit_intercept):
     X, y = problem(rng, *shape, m)
     w = rng.random(len(X)) if weighted else None
-    check(X, y, w, tol=1e-8, fit_intercept=fit_intercept)
+    check(X, y, w, within=1e-8, fit_intercept=fit_intercept)
 
 
 @pytest.mark.parametrize("m", [2, 4])
@@ -88,7 +88,7 @@ def test_equals_scikit_learn(rng, check, shape, m, weighted, fit_intercept):
 def test_single_precision_equals_scikit_learn_in_double(rng, check, m, weighted):
     X, y = problem(rng, m=m, dtype=np.float32)
     w = rng.random(len(X)).astype(np.float32) + 0.5 if weighted else None
-    model = check(X, y, w, tol=1e-4)
+    model = check(X, y, w, within=1e-4)
     assert model.coef_.dtype == model.intercept_.dtype == np.float32
     assert model.predict_proba(X).dtype == np.float32
     assert model.decision_function(X).dtype == np.float32
@@ -116,9 +116,9 @@ def test_penalties_of_first_powers(rng, check, m, ratio, fit_intercept):
 def test_more_unknowns_than_second_derivatives_have_room_for(rng, check):
     X, y = problem(rng, n=60, p=2300, m=2)
     lasso = {"solver": "liblinear", "l1_ratio": 1.0, "C": 0.05, "fit_intercept": False}
-    model = check(X, y, tol=1e-6, exact=TIGHT, **lasso)
+    model = check(X, y, within=1e-6, exact=TIGHT, **lasso)
     assert (model.coef_ == 0).mean() > 0.9
-    check(X, y, tol=1e-6, exact=TIGHT)
+    check(X, y, within=1e-6, exact=TIGHT)
 
 
 @pytest.mark.parametrize("solver", NATIVE)
@@ -136,7 +136,7 @@ def test_every_solver_ends_at_one_optimum(rng, check, solver, m):
 def test_liblinear_keeps_its_own_objective(rng, check, scaling, params, fit_intercept):
     X, y = problem(rng, m=2)
     params = {**params, "intercept_scaling": scaling, "fit_intercept": fit_intercept}
-    model = check(X + 1, y, exact={"random_state": 0}, solver="liblinear", **params)
+    model = check(X + 1, y, exact=TIGHT, random_state=0, solver="liblinear", **params)
     if fit_intercept:
         free = LogisticRegression(**TIGHT).fit(X + 1, y)
         assert abs(free.intercept_ - model.intercept_) > 1e-6
@@ -183,7 +183,7 @@ def test_far_from_the_origin(rng, assert_close, m, ratio, offset):
 @pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_digits])
 @pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-8])
 def test_the_gradient_is_not_larger_than_scikit_learns(load, tol):
-    X, y = load(return_X_y=True)
+    X, y = (part[:600] for part in load(return_X_y=True))
     X = X / np.abs(X).max(axis=0).clip(1)
     params = {"tol": tol, "max_iter": 10_000}
     ours, theirs = (cls(**params).fit(X, y) for cls in (LogisticRegression, Reference))
@@ -196,7 +196,7 @@ def test_the_gradient_is_not_larger_than_scikit_learns(load, tol):
 def test_columns_of_very_different_sizes_converge(rng, scale):
     X, y = problem(rng, m=3)
     X[:, 0] *= scale
-    model = LogisticRegression(C=1e12 * max(1, scale**2), tol=1e-9).fit(X, y)
+    model = LogisticRegression(C=np.inf, tol=1e-9).fit(X, y)
     plain = LogisticRegression(C=np.inf, **TIGHT).fit(X * [1 / scale, 1, 1, 1, 1, 1], y)
     assert model.n_iter_[0] < 40
     loss = [log_loss(y, model.predict_proba(X))]
@@ -228,7 +228,7 @@ def test_classes_that_columns_tell_apart_end_by_the_steps(rng, ratio):
     X = np.r_[rng.standard_normal((50, 3)) - 5, rng.standard_normal((50, 3)) + 5]
     y = np.arange(100) // 50
     model = LogisticRegression(C=np.inf, l1_ratio=ratio, tol=1e-12, max_iter=7)
-    with pytest.warns(ConvergenceWarning, match=r"after 7 iteration.*max_iter=7"):
+    with pytest.warns(ConvergenceWarning, match=r"(?s)after 7 iter.*max_iter=7"):
         model.fit(X, y)
     assert model.n_iter_.tolist() == [7]
     assert model.score(X, y) == 1
@@ -252,8 +252,8 @@ def test_a_warm_start_goes_on(rng, m):
     np.testing.assert_allclose(warm.coef_, cold.coef_, rtol=1e-9)
     some = LogisticRegression(warm_start=True, tol=1e-12, max_iter=1)
     with pytest.warns(ConvergenceWarning):
-        some.fit(X, y)
-        first = some.coef_
+        first = some.fit(X, y).coef_
+    with pytest.warns(ConvergenceWarning):
         some.fit(X, y)
     assert np.abs(some.coef_ - cold.coef_).max() < np.abs(first - cold.coef_).max()
     with pytest.raises(ValueError, match=r"Initialization coef is of shape .*expected"):
@@ -396,7 +396,7 @@ def test_what_is_deprecated_means_and_warns_the_same(rng, params):
         said.append([(w.category, str(w.message)) for w in caught])
         coefs.append(model.coef_)
     assert said[0] == [pair for pair in said[1] if pair[0] is not ConvergenceWarning]
-    np.testing.assert_allclose(*coefs, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(*coefs, atol=1e-6)
 
 
 def test_verbose_says_how_it_ended(rng, capsys):
