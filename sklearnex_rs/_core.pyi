@@ -116,6 +116,16 @@ def drawn(
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
+def inertia(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    centers: _Numbers,
+    threads: int,
+) -> float:
+    """Sum the squared distances of the rows of all ranks to their nearest centers."""
+
 def kmeans(
     comm: Comm,
     x: NDArray[Any],
@@ -124,6 +134,7 @@ def kmeans(
     start: _Numbers,
     tolerance: float,
     limit: int,
+    told: bool,
     threads: int,
 ) -> tuple[
     _Numbers, NDArray[np.int32], float, _Numbers, list[tuple[float, float]], bool
@@ -178,14 +189,9 @@ def mpi(
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
 def nearest(
-    comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
-    place: _Numbers,
-    centers: _Numbers,
-    threads: int,
-) -> tuple[NDArray[np.int32], float]:
-    """Label the rows of this rank; sum the squared distances of all ranks'."""
+    x: NDArray[Any], place: _Numbers, centers: _Numbers, threads: int
+) -> NDArray[np.int32]:
+    """Label rows."""
 
 def oversample(
     comm: Comm,

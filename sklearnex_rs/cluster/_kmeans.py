@@ -266,6 +266,7 @@ class KMeans(
                 start,
                 tolerance,
                 int(self.max_iter),
+                bool(self.verbose),
                 call.threads(),
                 rows=rows,
             )
@@ -274,11 +275,11 @@ class KMeans(
             found.tell(tolerance)
         return found
 
-    def _nearest(self, comm: _core.Comm, rows: Rows, threads: int) -> tuple[Any, float]:
+    def _around(self) -> tuple[Any, Any]:
+        """Return a place near the centers, and the centers around it."""
         centers = np.asarray(as_host(self.cluster_centers_), np.float64)
         place = centers.mean(axis=0)
-        around = np.ascontiguousarray(centers - place)
-        return _core.nearest(comm, rows.x, rows.w, place, around, threads)
+        return place, np.ascontiguousarray(centers - place)
 
     def predict(self, X: Any) -> Any:
         """Return the nearest center of each row.
@@ -294,9 +295,8 @@ class KMeans(
             Number of the center, int32, in the library of X.
         """
         check_is_fitted(self)
-        rows = Rows.of(self._check_more(X))
-        threads = thread_count(None, [], 0)[0]
-        return like(X)(self._nearest(_core.solo(), rows, threads)[0])
+        around, threads = self._around(), thread_count(None, [], 0)[0]
+        return self._answer(X, lambda rows: _core.nearest(rows, *around, threads))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the cluster of each row.
@@ -382,10 +382,9 @@ class KMeans(
         with Call(self, "score") as call:
             rows = call.agree(check)
 
-            def nearest(comm: _core.Comm, threads: int) -> tuple[Any, float]:
-                return self._nearest(comm, rows, threads)
-
-            return -float(call.run(nearest, call.threads(), rows=rows)[1])
+            around, threads = self._around(), call.threads()
+            args = (rows.x, rows.w, *around, threads)
+            return -float(call.run(_core.inertia, *args, rows=rows))
 
 
 def is_array(init: Any) -> bool:

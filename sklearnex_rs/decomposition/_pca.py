@@ -293,7 +293,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             deviation if ``whiten=True``.
         """
         check_is_fitted(self)
-        return like(X)(self._project(self._check_more(X)))
+        return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
         components = np.asarray(as_host(self.components_))

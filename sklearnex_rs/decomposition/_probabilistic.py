@@ -96,10 +96,13 @@ class Probabilistic(Estimator):
             Log-likelihoods, in the library of X.
         """
         check_is_fitted(self)
-        rows = self._check_more(X)
         dtype = np.asarray(as_host(self.components_)).dtype
-        dtype = np.result_type(rows.dtype, dtype)
-        return like(X)(self._likelihoods(rows).astype(dtype))
+
+        def likelihoods(rows: Any) -> Any:
+            found = self._likelihoods(rows)
+            return found.astype(np.result_type(rows.dtype, dtype))
+
+        return self._answer(X, likelihoods)
 
     def _likelihoods(self, X: Any) -> Any:
         precision = self._precision()

@@ -193,7 +193,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
             Predictions, in the library of X.
         """
         check_is_fitted(self)
-        return like(X)(self._predict(self._check_more(X)))
+        return self._answer(X, self._predict)
 
     def _predict(self, X: Any) -> Any:
         coef = np.asarray(as_host(self.coef_))

@@ -32,6 +32,8 @@ const SPECTRAL: [usize; 2] = [64, 1024];
 const CHEAP: usize = 8;
 /// Part of `tol` that is reached: so the gradient is not larger than where others stop.
 const SURE: f64 = 0.02;
+/// Part of the last fall above which second derivatives are looked at anew.
+const STALE: f64 = 0.05;
 /// Part of `F` below which a fall cannot be seen.
 const STILL: f64 = 1e-22;
 
@@ -108,8 +110,8 @@ impl Model for Odds {
 }
 
 impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
-    /// The model of the rows of all ranks, from these coefficients of the first rank's. A header must
-    /// have agreed on all but the rows.
+    /// The model of the rows of all ranks, from the first rank's coefficients. A header must have
+    /// agreed on all but the rows.
     pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
         let (width, way) = (self.rows.shape().1 + 1, self.way(comm, start.len()));
         let (mean, metric) = self.place(comm, way, start.len() / width)?;
@@ -226,6 +228,8 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     far: f64,
     /// What the last step promised.
     slope: f64,
+    /// The last second derivatives.
+    bends: Vec<f64>,
 }
 
 impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
@@ -236,9 +240,9 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         metric: Metric,
         start: &[f64],
     ) -> Result<Self> {
-        let bends = match (&metric, way) {
-            (Metric::Diagonal(bends), Way::Gradient) => memory::copy(bends, "a metric")?,
-            _ => Vec::new(),
+        let bends = match &metric {
+            Metric::Diagonal(bends) => memory::copy(bends, "a metric")?,
+            Metric::Spectral { .. } => Vec::new(),
         };
         let goal = Penalized::of(task.total, task.penalties, task.intercept[0], mean, start)?;
         Ok(Self {
@@ -254,6 +258,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             line: Line::new(0.0, 0.0),
             far: 0.0,
             slope: f64::NEG_INFINITY,
+            bends: Vec::new(),
         })
     }
 
@@ -270,7 +275,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
                     return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
                 }
                 Verdict::Try(far) => {
-                    self.far = far;
+                    (self.far, odds.curved) = (far, self.way != Way::Quasi);
                     odds.coef = moved(&at.coef, &self.step, far)?;
                     return Ok((odds, false));
                 }
@@ -297,10 +302,12 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
 
     /// Takes the direction from an iterate that stays.
     fn depart(&mut self, mut odds: Odds, gradient: Vec<f64>, seen: &[f64]) -> Result<(Odds, bool)> {
-        let triangles = &seen[odds.coef.len()..];
+        if odds.curved {
+            self.bends = memory::copy(&seen[odds.coef.len()..], "second derivatives")?;
+        }
         let (step, slope) = match self.way {
-            Way::Newton => self.goal.newton(&gradient, triangles)?,
-            Way::Proximal => self.goal.proximal(&odds.coef, &gradient, triangles)?,
+            Way::Newton => self.goal.newton(&gradient, &self.bends)?,
+            Way::Proximal => self.goal.proximal(&odds.coef, &gradient, &self.bends)?,
             Way::Quasi | Way::Gradient => {
                 let step = self.memory.direction(&gradient, &self.metric)?;
                 let slope = dot(&gradient, &step);
@@ -312,6 +319,9 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         if slope.is_nan() || slope >= 0.0 || still {
             return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
         }
+        // Second derivatives that serve well are kept.
+        let stale = odds.steps < 2 || slope < STALE * self.slope;
+        odds.curved = stale && self.way != Way::Quasi;
         (self.line, self.far, self.slope) = (Line::new(odds.value, slope), 1.0, slope);
         let next = moved(&odds.coef, &step, 1.0)?;
         let coef = std::mem::replace(&mut odds.coef, next);

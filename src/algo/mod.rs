@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use looks::{means, moments, triangle};
 
-pub use kmeans::{KMeans, Partition};
+pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use logistic_regression::{LogisticRegression, Odds};

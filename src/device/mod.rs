@@ -8,7 +8,7 @@ mod product;
 
 use crate::{Result, real::Real};
 
-pub use cpu::{Cpu, CpuRows, simd, threads_for};
+pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
 pub use link::{LinkKernels, Linked, Scores, free};
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};

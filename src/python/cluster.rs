@@ -149,7 +149,7 @@ type Clustered<'py> = (
 
 /// Lloyd's rounds over the rows of all ranks; `start` are centres around `place`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, threads))]
+#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, told, threads))]
 #[allow(clippy::too_many_arguments)] // rows, their place, when to stop
 pub(super) fn kmeans<'py>(
     comm: &Bound<'py, Comm>,
@@ -159,6 +159,7 @@ pub(super) fn kmeans<'py>(
     start: PyReadonlyArray2<'py, f64>,
     tolerance: f64,
     limit: usize,
+    told: bool,
     threads: usize,
 ) -> PyResult<Clustered<'py>> {
     let py = comm.py();
@@ -176,6 +177,7 @@ pub(super) fn kmeans<'py>(
                     place,
                     tolerance,
                     limit,
+                    told,
                 };
                 let found = task.fit(comm, start)?;
                 Ok((
@@ -197,17 +199,39 @@ pub(super) fn kmeans<'py>(
     Ok((centers, labels, inertia, counts, history, strict))
 }
 
-/// The nearest centre of each row of this rank, and `Σ w d²` of all; all around `place`.
+/// The nearest centre of each row; all around `place`.
+#[pyfunction]
+#[pyo3(signature = (x, place, centers, threads))]
+pub(super) fn nearest<'py>(
+    x: &Bound<'py, PyAny>,
+    place: PyReadonlyArray1<'py, f64>,
+    centers: PyReadonlyArray2<'py, f64>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<i32>>> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let input = held.input(threads);
+    let (place, centers) = (place.as_slice()?, centers.as_slice()?);
+    let run = || {
+        dispatch!(&input, |device, rows| {
+            device.labels_to_host(algo::labels(&data(device, rows)?, place, centers)?)
+        })
+    };
+    let labels = py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok(labels.into_pyarray(py))
+}
+
+/// `Σ w d²` of the rows of all ranks and their nearest centres, all around `place`.
 #[pyfunction]
 #[pyo3(signature = (comm, x, w, place, centers, threads))]
-pub(super) fn nearest<'py>(
+pub(super) fn inertia<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
     place: PyReadonlyArray1<'py, f64>,
     centers: PyReadonlyArray2<'py, f64>,
     threads: usize,
-) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
+) -> PyResult<f64> {
     let py = comm.py();
     let comm = comm.get();
     let held = comm.hold(py, Held::of([Some(x), None, w]))?;
@@ -216,18 +240,9 @@ pub(super) fn nearest<'py>(
     let run = || {
         collective(comm.get(), |comm| {
             dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                let task = KMeans {
-                    rows,
-                    place,
-                    tolerance: 0.0,
-                    limit: 0,
-                };
-                let (labels, inertia) = task.label(comm, centers)?;
-                Ok((device.labels_to_host(labels)?, inertia))
+                algo::inertia(&data(device, rows)?, comm, place, centers)
             })
         })
     };
-    let (labels, inertia) = py.detach(run).map_err(|error| raise(py, &error))?;
-    Ok((labels.into_pyarray(py), inertia))
+    py.detach(run).map_err(|error| raise(py, &error))
 }

@@ -1,5 +1,6 @@
 //! Host memory.
 
+mod ahead;
 mod blocks;
 mod curves;
 mod distances;
@@ -14,6 +15,7 @@ mod product;
 mod residual;
 mod scores;
 mod tally;
+mod tiles;
 mod triangle;
 
 use super::Device;
@@ -22,6 +24,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 pub use pool::threads_for;
+pub use tally::Kept;
 
 /// Rows in host memory, in any order.
 pub type CpuRows<'a, T> = ArrayView2<'a, T>;
