@@ -21,9 +21,13 @@ MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
+    "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
 }
-FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+FORMS = (
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|logistic=K:]"
+    "ROWSxCOLUMNS:DTYPE"
+)
 CASES = (
     "500000x100:float64",
     "500000x100:float32",
@@ -34,6 +38,8 @@ CASES = (
     "plusplus=50:500000x100:float64",
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
+    "logistic=5:200000x100:float64",
+    "logistic=2:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -51,6 +57,7 @@ QUICK = (
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
     "pca=10:50000x50:float64",
+    "logistic=5:50000x50:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -75,7 +82,7 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1}.get(model)
+        wanted = {"linear": 0, "kmeans": 2}.get(model, 1 if model in MODELS else None)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted or not known:
             raise ValueError(text)
@@ -94,7 +101,7 @@ class Case(NamedTuple):
         """Return the estimator of a library, unfitted."""
         module, name, *_ = MODELS[self.model]
         cls = getattr(importlib.import_module(f"{library}.{module}"), name)
-        if self.model == "linear":
+        if self.model in ("linear", "logistic"):
             return cls()
         if self.model == "pca":
             return cls(n_components=self.numbers[0])
@@ -124,4 +131,6 @@ class Case(NamedTuple):
             generator = np.random.default_rng(b)
             X[part] = generator.standard_normal(X[part].shape, self.dtype)
             y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
+        if self.model == "logistic":  # classes in turn along the line, blurred
+            y = np.floor((y - 3) / 4) % self.numbers[0]
         return X, y

@@ -13,7 +13,7 @@ from sklearnex_rs._call import Call
 def kind(model: Any) -> str | None:
     """Return the penalty that the parameters mean."""
     if model.penalty != "deprecated":
-        return model.penalty  # type: ignore[no-any-return]
+        return model.penalty
     if model.C == np.inf:
         return None
     if model.l1_ratio is None or model.l1_ratio == 0:

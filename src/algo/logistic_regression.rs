@@ -19,7 +19,7 @@ use super::{Model, Rounds, lead, moments, rounds, spread};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Linked, Look, Scores, free},
+    device::{Data, Kernels, Look, Scores, free},
     memory,
     real::Real,
     solve::{self, Fista, Line, Memory, Metric, Penalized, Verdict, dot, moved},
@@ -207,12 +207,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     }
 }
 
-/// A place where the first rank has been: `β` and the gradient there.
-struct Point {
-    coef: Vec<f64>,
-    gradient: Vec<f64>,
-}
-
 /// The steps from one iterate to the next.
 struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
@@ -222,7 +216,8 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     metric: Metric,
     memory: Memory,
     fista: Fista,
-    at: Option<Point>,
+    /// `β` and the gradient where the first rank has been.
+    at: Option<[Vec<f64>; 2]>,
     step: Vec<f64>,
     line: Line,
     far: f64,
@@ -265,24 +260,24 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
     /// Judges the iterate; if it is on the way, brings the next trial.
     fn descend(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
         let (value, gradient) = self.goal.value(&odds.coef, seen)?;
-        if let Some(at) = &self.at {
+        if let Some([coef, before]) = &self.at {
             let slope = (self.way != Way::Proximal).then(|| dot(&gradient, &self.step));
             match self.line.judge(self.far, value, slope) {
                 Verdict::Accept => odds.steps += 1,
                 Verdict::Over => {
                     // Rounding decides from here on: the last place is as good as any.
-                    odds.coef = memory::copy(&at.coef, "coefficients")?;
+                    odds.coef = memory::copy(coef, "coefficients")?;
                     return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
                 }
                 Verdict::Try(far) => {
                     (self.far, odds.curved) = (far, self.way != Way::Quasi);
-                    odds.coef = moved(&at.coef, &self.step, far)?;
+                    odds.coef = moved(coef, &self.step, far)?;
                     return Ok((odds, false));
                 }
             }
             if self.way == Way::Quasi {
-                let step = moved(&odds.coef, &at.coef, -1.0)?;
-                let change = moved(&gradient, &at.gradient, -1.0)?;
+                let step = moved(&odds.coef, coef, -1.0)?;
+                let change = moved(&gradient, before, -1.0)?;
                 self.memory.remember(step, change, &self.metric)?;
             }
         }
@@ -325,7 +320,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         (self.line, self.far, self.slope) = (Line::new(odds.value, slope), 1.0, slope);
         let next = moved(&odds.coef, &step, 1.0)?;
         let coef = std::mem::replace(&mut odds.coef, next);
-        (self.step, self.at) = (step, Some(Point { coef, gradient }));
+        (self.step, self.at) = (step, Some([coef, gradient]));
         Ok((odds, false))
     }
 
@@ -382,14 +377,10 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
             coef: &odds.coef,
             weights,
         };
-        let Linked {
-            loss,
-            mut gradient,
-            curvature,
-        } = rows.device.link(rows, at, odds.curved)?;
-        gradient.insert(0, loss);
-        gradient.extend(curvature);
-        Ok(Slope::of(gradient))
+        let mut found = rows.device.link(rows, at, odds.curved)?;
+        found.gradient.insert(0, found.loss);
+        found.gradient.extend(found.curvature);
+        Ok(Slope::of(found.gradient))
     }
 
     fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
