@@ -147,14 +147,17 @@ fn tile<S: Simd, T: Real, const V: usize, const W: usize>(
             }
         }
     }
-    for (best, scores) in best.iter_mut().zip(scores) {
-        for (score, number) in scores.into_iter().zip(&numbers[at..]) {
-            let nearer = ctx.gt(RealReg(score), RealReg(best.score));
-            let worse = ctx.select(nearer, best.score, score);
-            best.second = ctx.max(RealReg(worse), RealReg(best.second)).0;
-            best.score = ctx.select(nearer, score, best.score);
-            best.number = ctx.select(nearer, *number, best.number);
+    for w in 0..W {
+        let mut found = best[w]; // a copy: what is stored under a mask is slow to load again
+        for v in 0..V {
+            let score = scores[w][v];
+            let nearer = ctx.gt(RealReg(score), RealReg(found.score));
+            let worse = ctx.select(nearer, found.score, score);
+            found.second = ctx.max(RealReg(worse), RealReg(found.second)).0;
+            found.number = ctx.select(nearer, numbers[at + v], found.number);
+            found.score = ctx.select(nearer, score, found.score);
         }
+        best[w] = found;
     }
     V
 }
