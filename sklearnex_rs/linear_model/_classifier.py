@@ -36,19 +36,20 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
 
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
-        check_is_fitted(self)
-        X = self._check_more(X)
         coef, intercept = self._model()
         dtype = np.result_type(X.dtype, coef.dtype)
         out = np.empty((len(X), len(coef)), dtype)
-        columns, offset = (
-            np.ascontiguousarray(coef.T, dtype),
-            np.empty(len(coef), dtype),
-        )
+        columns = np.ascontiguousarray(coef.T, dtype)
+        offset = np.empty(len(coef), dtype)
         offset[:] = intercept
         threads = thread_count(self.n_jobs, [], 0)[0]
         _core.linear(X.astype(dtype, copy=False), columns.ravel(), offset, out, threads)
         return out
+
+    def _known(self, X: Any) -> Any:
+        """Return scores of any rows, on the host."""
+        check_is_fitted(self)
+        return np.asarray(as_host(self._answer(X, self._scores)))
 
     def decision_function(self, X: Any) -> Any:
         """Return the scores of rows.
@@ -64,7 +65,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
             One column for two classes: above 0 the second is predicted. In the
             library of X.
         """
-        scores = self._scores(X)
+        scores = self._known(X)
         return like(X)(scores.ravel() if scores.shape[1] == 1 else scores)
 
     def predict(self, X: Any) -> Any:
@@ -80,7 +81,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         y : ndarray of shape (n_samples,)
             Labels; where they are numbers, in the library of X.
         """
-        scores = self._scores(X)
+        scores = self._known(X)
         binary = scores.shape[1] == 1
         best = (scores.ravel() > 0).astype(np.intp) if binary else scores.argmax(axis=1)
         labels = self.classes_.take(best)
@@ -99,10 +100,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         probabilities : ndarray of shape (n_samples, n_classes)
             By class, in the order of ``classes_``; in the library of X.
         """
-        scores = self._scores(X)
-        if scores.shape[1] == 1:
-            return like(X)(np.hstack([expit(-scores), expit(scores)]))
-        return like(X)(softmax(scores, axis=1) if len(scores) else scores)
+        return like(X)(probabilities(self._known(X)))
 
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of probabilities, exact for small ones as well.
@@ -117,10 +115,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         logarithms : ndarray of shape (n_samples, n_classes)
             By class, in the order of ``classes_``; in the library of X.
         """
-        scores = self._scores(X)
-        if scores.shape[1] == 1:
-            return like(X)(np.hstack([log_expit(-scores), log_expit(scores)]))
-        return like(X)(log_softmax(scores, axis=1) if len(scores) else scores)
+        return like(X)(logarithms(self._known(X)))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the part of labels that are predicted.
@@ -155,3 +150,17 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
             rows = call.agree(check)
             hits, total = call.run(_core.Comm.sum, sums, rows=rows)
         return float(hits / total) if total > 0 else float("nan")
+
+
+def probabilities(scores: Any) -> Any:
+    """Return the softmax; of one column, that of the second of two classes."""
+    if scores.shape[1] == 1:
+        return np.hstack([expit(-scores), expit(scores)])
+    return softmax(scores, axis=1) if len(scores) else scores
+
+
+def logarithms(scores: Any) -> Any:
+    """Return the logarithms of the same."""
+    if scores.shape[1] == 1:
+        return np.hstack([log_expit(-scores), log_expit(scores)])
+    return log_softmax(scores, axis=1) if len(scores) else scores
