@@ -328,7 +328,6 @@ ERRORS = [
     ({"solver": "liblinear", "l1_ratio": 0.5}, "Only 'saga' solver supports"),
     ({"solver": "liblinear", "l1_ratio": 1, "dual": True}, "when dual=True, Param"),
     ({"C": 0.0}, "The 'C' parameter of LogisticRegression must be a float in"),
-    ({"solver": "adam"}, "The 'solver' parameter of LogisticRegression must be"),
     ({"class_weight": {7: 1.0}}, "not in class_weight"),
 ]
 
