@@ -151,6 +151,7 @@ def least_squares(
     positive: bool,
     most: int,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
 
@@ -224,6 +225,7 @@ def pca(
     count: int | None,
     share: float | None,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 

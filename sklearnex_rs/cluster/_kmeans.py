@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator
-from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._threads import thread_count
 from sklearnex_rs.cluster._draws import Draws, given
 from sklearnex_rs.cluster._partition import Partition, same
@@ -162,8 +162,9 @@ class KMeans(
         Raises
         ------
         ValueError
-            If X is empty, has NaN or infinity or fewer rows than clusters, or shapes
-            do not fit.
+            If X is empty, has NaN or infinity or fewer rows than clusters, shapes do
+            not fit, or squared distances overflow float64 (where scikit-learn puts
+            all rows into one cluster, of infinite inertia).
         """
 
         def check() -> Rows:
@@ -200,8 +201,12 @@ class KMeans(
         if count < self.n_clusters:
             msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
             call.refuse(ValueError(msg))
+        # Well below the end of float64: on the way to an inertia sums are larger.
+        if not squares.max() < np.finfo(np.float64).max / 2**20 / len(squares):
+            call.refuse(ValueError(TOO_LARGE))
         if rows.w is not None:
-            total = call.comm.sum(np.array([rows.w.sum(dtype=np.float64)]))
+            mine = np.array([rows.w.sum(dtype=np.float64)])
+            total = call.send(_core.Comm.sum, mine)
             if total[0] == 0:
                 msg = "Sample weights must contain at least one non-zero number."
                 call.refuse(ValueError(msg))

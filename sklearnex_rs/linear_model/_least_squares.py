@@ -161,6 +161,7 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
                 bool(self.positive),
                 rows.most,
                 call.threads(),
+                call.together(),
                 rows=rows,
             )
         kind, dtype = like(X), rows.x.dtype

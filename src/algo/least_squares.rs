@@ -17,7 +17,7 @@
 //!
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx`, or on `R`.
 
-use super::{Model, Rounds, lead, one_pass, rounds};
+use super::{Model, Rounds, lead, means, moments, rounds, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -55,6 +55,8 @@ pub struct LeastSquares<'r, 'a, 'm, D: Kernels, T: Real> {
     pub positive: bool,
     /// No rank has more rows.
     pub most: usize,
+    /// What the first rank may decompose with.
+    pub threads: usize,
 }
 
 /// What the rows should be looked at for next.
@@ -95,7 +97,8 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
         let mut exact = false;
         loop {
-            let seen = self.moments(comm, exact)?;
+            let centered = self.intercept;
+            let seen = moments(self.rows, comm, Look { centered, exact })?;
             let mut spectrum = None;
             let line = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
             match line.next {
@@ -106,10 +109,6 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
                     return self.by_triangle(comm, means, rows);
                 }
                 Next::Residual => {
-                    let spectrum = match spectrum {
-                        Some(spectrum) => spectrum,
-                        None => solve::eigen(p, &seen.products(p)?)?,
-                    };
                     let (rows, means, last) = (self.rows, seen.means(), f64::INFINITY);
                     let mut polish = Polish {
                         rows,
@@ -123,26 +122,6 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
     }
 
-    fn moments(&self, comm: &dyn Communicator, exact: bool) -> Result<Moments> {
-        let ((_, p, m), centered) = (self.rows.shape(), self.intercept);
-        let look = |exact| {
-            let found = self
-                .rows
-                .device
-                .moments(self.rows, Look { centered, exact })?;
-            let means = Means::of(found.counts, &found.origin, &found.mean)?;
-            Moments::of(means, found.comoment, centered)
-        };
-        let looks = || {
-            comm.step("the look at the moments")?;
-            let seen = look(exact)?;
-            // Squares of `f32` may be too large for it where the rows are not.
-            let again = T::NAME == f32::NAME && !seen.is_finite();
-            if again { look(true) } else { Ok(seen) }
-        };
-        one_pass(comm, || Moments::empty(p + m, centered), looks)
-    }
-
     /// What follows from the moments, and whether that is enough.
     fn finish(&self, seen: &Moments, exact: bool, kept: &mut Option<Spectrum>) -> Result<Line> {
         let (_, p, m) = self.rows.shape();
@@ -154,7 +133,9 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
             return Line::of(coef, &none, 0, &Spectrum::none(), [p, m], Next::Triangle);
         }
         weighs(seen.means())?;
-        let spectrum = solve::eigen(p, &seen.products(p)?)?;
+        let (products, many) = (seen.products(p)?, (p, self.threads));
+        let eigen = |threads| solve::eigen(p, &products, threads);
+        let spectrum = shared(self.rows.device, many, eigen)?;
         let condition = spectrum.condition();
         let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
         let coarse = T::NAME == f32::NAME
@@ -200,47 +181,31 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
     fn by_triangle(
         &self,
         comm: &dyn Communicator,
-        means: Option<&Means>,
+        known: Option<&Means>,
         rows: usize,
     ) -> Result<Line> {
         let (_, p, m) = self.rows.shape();
         let found;
-        let means = if let Some(means) = means {
-            means
+        let means = if let Some(known) = known {
+            known
         } else {
-            found = self.means(comm)?;
+            found = means(self.rows, comm)?;
             &found
         };
         let none = memory::zeros(p + m, "means")?;
         let mean = if self.intercept { means.mean() } else { &none };
         let h = rows.min(p + m);
-        let look = || {
-            comm.step("the look at the triangle")?;
-            let (found, used) = self.rows.device.triangle(self.rows, mean, h)?;
-            Triangle::of(h, p + m, &found, used)
-        };
-        let seen = one_pass(comm, || Triangle::empty(h, p + m), look)?;
+        let seen = triangle(self.rows, comm, mean, h)?;
         lead(comm, || self.finish_triangle(&seen, means, mean))
-    }
-
-    fn means(&self, comm: &dyn Communicator) -> Result<Means> {
-        let (_, p, m) = self.rows.shape();
-        let look = || {
-            comm.step("the look at the means")?;
-            let found = self.rows.device.means(self.rows)?;
-            if !found.mean.iter().all(|mean| mean.is_finite()) {
-                return Err(Error::NotFinite);
-            }
-            Means::of(found.counts, &found.origin, &found.mean)
-        };
-        one_pass(comm, || Means::empty(p + m), look)
     }
 
     fn finish_triangle(&self, seen: &Triangle, means: &Means, mean: &[f64]) -> Result<Line> {
         let (_, p, m) = self.rows.shape();
         weighs(means)?;
         let h = seen.height();
-        let (left, mut spectrum) = solve::singular(h, p, &seen.columns()[..h * p])?;
+        let many = (h.min(p), self.threads);
+        let singular = |threads| solve::singular([h, p], &seen.columns()[..h * p], threads);
+        let (left, mut spectrum) = shared(self.rows.device, many, singular)?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
         spectrum.values.truncate(means.rows() as usize);
         let rank = spectrum.rank(self.tol);
@@ -287,7 +252,8 @@ fn put(coef: &mut [f64], m: usize, target: usize, column: &[f64]) {
 struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
     rows: &'r Data<'a, 'm, D, T>,
     means: &'r Means,
-    spectrum: Spectrum,
+    /// The first rank's alone: the others take its line.
+    spectrum: Option<Spectrum>,
     last: f64,
 }
 
@@ -308,6 +274,9 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
     }
 
     fn improve(&mut self, mut line: Line, seen: &mut Slope) -> Result<(Line, bool)> {
+        let Some(spectrum) = &self.spectrum else {
+            return Ok((line, false));
+        };
         let (m, p) = (line.intercept.len(), line.p);
         let (mut moved, mut length) = (0.0_f64, 0.0_f64);
         let mut coef = memory::copy(&line.coef, "coefficients")?;
@@ -316,7 +285,7 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
             for (right, row) in right.iter_mut().zip(seen.gradient().chunks_exact(m)) {
                 *right = row[target];
             }
-            let step = self.spectrum.solve(line.rank, &right)?;
+            let step = spectrum.solve(line.rank, &right)?;
             for (row, step) in coef.chunks_exact_mut(m).zip(step) {
                 moved += step * step;
                 length += row[target] * row[target];

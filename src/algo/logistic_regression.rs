@@ -189,7 +189,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             if !seen.is_finite() {
                 return Err(Error::NotFinite);
             }
-            let spectrum = solve::eigen(p, &seen.products(p)?)?;
+            let spectrum = solve::eigen(p, &seen.products(p)?, 1)?;
             let weight = seen.means().weight();
             let mean = memory::copy(seen.means().mean(), "means")?;
             return Ok((mean, Metric::spectral(spectrum, part, ridge, weight)));

@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, LeastSquares, Line, collective};
+use crate::algo::{self, LeastSquares};
 use crate::device::ProductKernels;
 use crate::{dispatch, real::Real};
 use numpy::{
@@ -21,9 +21,10 @@ type Fitted<'py> = (
     Bound<'py, PyArray1<f64>>,
 );
 
-/// Least squares over the rows of all ranks; `most` is the largest share of any rank.
+/// Least squares over the rows of all ranks; `most` is the largest share of any rank. Of the ranks on
+/// a node each has `threads`, or one of them all `together`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, most, threads))]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, most, threads, together))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
 pub(super) fn least_squares<'py>(
     comm: &Bound<'py, Comm>,
@@ -35,27 +36,22 @@ pub(super) fn least_squares<'py>(
     positive: bool,
     most: usize,
     threads: usize,
+    together: usize,
 ) -> PyResult<Fitted<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
-    let input = held.input(threads);
-    let fit = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = data(device, rows)?;
-                let fit = LeastSquares {
-                    rows: &rows,
-                    intercept: fit_intercept,
-                    tol,
-                    positive,
-                    most,
-                };
-                fit.fit(comm)
-            })
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let line = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = LeastSquares {
+                rows: &data(device, rows)?,
+                intercept: fit_intercept,
+                tol,
+                positive,
+                most,
+                threads: together,
+            };
+            fit.fit(comm)
         })
-    };
-    let line: Line = py.detach(fit).map_err(|error| raise(py, &error))?;
+    })?;
     let m = line.intercept.len();
     let coef = line.coef.into_pyarray(py).reshape([line.p, m])?;
     let (intercept, singular) = (
@@ -76,16 +72,10 @@ pub(super) fn r2<'py>(
     w: Option<&Bound<'py, PyAny>>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(y), Some(residual), w]))?;
-    let input = held.input(threads);
-    let score = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| algo::r2(&data(device, rows)?, comm))
-        })
-    };
-    let sums = py.detach(score).map_err(|error| raise(py, &error))?;
+    let (py, lent) = (comm.py(), [Some(y), Some(residual), w]);
+    let sums = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| algo::r2(&data(device, rows)?, comm))
+    })?;
     Ok(sums.into_pyarray(py))
 }
 

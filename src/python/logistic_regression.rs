@@ -1,12 +1,7 @@
 //! Logistic regression.
 
-use super::{
-    array::{Held, data},
-    comm::Comm,
-    error::raise,
-};
-use crate::algo::{LogisticRegression, collective};
-use crate::dispatch;
+use super::{array::data, comm::Comm};
+use crate::{algo::LogisticRegression, dispatch};
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
@@ -33,33 +28,27 @@ pub(super) fn logistic<'py>(
     stop: (f64, usize, usize, usize),
     threads: usize,
 ) -> PyResult<Fitted<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
     let (weights, start) = (classes.as_slice()?, start.as_array());
     let shape = start.dim();
     let start: Vec<f64> = start.iter().copied().collect();
     let (tol, limit, most, room) = stop;
-    let fit = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let task = LogisticRegression {
-                    rows: &data(device, rows)?,
-                    weights,
-                    total,
-                    penalties,
-                    intercept,
-                    tol,
-                    limit,
-                    most,
-                    room,
-                };
-                task.fit(comm, &start)
-            })
+    let odds = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let task = LogisticRegression {
+                rows: &data(device, rows)?,
+                weights,
+                total,
+                penalties,
+                intercept,
+                tol,
+                limit,
+                most,
+                room,
+            };
+            task.fit(comm, &start)
         })
-    };
-    let odds = py.detach(fit).map_err(|error| raise(py, &error))?;
+    })?;
     let coef = odds.coef.into_pyarray(py).reshape([shape.0, shape.1])?;
     Ok((coef, odds.steps, odds.converged, odds.value, odds.steepness))
 }

@@ -19,5 +19,5 @@ pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};
 pub use penalized::Penalized;
-pub use spectrum::{Spectrum, dot, eigen, right, singular};
+pub use spectrum::{Spectrum, dot, eigen, gap, right, singular};
 pub use subspace::Subspace;

@@ -128,6 +128,7 @@ impl<T: Real> Problem<T> {
                 tol,
                 positive,
                 most,
+                threads: self.threads,
             }
             .fit(comm)
         })
@@ -372,7 +373,7 @@ fn wide_rows_are_met_exactly_by_coefficients_of_least_norm() {
     assert_eq!((line.rank, line.singular.len()), (5, 6));
     // Of least norm: a sum of centred rows, so orthogonal to what those leave out.
     let centred = &wide.x - &wide.x.mean_axis(Axis(0)).unwrap();
-    let found = sklearnex_rs::solve::singular(11, 6, centred.as_slice().unwrap())
+    let found = sklearnex_rs::solve::singular([11, 6], centred.as_slice().unwrap(), 1)
         .unwrap()
         .0;
     let span = ArrayView2::from_shape((6, 11), &found).unwrap();
@@ -910,6 +911,7 @@ fn components<T: Real>(
             all,
             count,
             way,
+            threads,
         };
         fit.fit(comm)
     })

@@ -45,6 +45,13 @@ impl Device for Cpu {
     fn shape<T: Real>(x: &CpuRows<'_, T>) -> (usize, usize) {
         x.dim()
     }
+
+    fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R {
+        match pool::of(threads) {
+            Some(pool) => pool.install(|| work(threads)),
+            None => work(1),
+        }
+    }
 }
 
 impl Cpu {
