@@ -10,6 +10,7 @@ __all__ = [
     "Seat",
     "drawn",
     "host",
+    "inertia",
     "kmeans",
     "least_squares",
     "linear",
