@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
@@ -25,6 +27,7 @@ class Labels:
 
     def __init__(self) -> None:
         self.classes: Any = np.empty(0)
+        self._column = False
 
     def check(
         self, call: Call, estimator: Estimator, X: Any, y: Any, sample_weight: Any
@@ -33,6 +36,12 @@ class Labels:
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
             return estimator._empty_share(X, y, sample_weight)
+        if (
+            call.spread
+            and np.shape(getattr(y, "shape", ())) == (2,)
+            and y.shape[1] == 1
+        ):
+            y, self._column = np.asarray(y).ravel(), True
         X, y = validate_data(estimator, X, y, ensure_all_finite=False, dtype="numeric")
         check_classification_targets(y)
         X = as_float(X)
@@ -41,6 +50,15 @@ class Labels:
         self.classes, numbers = numbered(y)
         names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
         return Rows.of(X, numbers.astype(X.dtype), sample_weight, names)
+
+    def warn(self) -> None:
+        """Warn in scikit-learn's words, no rank in front, of labels in a column."""
+        if self._column:
+            msg = (
+                "A column-vector y was passed when a 1d array was expected. Please "
+                "change the shape of y to (n_samples, ), for example using ravel()."
+            )
+            warnings.warn(msg, DataConversionWarning, stacklevel=3)
 
     def join(self, call: Call, rows: Rows) -> tuple[Rows, Any]:
         """Count over the classes of all ranks; return what their rows weigh, too.

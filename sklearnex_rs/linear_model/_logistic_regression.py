@@ -205,6 +205,7 @@ class LogisticRegression(LinearClassifier):
         with Call(self, "fit") as call:
             rows = call.agree(check)
             self._know(rows)
+            labels.warn()
             rows, sums = labels.join(call, rows)
             classes = labels.classes
             _penalties.check_classes(call, self.solver, classes)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.linear_model import LogisticRegression as Reference
 
 from sklearnex_rs import spmd
@@ -157,3 +157,19 @@ def test_what_one_rank_finds_wrong_all_ranks_raise(comm, share, rng, what):
         spmd.LogisticRegression(comm=comm).fit(rows, labels, w)
     assert len(set(comm.allgather(str(caught.value)))) == 1
     same_on_all(comm, spmd.LogisticRegression(comm=comm).fit(X, y))
+
+
+def test_labels_in_a_column_warn_or_fail_on_all_ranks(comm, share, rng):
+    X = rng.standard_normal((60, 3))
+    X, y = share(X, (X[:, 0] > 0).astype(int))
+    words = "A column-vector y was passed"
+    model = spmd.LogisticRegression(comm=comm)
+    with pytest.warns(DataConversionWarning, match=f"^{words}"):
+        column = model.fit(X, y[:, None]).coef_
+    np.testing.assert_array_equal(model.fit(X, y).coef_, column)
+    y = y[:, None] if comm.rank == 0 else y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DataConversionWarning, match=words):
+            model.fit(X, y)
+    np.testing.assert_array_equal(model.fit(X, y.ravel()).coef_, column)
