@@ -3,6 +3,7 @@
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
+mod logistic_regression;
 mod looks;
 mod pca;
 mod qr;
@@ -27,6 +28,7 @@ use range::range;
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
+pub use logistic_regression::{LogisticRegression, Odds};
 pub use pca::{Components, Count, Pca, Way};
 pub use qr::Qr;
 pub use r2::r2;
