@@ -22,6 +22,7 @@ MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
+    "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
     "ipca": Model("decomposition", "IncrementalPCA", ("fit",), "explained_variance_"),
     "covariance": Model("covariance", "EmpiricalCovariance", ("fit",), "covariance_"),
@@ -36,11 +37,12 @@ MODELS = {
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
+PLAIN = ("linear", "logistic", "covariance", "statistics")  # by default
 BATCHES = ("icovariance", "istatistics")  # they take the rows of a batch
 FORMS = (
     "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|ipca=KxBATCH:|covariance=:|"
     "icovariance=BATCH:|statistics=:|istatistics=BATCH:|"
-    "tsvd=K:|qr=:|svd=:]ROWSxCOLUMNS:DTYPE"
+    "tsvd=K:|logistic=K:|qr=:|svd=:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -61,6 +63,8 @@ CASES = (
     "statistics=:500000x100:float32",
     "istatistics=500:500000x100:float64",
     "tsvd=10:500000x100:float64",
+    "logistic=5:200000x100:float64",
+    "logistic=2:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -85,6 +89,7 @@ QUICK = (
     "ipca=10x250:50000x50:float64",
     "covariance=:50000x50:float64",
     "statistics=:50000x50:float64",
+    "logistic=5:50000x50:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -121,11 +126,9 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        one = dict.fromkeys(("plusplus", "pca", "tsvd", *BATCHES), 1)
-        none = dict.fromkeys(("linear", "covariance", "statistics"), 0)
-        if where != "alone":
-            none |= {"qr": 0, "svd": 0}
-        wanted = {"kmeans": 2, "ipca": 2, **one, **none}
+        wanted = dict.fromkeys(MODELS, 1) | {"kmeans": 2, "ipca": 2}
+        wanted |= dict.fromkeys(("linear", "covariance", "statistics"), 0)
+        wanted |= dict.fromkeys(("qr", "svd"), None if where == "alone" else 0)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
             raise ValueError(text)
@@ -148,7 +151,7 @@ class Case(NamedTuple):
         if library == "sklearn" and module == "basic_statistics":
             return None
         cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
-        if cls is None or self.model in ("linear", "covariance", "statistics"):
+        if cls is None or self.model in PLAIN:
             return cls and cls()
         if self.model in BATCHES:
             return cls(batch_size=self.numbers[0])
@@ -184,4 +187,6 @@ class Case(NamedTuple):
             generator = np.random.default_rng(b)
             X[part] = generator.standard_normal(X[part].shape, self.dtype)
             y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
+        if self.model == "logistic":  # classes in turn along the line, blurred
+            y = np.floor((y - 3) / 4) % self.numbers[0]
         return X, y

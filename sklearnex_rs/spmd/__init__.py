@@ -28,7 +28,7 @@ from sklearnex_rs.spmd.covariance import (
     IncrementalEmpiricalCovariance,
 )
 from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearnex_rs.spmd.linear_model import LinearRegression
+from sklearnex_rs.spmd.linear_model import LinearRegression, LogisticRegression
 
 __all__ = [
     "PCA",
@@ -39,6 +39,7 @@ __all__ = [
     "IncrementalPCA",
     "KMeans",
     "LinearRegression",
+    "LogisticRegression",
     "ThreadComm",
     "TruncatedSVD",
     "basic_statistics",

@@ -7,6 +7,7 @@ mod decomposition;
 mod error;
 mod linalg;
 mod linear_model;
+mod logistic_regression;
 mod stream;
 mod system;
 
@@ -25,6 +26,8 @@ mod _core {
     use super::linalg::factor;
     #[pymodule_export]
     use super::linear_model::{least_squares, linear, r2};
+    #[pymodule_export]
+    use super::logistic_regression::logistic;
     #[pymodule_export]
     use super::stream::{
         absorb_columns, absorb_moments, absorb_span, basic_statistics, components, covariance,

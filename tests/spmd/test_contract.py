@@ -15,6 +15,7 @@ def expected(estimator):
 
 ESTIMATORS = [
     spmd.LinearRegression(),
+    spmd.LogisticRegression(),
     spmd.KMeans(n_clusters=3),
     spmd.PCA(),
     spmd.BasicStatistics(),
