@@ -9,6 +9,7 @@ __all__ = [
     "Comm",
     "Seat",
     "drawn",
+    "elastic_net",
     "host",
     "kmeans",
     "least_squares",
@@ -112,6 +113,22 @@ def drawn(
 ) -> tuple[_Numbers, _Numbers]:
     """Draw rows by weight, none of `found`: their numbers, and rows around `place`."""
 
+def elastic_net(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    alphas: _Numbers,
+    tolerances: list[float],
+    switches: list[bool],
+    max_iter: int,
+    seeds: NDArray[np.uint32],
+    gram: _Numbers,
+    start: _Numbers,
+    threads: int,
+) -> tuple[list[_Numbers], float, bool]:
+    """Return alphas, lines, gaps, rounds and tolerances; rows; whether `gram` is off."""
+
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
@@ -137,6 +154,7 @@ def least_squares(
     fit_intercept: bool,
     tol: float,
     positive: bool,
+    alphas: _Numbers,
     most: int,
     threads: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:

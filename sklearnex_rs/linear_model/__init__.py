@@ -1,5 +1,15 @@
 """Linear models."""
 
+from sklearnex_rs.linear_model._elastic_net import ElasticNet, Lasso
 from sklearnex_rs.linear_model._least_squares import LinearRegression
+from sklearnex_rs.linear_model._path import enet_path, lasso_path
+from sklearnex_rs.linear_model._ridge import Ridge
 
-__all__ = ["LinearRegression"]
+__all__ = [
+    "ElasticNet",
+    "Lasso",
+    "LinearRegression",
+    "Ridge",
+    "enet_path",
+    "lasso_path",
+]

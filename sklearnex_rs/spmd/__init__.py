@@ -13,16 +13,28 @@ from sklearnex_rs.spmd import cluster, decomposition, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA
-from sklearnex_rs.spmd.linear_model import LinearRegression
+from sklearnex_rs.spmd.linear_model import (
+    ElasticNet,
+    Lasso,
+    LinearRegression,
+    Ridge,
+    enet_path,
+    lasso_path,
+)
 
 __all__ = [
     "PCA",
+    "ElasticNet",
     "KMeans",
+    "Lasso",
     "LinearRegression",
+    "Ridge",
     "ThreadComm",
     "cluster",
     "communicator",
     "decomposition",
+    "enet_path",
+    "lasso_path",
     "linear_model",
     "rank",
     "run",

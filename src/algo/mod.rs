@@ -1,8 +1,10 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod elastic_net;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
+mod line;
 mod looks;
 mod pca;
 mod r2;
@@ -17,11 +19,14 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use line::{Next, intercept, put, weighs};
 use looks::{means, moments, triangle};
 
+pub use elastic_net::{ElasticNet, Grid, Lines};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
-pub use least_squares::{LeastSquares, Line};
+pub use least_squares::LeastSquares;
+pub use line::{Aim, Line};
 pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 pub use spread::spread;

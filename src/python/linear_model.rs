@@ -5,9 +5,9 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, LeastSquares, Line, collective};
+use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, collective};
 use crate::device::ProductKernels;
-use crate::{dispatch, real::Real};
+use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
 };
@@ -21,9 +21,10 @@ type Fitted<'py> = (
     Bound<'py, PyArray1<f64>>,
 );
 
-/// Least squares over the rows of all ranks; `most` is the largest share of any rank.
+/// Least squares over the rows of all ranks, penalised by `alphas`, of each target or none; `most` is the
+/// largest share of any rank.
 #[pyfunction]
-#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, most, threads))]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, alphas, most, threads))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
 pub(super) fn least_squares<'py>(
     comm: &Bound<'py, Comm>,
@@ -33,6 +34,7 @@ pub(super) fn least_squares<'py>(
     fit_intercept: bool,
     tol: f64,
     positive: bool,
+    alphas: PyReadonlyArray1<'py, f64>,
     most: usize,
     threads: usize,
 ) -> PyResult<Fitted<'py>> {
@@ -40,22 +42,25 @@ pub(super) fn least_squares<'py>(
     let comm = comm.get();
     let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
     let input = held.input(threads);
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive,
+        alphas: alphas.as_slice()?,
+    };
     let fit = || {
         collective(comm.get(), |comm| {
             dispatch!(&input, |device, rows| {
-                let rows = data(device, rows)?;
-                let fit = LeastSquares {
-                    rows: &rows,
-                    intercept: fit_intercept,
-                    tol,
-                    positive,
-                    most,
-                };
-                fit.fit(comm)
+                let rows = &data(device, rows)?;
+                LeastSquares { rows, aim, most }.fit(comm)
             })
         })
     };
     let line: Line = py.detach(fit).map_err(|error| raise(py, &error))?;
+    fitted(py, line)
+}
+
+fn fitted(py: Python<'_>, line: Line) -> PyResult<Fitted<'_>> {
     let m = line.intercept.len();
     let coef = line.coef.into_pyarray(py).reshape([line.p, m])?;
     let (intercept, singular) = (
@@ -63,6 +68,83 @@ pub(super) fn least_squares<'py>(
         line.singular.into_pyarray(py),
     );
     Ok((coef, intercept, line.rank, singular))
+}
+
+/// `(alphas, coef, intercept, gaps, rounds, tolerances, n_samples, anew)`, as `algo::Lines` has them.
+type Nets<'py> = ([Bound<'py, PyArray1<f64>>; 6], f64, bool);
+
+/// Elastic nets over the rows of all ranks, one for each of `alphas`; where `least` is not zero, for
+/// `alphas[0]` strengths evenly down to that share of the largest. Of `tolerances`: `l1_ratio`, `tol`,
+/// `least`; of `switches`: `fit_intercept`, `positive`, `screening`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, y, w, alphas, tolerances, switches, max_iter, seeds, gram, start, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn elastic_net<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    alphas: PyReadonlyArray1<'py, f64>,
+    tolerances: [f64; 3],
+    switches: [bool; 3],
+    max_iter: usize,
+    seeds: PyReadonlyArray1<'py, u32>,
+    gram: PyReadonlyArray1<'py, f64>,
+    start: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<Nets<'py>> {
+    let py = comm.py();
+    let comm = comm.get();
+    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
+    let input = held.input(threads);
+    let (alphas, seeds, start) = (alphas.as_slice()?, seeds.as_slice()?, start.as_slice()?);
+    let gram = gram.as_slice()?;
+    let ([share, tol, least], [intercept, positive, screening]) = (tolerances, switches);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of strengths
+    let grid = match alphas.first() {
+        Some(count) if least > 0.0 => Grid::Spaced {
+            count: *count as usize,
+            least,
+        },
+        _ => Grid::Given(alphas),
+    };
+    let descent = Descent {
+        gram: &[],
+        side: &[],
+        square: 0.0,
+        tol,
+        limit: max_iter,
+        positive,
+        screening,
+    };
+    let fit = || {
+        collective(comm.get(), |comm| {
+            dispatch!(&input, |device, rows| {
+                let fit = ElasticNet {
+                    rows: &data(device, rows)?,
+                    intercept,
+                    grid,
+                    share,
+                    descent,
+                    seeds,
+                    gram,
+                    start,
+                };
+                fit.fit(comm)
+            })
+        })
+    };
+    let lines = py.detach(fit).map_err(|error| raise(py, &error))?;
+    let (samples, anew) = (lines.samples, lines.anew);
+    let parts = [
+        lines.alphas,
+        lines.coef,
+        lines.intercept,
+        lines.gaps,
+        lines.rounds,
+        lines.tolerances,
+    ];
+    Ok((parts.map(|part| part.into_pyarray(py)), samples, anew))
 }
 
 /// Rows in all, then for each target the sums of squares of residuals and around the mean, over the

@@ -20,7 +20,7 @@ mod _core {
     #[pymodule_export]
     use super::decomposition::{pca, project};
     #[pymodule_export]
-    use super::linear_model::{least_squares, linear, r2};
+    use super::linear_model::{elastic_net, least_squares, linear, r2};
     #[pymodule_export]
     use super::system::{simd, threads};
 }

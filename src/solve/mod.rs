@@ -1,11 +1,13 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod descent;
 mod dimension;
 mod nonnegative;
 mod orthogonal;
 mod spectrum;
 mod subspace;
 
+pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};

@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
     algo::{
-        Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead, one_pass,
-        r2, rounds,
+        Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead,
+        one_pass, r2, rounds,
     },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
@@ -43,6 +43,8 @@ struct Problem<T> {
     positive: bool,
     /// Whether the last rank has all rows.
     heap: bool,
+    /// Penalties of the targets.
+    alphas: Vec<f64>,
 }
 
 impl Problem<f64> {
@@ -56,6 +58,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: self.alphas.clone(),
         }
     }
 }
@@ -121,15 +125,13 @@ impl<T: Real> Problem<T> {
                 ..Facts::default()
             };
             let most = comm.agree(&facts, Ok(()))?.most;
-            let (positive, tol) = (self.positive, 1e-13);
-            LeastSquares {
-                rows,
+            let aim = Aim {
                 intercept: true,
-                tol,
-                positive,
-                most,
-            }
-            .fit(comm)
+                tol: 1e-13,
+                positive: self.positive,
+                alphas: &self.alphas,
+            };
+            LeastSquares { rows, aim, most }.fit(comm)
         })
     }
 
