@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 __all__ = [
     "Comm",
     "Seat",
+    "absorb_columns",
+    "basic_statistics",
     "drawn",
     "elastic_net",
     "host",
@@ -26,6 +28,7 @@ __all__ = [
     "solo",
     "spread",
     "threads",
+    "union",
 ]
 
 _Numbers = NDArray[np.float64]
@@ -102,6 +105,14 @@ class Seat:
     def leave(self) -> None:
         """Make no more calls."""
 
+def absorb_columns(
+    known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
+) -> _Numbers:
+    """Return what is known of the columns of a batch as well; `known` may be empty."""
+
+def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
+    """Return rows and weight; means, squares around them, least, largest."""
+
 def drawn(
     comm: Comm,
     x: NDArray[Any],
@@ -127,7 +138,7 @@ def elastic_net(
     start: _Numbers,
     threads: int,
 ) -> tuple[list[_Numbers], float, bool]:
-    """Return alphas, lines, gaps, rounds and tolerances; rows; whether `gram` is off."""
+    """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
@@ -263,3 +274,6 @@ def threads(
     quota: float | None,
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
+
+def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
+    """Return what is known of the rows of two streams."""

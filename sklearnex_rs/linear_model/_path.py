@@ -174,7 +174,7 @@ def report(count: int, verbose: int) -> None:
     """Say how far along the path it went, in scikit-learn's words."""
     for i in range(count if verbose else 0):
         if verbose > 1:
-            print("Path: %03i out of %03i" % (i, count))
+            print(f"Path: {i:03d} out of {count:03d}")
         else:
             sys.stderr.write(".")
 

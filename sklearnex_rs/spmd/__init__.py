@@ -9,8 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import cluster, decomposition, linear_model
+from sklearnex_rs.spmd import basic_statistics, cluster, decomposition, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd.basic_statistics import (
+    BasicStatistics,
+    IncrementalBasicStatistics,
+)
 from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA
 from sklearnex_rs.spmd.linear_model import (
@@ -24,12 +28,15 @@ from sklearnex_rs.spmd.linear_model import (
 
 __all__ = [
     "PCA",
+    "BasicStatistics",
     "ElasticNet",
+    "IncrementalBasicStatistics",
     "KMeans",
     "Lasso",
     "LinearRegression",
     "Ridge",
     "ThreadComm",
+    "basic_statistics",
     "cluster",
     "communicator",
     "decomposition",

@@ -1,5 +1,6 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod basic_statistics;
 mod elastic_net;
 mod kmeans;
 mod kmeans_init;
@@ -9,6 +10,7 @@ mod looks;
 mod pca;
 mod r2;
 mod spread;
+mod stream;
 
 use crate::{
     Error, Result,
@@ -21,7 +23,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use line::{Next, intercept, put, weighs};
 use looks::{means, moments, triangle};
+use stream::gather;
 
+pub use basic_statistics::{basic_statistics, columns};
 pub use elastic_net::{ElasticNet, Grid, Lines};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
@@ -30,6 +34,7 @@ pub use line::{Aim, Line};
 pub use pca::{Components, Count, Pca, Way};
 pub use r2::r2;
 pub use spread::spread;
+pub use stream::{absorb, union};
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {

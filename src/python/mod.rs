@@ -6,6 +6,7 @@ mod comm;
 mod decomposition;
 mod error;
 mod linear_model;
+mod stream;
 mod system;
 
 /// Everything exported, in one list.
@@ -21,6 +22,8 @@ mod _core {
     use super::decomposition::{pca, project};
     #[pymodule_export]
     use super::linear_model::{elastic_net, least_squares, linear, r2};
+    #[pymodule_export]
+    use super::stream::{absorb_columns, basic_statistics, union};
     #[pymodule_export]
     use super::system::{simd, threads};
 }

@@ -1,6 +1,8 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
 mod clusters;
+mod columns;
+mod extremes;
 mod means;
 mod moments;
 mod slope;
@@ -9,6 +11,8 @@ mod triangle;
 use crate::{Result, comm::Communicator, memory};
 
 pub use clusters::{Clusters, Farthest, Round};
+pub use columns::Columns;
+pub use extremes::Extremes;
 pub use means::Means;
 pub use moments::Moments;
 pub use slope::Slope;
@@ -51,6 +55,18 @@ pub trait Summary: Sized + Send {
         let rows = words.len() - TAIL;
         &mut words[rows..]
     }
+}
+
+/// A summary that is kept between batches of rows, as one stretch of numbers.
+pub trait Kept: Summary {
+    /// All of it but the tail.
+    fn pack(self) -> Result<Vec<f64>>;
+
+    /// The summary that was packed.
+    fn unpack(numbers: &[f64]) -> Result<Self>;
+
+    /// What two must share to be merged: the number of columns, and how they were looked at.
+    fn shape(&self) -> [usize; 2];
 }
 
 /// A summary of that shape with these words.

@@ -140,6 +140,7 @@ impl Case {
             "{what}"
         );
         close(&whole(&found), &self.mean, 1e-12, what);
+        self.check_columns(rows, what);
         for (centered, exact) in [(true, true), (true, false), (false, true), (false, false)] {
             let found = rows.device.moments(rows, Look { centered, exact }).unwrap();
             let rounding = if exact || T::NAME == f64::NAME {
@@ -167,6 +168,31 @@ impl Case {
                 &what,
             );
         }
+    }
+
+    fn check_columns<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, what: &str) {
+        let (found, extremes) = rows.device.columns(rows).unwrap();
+        close(&whole(&found), &self.mean, 1e-12, what);
+        let q = self.mean.len();
+        let squares: Vec<f64> = (0..q).map(|j| self.comoments[0][j * (j + 3) / 2]).collect();
+        let scale = 1e-12 * (self.weight + 1.0);
+        close(
+            &found.comoment,
+            &squares,
+            scale,
+            &format!("{what}, squares"),
+        );
+        let z = ndarray::concatenate![ndarray::Axis(1), self.x, self.y];
+        let heavy = |i: usize| self.w.as_ref().is_none_or(|w| w[[i, 0]] > 0.0);
+        let there = (0..z.nrows()).filter(|i| heavy(*i)).collect::<Vec<_>>();
+        let z = z.select(ndarray::Axis(0), &there);
+        let most = |sign: f64| {
+            z.columns()
+                .into_iter()
+                .map(|column| column.fold(f64::NEG_INFINITY, |most, x| most.max(sign * x)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(extremes, [most(-1.0), most(1.0)].concat(), "{what}");
     }
 
     fn check_looks<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, what: &str) {

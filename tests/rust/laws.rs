@@ -5,14 +5,14 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
     algo::{
-        Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead,
-        one_pass, r2, rounds,
+        self, Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective,
+        lead, one_pass, r2, rounds,
     },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, Look, MomentKernels},
     real::Real,
-    summary::{Means, Moments, Slope, Summary, Triangle},
+    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Summary, Triangle},
 };
 use std::{fmt::Debug, thread, time::Duration};
 
@@ -263,6 +263,26 @@ fn every_summary_obeys_the_laws() {
     for centered in [true, false] {
         laws(|rank| moments(rank, centered), all);
     }
+    let columns = |rank| {
+        let (x, w) = (rows(rank), weights(rank));
+        let (device, w) = (&Cpu { threads: 1 }, w.slice(s![..x.nrows(), ..]));
+        algo::columns(&Data {
+            device,
+            x: &x,
+            y: None,
+            w: Some(&w),
+        })
+        .unwrap()
+    };
+    let extremes = |found: &[f64]| found.iter().map(|x| x.max(-1e9)).collect::<Vec<_>>();
+    laws(columns, |seen: &Columns| {
+        let bounds = extremes(seen.extremes());
+        [means(seen.means()), seen.squares().to_vec(), bounds].concat()
+    });
+    laws(
+        |rank| Extremes::of(columns(rank).extremes().to_vec()),
+        |seen| extremes(seen.largest()),
+    );
     let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
     laws(slope, |seen| seen.gradient().to_vec());
     for h in [4, 7] {
@@ -282,6 +302,82 @@ fn every_summary_obeys_the_laws() {
             r.dot(&r.t()).iter().copied().collect()
         });
     }
+}
+
+/// `of` brings what is known of some of 90 rows, `view` what that says of them.
+fn kept<S: Kept + PartialEq + Debug>(
+    of: impl Fn(std::ops::Range<usize>) -> S,
+    view: impl Fn(&S) -> Vec<f64>,
+) {
+    let packed = of(0..90).pack().unwrap();
+    assert_eq!(S::unpack(&packed).unwrap(), of(0..90));
+    let none = of(0..0).pack().unwrap();
+    for edges in [
+        [0, 1, 2, 90],
+        [0, 30, 60, 90],
+        [0, 0, 89, 90],
+        [0, 90, 90, 90],
+    ] {
+        for order in [[0, 1, 2], [2, 0, 1]] {
+            let absorbed = order.iter().fold(Vec::new(), |known, part| {
+                algo::absorb(&known, || Ok(of(edges[*part]..edges[part + 1]))).unwrap()
+            });
+            let joined = algo::union::<S>(&none, &absorbed).unwrap();
+            for found in [absorbed, joined] {
+                let (found, all) = (S::unpack(&found).unwrap(), of(0..90));
+                assert!(
+                    close(&view(&found), &view(&all), 1e-10),
+                    "{found:?} {all:?}"
+                );
+            }
+        }
+    }
+}
+
+/// What is kept between batches is what was seen, and batches in any order are all rows at once.
+#[test]
+fn streams_are_kept_and_joined() {
+    let x = noise(90, 3, 1e4);
+    let part = |rows: std::ops::Range<usize>| x.slice(s![rows, ..]);
+    let columns = |rows| {
+        let data = Data {
+            device: &Cpu { threads: 1 },
+            x: &part(rows),
+            y: None,
+            w: None,
+        };
+        algo::columns(&data).unwrap()
+    };
+    kept(columns, |seen| {
+        let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
+        [
+            seen.means().mean().to_vec(),
+            seen.squares().to_vec(),
+            extremes,
+        ]
+        .concat()
+    });
+    for centered in [true, false] {
+        kept(
+            |rows| looked(part(rows), None, centered),
+            |seen| [seen.means().mean().to_vec(), seen.products(3).unwrap()].concat(),
+        );
+    }
+    let known = columns(0..9).pack().unwrap();
+    for broken in [
+        &known[..1],
+        &known[..9],
+        &columns(0..9).pack().unwrap()[2..],
+    ] {
+        let joined = algo::union::<Columns>(&known, broken);
+        assert!(joined.is_err(), "{joined:?}");
+    }
+    let open = looked(part(0..9), None, false).pack().unwrap();
+    let closed = looked(part(0..9), None, true).pack().unwrap();
+    assert!(matches!(
+        algo::union::<Moments>(&open, &closed),
+        Err(Error::Unfit(_))
+    ));
 }
 
 /// An affine map: its composition is associative, but not commutative.

@@ -2,6 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
@@ -22,6 +23,8 @@ ESTIMATORS = [
     PCA(),
     PCA(n_components=1, whiten=True, svd_solver="full"),
     PCA(n_components=0.9, svd_solver="covariance_eigh"),
+    BasicStatistics(),
+    IncrementalBasicStatistics(),
 ]
 
 

@@ -10,9 +10,10 @@ import sklearn.decomposition
 import sklearn.linear_model
 
 import sklearnex_rs
-from sklearnex_rs import cluster, decomposition, linear_model, spmd
+from sklearnex_rs import basic_statistics, cluster, decomposition, linear_model, spmd
 
 FAMILIES = [
+    (basic_statistics, spmd.basic_statistics, None),  # scikit-learn has none
     (cluster, spmd.cluster, sklearn.cluster),
     (decomposition, spmd.decomposition, sklearn.decomposition),
     (linear_model, spmd.linear_model, sklearn.linear_model),
@@ -22,13 +23,21 @@ EVERY = [
     for batch, spread, reference in FAMILIES
     for module in (batch, spread)
     for name in module.__all__
+    if hasattr(reference, name)
 ]
 PAIRS = [pair for pair in EVERY if inspect.isclass(pair[0])]
 FUNCTIONS = [pair for pair in EVERY if not inspect.isclass(pair[0])]
 BATCH = {name: getattr(batch, name) for batch, *_ in FAMILIES for name in batch.__all__}
-CLASSES = [mine for mine, _ in PAIRS]
+CLASSES = [
+    getattr(module, name)
+    for *both, _ in FAMILIES
+    for module in both
+    for name in module.__all__
+    if inspect.isclass(getattr(module, name))
+]
 NAMES = [f"{cls.__module__}.{cls.__name__}" for cls in CLASSES]
 AS_NEWEST = sklearn.__version__.startswith("1.9")
+PAIR_NAMES = [f"{mine.__module__}.{mine.__name__}" for mine, _ in PAIRS]
 GENERATED = r"set_\w+_request"  # written by scikit-learn
 
 
@@ -62,7 +71,7 @@ def is_spmd(cls):
     return cls.__module__.startswith("sklearnex_rs.spmd")
 
 
-@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=PAIR_NAMES)
 def test_init_has_scikit_learns_parameters_and_ours_at_the_end(mine, reference):
     own, theirs = facts(mine.__init__), facts(reference.__init__)
     if is_spmd(mine):
@@ -71,7 +80,7 @@ def test_init_has_scikit_learns_parameters_and_ours_at_the_end(mine, reference):
     assert [fact for fact in own if fact[0] in known] == theirs
 
 
-@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=PAIR_NAMES)
 def test_methods_have_scikit_learns_parameters(mine, reference):
     for name in methods(reference):
         if not hasattr(mine, name):

@@ -9,6 +9,7 @@ mod nearest;
 mod pool;
 mod product;
 mod residual;
+mod spread;
 mod tally;
 mod triangle;
 
