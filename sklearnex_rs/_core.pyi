@@ -9,6 +9,7 @@ __all__ = [
     "Comm",
     "Seat",
     "absorb_columns",
+    "absorb_line",
     "basic_statistics",
     "drawn",
     "elastic_net",
@@ -24,6 +25,7 @@ __all__ = [
     "project",
     "r2",
     "seats",
+    "settle",
     "simd",
     "solo",
     "spread",
@@ -109,6 +111,16 @@ def absorb_columns(
     known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
 ) -> _Numbers:
     """Return what is known of the columns of a batch as well; `known` may be empty."""
+
+def absorb_line(
+    known: _Numbers,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    centered: bool,
+    threads: int,
+) -> _Numbers:
+    """Return what is known of rows and targets of a batch as well."""
 
 def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
     """Return rows and weight; means, squares around them, least, largest."""
@@ -254,6 +266,16 @@ def r2(
 
 def seats(size: int) -> list[Seat]:
     """Return the ranks of a world of threads."""
+
+def settle(
+    comm: Comm,
+    known: _Numbers,
+    shape: tuple[int, int],
+    fit_intercept: bool,
+    tol: float,
+    alphas: _Numbers,
+) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
+    """Return what `least_squares` returns, of what all ranks know; and their rows."""
 
 def simd() -> str:
     """Name the instructions that are chosen at run time."""

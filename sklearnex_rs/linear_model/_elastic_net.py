@@ -212,11 +212,12 @@ class ElasticNet(Linear):
                 rows=rows,
             )
         _, coef, intercept, gaps, rounds, tolerances = found
-        self._keep(X, rows, (coef.reshape(targets, -1), intercept), flat=True)
-        self.n_iter_ = [int(abs(n)) for n in rounds]
+        self._keep(like(X), rows, (coef.reshape(targets, -1), intercept), flat=True)
+        counts = [int(abs(n)) for n in rounds]
+        self.n_iter_ = counts if targets > 1 else counts[0]
         self.dual_gap_ = like(X)((gaps / samples).astype(rows.x.dtype))
         if targets == 1:
-            self.n_iter_, self.dual_gap_ = self.n_iter_[0], self.dual_gap_[0]
+            self.dual_gap_ = self.dual_gap_[0]
         if anew and first:
             msg = (
                 "Gram matrix was provided but X was centered to fit intercept: "

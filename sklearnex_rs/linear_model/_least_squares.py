@@ -157,7 +157,7 @@ class LinearRegression(Linear):
                 call.threads(),
                 rows=rows,
             )
-        self._keep(X, rows, (coef.T, intercept), flat=False)
+        self._keep(like(X), rows, (coef.T, intercept), flat=False)
         if not self.positive:
             self.rank_ = rank
             self.singular_ = like(X)(singular.astype(rows.x.dtype))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,19 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
     intercept_: Any
     fit_intercept: bool
 
-    def _keep(self, X: Any, rows: Rows, line: tuple[Any, Any], *, flat: bool) -> None:
+    def _keep(
+        self,
+        kind: Callable[[Any], Any],
+        rows: Rows,
+        line: tuple[Any, Any],
+        *,
+        flat: bool,
+    ) -> None:
         """Take over coefficients, targets by columns, and intercepts.
 
         One target in two dimensions has coefficients of one where they are ``flat``.
         """
-        kind, (coef, intercept) = like(X), line
+        coef, intercept = line
         coef, intercept = coef.astype(rows.x.dtype), intercept.astype(rows.x.dtype)
         if rows.targets == 1:
             intercept = intercept[0]

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host
+from sklearnex_rs._array import as_host, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.linear_model._linear import Linear
 
@@ -170,7 +170,7 @@ default='auto'
                 call.threads(),
                 rows=rows,
             )
-        self._keep(X, rows, (coef.T, intercept), flat=True)
+        self._keep(like(X), rows, (coef.T, intercept), flat=True)
         auto = "lbfgs" if self.positive else "cholesky"
         self.solver_ = auto if self.solver == "auto" else self.solver
         self.n_iter_ = np.ones(targets, np.int32) if self.solver in COUNTED else None

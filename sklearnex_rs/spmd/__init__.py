@@ -19,6 +19,8 @@ from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA
 from sklearnex_rs.spmd.linear_model import (
     ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
     Lasso,
     LinearRegression,
     Ridge,
@@ -31,6 +33,8 @@ __all__ = [
     "BasicStatistics",
     "ElasticNet",
     "IncrementalBasicStatistics",
+    "IncrementalLinearRegression",
+    "IncrementalRidge",
     "KMeans",
     "Lasso",
     "LinearRegression",

@@ -7,10 +7,16 @@ from typing import Any
 from sklearnex_rs.linear_model import LinearRegression as _LinearRegression
 from sklearnex_rs.linear_model import Ridge as _Ridge
 from sklearnex_rs.spmd._elastic_net import ElasticNet, Lasso, enet_path, lasso_path
+from sklearnex_rs.spmd._incremental_linear import (
+    IncrementalLinearRegression,
+    IncrementalRidge,
+)
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
 __all__ = [
     "ElasticNet",
+    "IncrementalLinearRegression",
+    "IncrementalRidge",
     "Lasso",
     "LinearRegression",
     "Ridge",

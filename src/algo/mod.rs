@@ -2,6 +2,7 @@
 
 mod basic_statistics;
 mod elastic_net;
+mod incremental;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
@@ -27,6 +28,7 @@ use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
 pub use elastic_net::{ElasticNet, Grid, Lines};
+pub use incremental::{bordered, settle};
 pub use kmeans::{KMeans, Partition};
 pub use kmeans_init::Draws;
 pub use least_squares::LeastSquares;

@@ -4,8 +4,9 @@ use super::{
     array::{Held, data},
     comm::Comm,
     error::raise,
+    stream::brought,
 };
-use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, collective};
+use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, Lines, collective};
 use crate::device::ProductKernels;
 use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{
@@ -68,6 +69,51 @@ fn fitted(py: Python<'_>, line: Line) -> PyResult<Fitted<'_>> {
         line.singular.into_pyarray(py),
     );
     Ok((coef, intercept, line.rank, singular))
+}
+
+/// What is known of the rows and targets of a batch as well; `centered` where an intercept is sought.
+#[pyfunction]
+#[pyo3(signature = (known, x, y, w, centered, threads))]
+pub(super) fn absorb_line<'py>(
+    known: PyReadonlyArray1<'py, f64>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    centered: bool,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let py = x.py();
+    let held = Held::of([Some(x), Some(y), w])?;
+    let (input, known) = (held.input(threads), known.as_slice()?);
+    brought(py, || {
+        dispatch!(&input, |device, rows| algo::absorb(known, || {
+            algo::bordered(&data(device, rows)?, centered)
+        }))
+    })
+}
+
+/// Least squares of what all ranks know of `shape`, columns and targets, and how many rows they have.
+#[pyfunction]
+#[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas))]
+pub(super) fn settle<'py>(
+    comm: &Bound<'py, Comm>,
+    known: PyReadonlyArray1<'py, f64>,
+    shape: [usize; 2],
+    fit_intercept: bool,
+    tol: f64,
+    alphas: PyReadonlyArray1<'py, f64>,
+) -> PyResult<(Fitted<'py>, f64)> {
+    let py = comm.py();
+    let (comm, known) = (comm.get(), known.as_slice()?);
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive: false,
+        alphas: alphas.as_slice()?,
+    };
+    let fit = || collective(comm.get(), |comm| algo::settle(comm, known, shape, &aim));
+    let (line, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
+    Ok((fitted(py, line)?, rows))
 }
 
 /// `(alphas, coef, intercept, gaps, rounds, tolerances, n_samples, anew)`, as `algo::Lines` has them.
@@ -135,6 +181,10 @@ pub(super) fn elastic_net<'py>(
         })
     };
     let lines = py.detach(fit).map_err(|error| raise(py, &error))?;
+    Ok(nets(py, lines))
+}
+
+fn nets(py: Python<'_>, lines: Lines) -> Nets<'_> {
     let (samples, anew) = (lines.samples, lines.anew);
     let parts = [
         lines.alphas,
@@ -144,7 +194,7 @@ pub(super) fn elastic_net<'py>(
         lines.rounds,
         lines.tolerances,
     ];
-    Ok((parts.map(|part| part.into_pyarray(py)), samples, anew))
+    (parts.map(|part| part.into_pyarray(py)), samples, anew)
 }
 
 /// Rows in all, then for each target the sums of squares of residuals and around the mean, over the

@@ -21,7 +21,7 @@ mod _core {
     #[pymodule_export]
     use super::decomposition::{pca, project};
     #[pymodule_export]
-    use super::linear_model::{elastic_net, least_squares, linear, r2};
+    use super::linear_model::{absorb_line, elastic_net, least_squares, linear, r2, settle};
     #[pymodule_export]
     use super::stream::{absorb_columns, basic_statistics, union};
     #[pymodule_export]

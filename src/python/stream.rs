@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::summary::{Columns, Moments};
+use crate::summary::{Bordered, Columns, Moments};
 use crate::{Result, algo, dispatch};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
@@ -42,6 +42,7 @@ pub(super) fn union<'py>(
 ) -> PyResult<Numbers<'py>> {
     let py = one.py();
     let join = match kind {
+        "bordered" => algo::union::<Bordered>,
         "columns" => algo::union::<Columns>,
         "moments" => algo::union::<Moments>,
         _ => return Err(PyValueError::new_err(format!("there is no kind {kind}"))),

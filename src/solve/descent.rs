@@ -187,10 +187,11 @@ impl NullaryFnOnce for Sweep<'_, '_, '_> {
             };
             let after = kept / (square + beta);
             place.w[j] = after;
-            if after != before {
-                add(after - before, row, &mut place.products);
+            let step = after - before;
+            if step != 0.0 {
+                add(step, row, &mut place.products);
             }
-            moved = moved.max((after - before).abs());
+            moved = moved.max(step.abs());
             largest = largest.max(after.abs());
         }
         [moved, largest]

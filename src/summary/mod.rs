@@ -1,5 +1,6 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
+mod bordered;
 mod clusters;
 mod columns;
 mod extremes;
@@ -10,6 +11,7 @@ mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
 
+pub use bordered::Bordered;
 pub use clusters::{Clusters, Farthest, Round};
 pub use columns::Columns;
 pub use extremes::Extremes;

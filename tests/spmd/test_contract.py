@@ -17,6 +17,8 @@ def expected(estimator):
 
 ESTIMATORS = [
     spmd.LinearRegression(),
+    spmd.IncrementalLinearRegression(),
+    spmd.IncrementalRidge(),
     spmd.Ridge(),
     spmd.ElasticNet(),
     spmd.Lasso(alpha=0.1),

@@ -5,13 +5,22 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA
-from sklearnex_rs.linear_model import ElasticNet, Lasso, LinearRegression, Ridge
+from sklearnex_rs.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    Ridge,
+)
 
 ESTIMATORS = [
     LinearRegression(),
     LinearRegression(positive=True),
     LinearRegression(fit_intercept=False),
     LinearRegression(fit_intercept=False, positive=True),
+    IncrementalLinearRegression(),
+    IncrementalRidge(alpha=0.1, batch_size=3),
     Ridge(),
     Ridge(positive=True),
     Ridge(alpha=0.1, fit_intercept=False, solver="lsqr"),
