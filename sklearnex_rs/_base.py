@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from sklearn import get_config as get_sklearn_config
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length
+from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, is_foreign
+from sklearnex_rs._array import as_host, is_foreign, like
 from sklearnex_rs._call import Call, Local, Rows, plain
 from sklearnex_rs._compat import check_sample_weight
 
@@ -67,13 +68,33 @@ class Estimator(BaseEstimator):
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))
         return Rows.of(X, y, sample_weight, names)
 
-    def _check_more(self, X: Any) -> Any:
+    def _check_more(self, X: Any, *, finite: bool = True) -> Any:
         """Check rows for a fitted model; an SPMD class takes none, too."""
-        least = 0 if self._shares else 1
-        X = validate_data(
-            self, as_host(X), reset=False, dtype="numeric", ensure_min_samples=least
-        )
-        return plain(as_float(X))
+        options = {
+            "reset": False,
+            "dtype": "numeric",
+            "ensure_min_samples": 0 if self._shares else 1,
+            "ensure_all_finite": finite,
+        }
+        return plain(as_float(validate_data(self, as_host(X), **options)))
+
+    def _answer(self, X: Any, answer: Callable[[Any], Any]) -> Any:
+        """Return what a fitted model says of rows, in the library of X.
+
+        NaN in X shows in the answer; only then is X looked at for it.
+        """
+        rows, failure = self._check_more(X, finite=False), None
+        try:
+            found = answer(rows)
+        except ValueError as error:
+            found, failure = np.array(np.nan), error
+        with np.errstate(all="ignore"):
+            whole = np.isfinite(found.sum())
+        if not whole:
+            assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
+        if failure is not None:
+            raise failure
+        return like(X)(found)
 
     def _empty_share(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Return no rows; what belongs to them must be empty as well."""

@@ -17,12 +17,12 @@ from sklearn.utils import assert_all_finite
 from sklearnex_rs import _core
 from sklearnex_rs._facts import describe
 from sklearnex_rs._memory import LARGE, free
-from sklearnex_rs._threads import ranks_on_node, thread_count
+from sklearnex_rs._threads import ranks_on_node, thread_count, threads_together
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
 _UTF8 = ("utf-8", "surrogatepass")
 NOT_FINITE = "input contains NaN or infinity"  # as src/error.rs says it
-OVERFLOW = "values are too large: their sums overflow float64; scale the columns"
+TOO_LARGE = "values are too large: their sums overflow float64; scale the columns"
 Answer = TypeVar("Answer")
 _RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
 
@@ -126,6 +126,11 @@ class Call:
             self._threads = thread_count(n_jobs, said, rank)[0]
         return self._threads
 
+    def together(self) -> int:
+        """Return how many threads to use while the other ranks of the node wait."""
+        n_jobs = self.params.get("n_jobs")
+        return threads_together(n_jobs, self.comm.said, self.comm.rank)
+
     def agree(self, check: Callable[[], Rows]) -> Rows:
         """Check this rank's rows; then all ranks go on, or raise the same error.
 
@@ -171,25 +176,28 @@ class Call:
         self.agreed = True
         raise error
 
+    def send(self, message: Callable[..., Answer], *args: Any) -> Answer:
+        """Exchange one message, a method of the communicator."""
+        return self._together(lambda: message(self.comm, *args), None)
+
     def run(self, function: Callable[..., Any], *args: Any, rows: Rows) -> Any:
         """Call a collective function of the core, which agrees on its own errors."""
         try:
-            return self._together(lambda: function(self.comm, *args), None)
+            return self.send(function, *args)
         except ValueError as error:
             if NOT_FINITE not in str(error):
                 raise
         self.begun = self.agreed = not self.spread
         self.agree(lambda: check_finite(rows, self.name))
-        self.refuse(ValueError(OVERFLOW))
+        self.refuse(ValueError(TOO_LARGE))
 
     def total(self, rows: Rows) -> int:
         """Return how many rows all ranks have together: one message."""
         if not self.spread:
             return len(rows.x)
-        mine = np.array([float(len(rows.x))])
-        return int(self.run(_core.Comm.sum, mine, rows=rows)[0])
+        return int(self.send(_core.Comm.sum, np.array([float(len(rows.x))]))[0])
 
-    def shortage(self, each: int, once: int, rows: Rows) -> tuple[int, int, int] | None:
+    def shortage(self, each: int, once: int) -> tuple[int, int, int] | None:
         """Return bytes needed, bytes free and ranks of the node that lacks most.
 
         A summary takes ``each`` bytes on every rank, its model ``once``. None where
@@ -201,7 +209,7 @@ class Call:
         nodes = [(each * ranks + once, free(), ranks)]
         if self.spread:
             mine = json.dumps(nodes[0]).encode()
-            everyone = self.run(_core.Comm.gather, mine, rows=rows)
+            everyone = self.send(_core.Comm.gather, mine)
             nodes = [tuple(json.loads(word)) for word in everyone]
         worst = max(nodes, key=lambda node: node[0] / max(node[1], 1))
         return worst if worst[0] > worst[1] else None
@@ -210,9 +218,8 @@ class Call:
         """Do what comes out the same on every rank, so its error is everybody's."""
         try:
             return check()
-        except Exception:
-            self.agreed = True
-            raise
+        except Exception as error:
+            self.refuse(error)
 
     def _checked(
         self, check: Callable[[], Rows]
@@ -235,7 +242,9 @@ class Call:
                 failure = error
         return rows, words, failure
 
-    def _together(self, call: Callable[[], Any], cause: BaseException | None) -> Any:
+    def _together(
+        self, call: Callable[[], Answer], cause: BaseException | None
+    ) -> Answer:
         try:
             return call()
         except BaseException as error:
@@ -249,10 +258,12 @@ class Call:
         most, least, columns, code, targets, weighted, named = facts
         names = rows.names
         if named and not least:
-            everyone = self.comm.gather("\x1e".join(names).encode(*_UTF8))
+            mine = "\x1e".join(names).encode(*_UTF8)
+            everyone = self.send(_core.Comm.gather, mine)
             names = tuple(max(everyone, key=len).decode(*_UTF8).split("\x1e"))
         if most == 0:
-            columns = int(self.comm.max(np.array([rows.x.shape[1]], float))[0])
+            mine_wide = np.array([rows.x.shape[1]], float)
+            columns = int(self.send(_core.Comm.max, mine_wide)[0])
             msg = (
                 f"Found array with 0 sample(s) (shape=(0, {columns})) while a minimum "
                 f"of 1 is required by {self.name}."

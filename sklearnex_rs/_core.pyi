@@ -155,6 +155,16 @@ def elastic_net(
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
+def inertia(
+    comm: Comm,
+    x: NDArray[Any],
+    w: NDArray[Any] | None,
+    place: _Numbers,
+    centers: _Numbers,
+    threads: int,
+) -> float:
+    """Sum the squared distances of the rows of all ranks to their nearest centers."""
+
 def kmeans(
     comm: Comm,
     x: NDArray[Any],
@@ -163,6 +173,7 @@ def kmeans(
     start: _Numbers,
     tolerance: float,
     limit: int,
+    told: bool,
     threads: int,
 ) -> tuple[
     _Numbers, NDArray[np.int32], float, _Numbers, list[tuple[float, float]], bool
@@ -180,6 +191,7 @@ def least_squares(
     alphas: _Numbers,
     most: int,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
 
@@ -203,14 +215,9 @@ def mpi(
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
 def nearest(
-    comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
-    place: _Numbers,
-    centers: _Numbers,
-    threads: int,
-) -> tuple[NDArray[np.int32], float]:
-    """Label the rows of this rank; sum the squared distances of all ranks'."""
+    x: NDArray[Any], place: _Numbers, centers: _Numbers, threads: int
+) -> NDArray[np.int32]:
+    """Label rows."""
 
 def oversample(
     comm: Comm,
@@ -243,6 +250,7 @@ def pca(
     count: int | None,
     share: float | None,
     threads: int,
+    together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 

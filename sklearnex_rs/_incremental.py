@@ -18,7 +18,7 @@ from sklearnex_rs._array import as_host, is_foreign, like
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import (
     NOT_FINITE,
-    OVERFLOW,
+    TOO_LARGE,
     Call,
     Local,
     Rows,
@@ -124,7 +124,7 @@ class OnePass(Estimator):
             if NOT_FINITE not in str(error):
                 raise
             check_finite(rows, type(self).__name__)
-            raise ValueError(OVERFLOW) from None
+            raise ValueError(TOO_LARGE) from None
         dtypes = [rows.x.dtype] if seen is None else [rows.x.dtype, seen.rows.x.dtype]
         return Seen(words, _one(rows, np.result_type(*dtypes)))
 

@@ -28,6 +28,19 @@ def thread_count(n_jobs: int | None, said: list[bytes], rank: int) -> tuple[int,
     return _share(tuple(said), rank, _mask()), "affinity, ranks on the node and quota"
 
 
+def threads_together(n_jobs: int | None, said: list[bytes], rank: int) -> int:
+    """Return how many threads this rank may use while the others on its node wait.
+
+    As many as they have together, of the cpus that the launcher lets this rank use.
+    """
+    mine = thread_count(n_jobs, said, rank)[0]
+    nodes = [json.loads(word)[0] for word in said]
+    ranks = nodes.count(nodes[rank]) if said else 1
+    quota = _quota()
+    cpus = len(_mask()) if quota is None else min(len(_mask()), int(quota))
+    return max(mine, min(mine * ranks, cpus))
+
+
 def say() -> bytes:
     """Say what the other ranks need to know to share this rank's node."""
     return json.dumps([_node(), _mask()]).encode()

@@ -25,6 +25,9 @@ pub trait Real:
     /// Its name, a fact all ranks must share.
     const NAME: &'static str;
 
+    /// From one to the next number.
+    const ROUNDING: f64;
+
     /// How many blocks of products may be summed in this type before they go to an `f64`.
     const SUMS: usize;
 
@@ -34,6 +37,7 @@ pub trait Real:
 
 impl Real for f32 {
     const NAME: &'static str = "float32";
+    const ROUNDING: f64 = f32::EPSILON as f64;
     const SUMS: usize = 1;
 
     #[inline(always)]
@@ -45,6 +49,7 @@ impl Real for f32 {
 
 impl Real for f64 {
     const NAME: &'static str = "float64";
+    const ROUNDING: f64 = f64::EPSILON;
     const SUMS: usize = usize::MAX;
 
     #[inline(always)]

@@ -41,7 +41,8 @@ class Draws:
         mine = self.state.random_sample(count)
         if self.alike:
             return mine
-        return np.frombuffer(self.call.comm.broadcast(mine.tobytes()), np.float64)
+        first = self.call.send(_core.Comm.broadcast, mine.tobytes())
+        return np.frombuffer(first, np.float64)
 
     def plus_plus(self, n_clusters: int) -> Any:
         """Return centers by greedy k-means++."""
@@ -102,7 +103,7 @@ class Draws:
             return make(self.state)
         lead = self.call.comm.rank == 0
         made = self.call.check(lambda: make(self.state) if lead else None, self.rows)
-        return pickle.loads(self.call.comm.broadcast(pickle.dumps(made)))
+        return pickle.loads(self.call.send(_core.Comm.broadcast, pickle.dumps(made)))
 
 
 def trials(n_clusters: int) -> int:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator
-from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._threads import thread_count
 from sklearnex_rs.cluster._draws import Draws, given
 from sklearnex_rs.cluster._partition import Partition, same
@@ -162,8 +162,9 @@ class KMeans(
         Raises
         ------
         ValueError
-            If X is empty, has NaN or infinity or fewer rows than clusters, or shapes
-            do not fit.
+            If X is empty, has NaN or infinity or fewer rows than clusters, shapes do
+            not fit, or squared distances overflow float64 (where scikit-learn puts
+            all rows into one cluster, of infinite inertia).
         """
 
         def check() -> Rows:
@@ -200,8 +201,12 @@ class KMeans(
         if count < self.n_clusters:
             msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
             call.refuse(ValueError(msg))
+        # Well below the end of float64: on the way to an inertia sums are larger.
+        if not squares.max() < np.finfo(np.float64).max / 2**20 / len(squares):
+            call.refuse(ValueError(TOO_LARGE))
         if rows.w is not None:
-            total = call.comm.sum(np.array([rows.w.sum(dtype=np.float64)]))
+            mine = np.array([rows.w.sum(dtype=np.float64)])
+            total = call.send(_core.Comm.sum, mine)
             if total[0] == 0:
                 msg = "Sample weights must contain at least one non-zero number."
                 call.refuse(ValueError(msg))
@@ -266,6 +271,7 @@ class KMeans(
                 start,
                 tolerance,
                 int(self.max_iter),
+                bool(self.verbose),
                 call.threads(),
                 rows=rows,
             )
@@ -274,11 +280,11 @@ class KMeans(
             found.tell(tolerance)
         return found
 
-    def _nearest(self, comm: _core.Comm, rows: Rows, threads: int) -> tuple[Any, float]:
+    def _around(self) -> tuple[Any, Any]:
+        """Return a place near the centers, and the centers around it."""
         centers = np.asarray(as_host(self.cluster_centers_), np.float64)
         place = centers.mean(axis=0)
-        around = np.ascontiguousarray(centers - place)
-        return _core.nearest(comm, rows.x, rows.w, place, around, threads)
+        return place, np.ascontiguousarray(centers - place)
 
     def predict(self, X: Any) -> Any:
         """Return the nearest center of each row.
@@ -294,9 +300,8 @@ class KMeans(
             Number of the center, int32, in the library of X.
         """
         check_is_fitted(self)
-        rows = Rows.of(self._check_more(X))
-        threads = thread_count(None, [], 0)[0]
-        return like(X)(self._nearest(_core.solo(), rows, threads)[0])
+        around, threads = self._around(), thread_count(None, [], 0)[0]
+        return self._answer(X, lambda rows: _core.nearest(rows, *around, threads))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the cluster of each row.
@@ -382,10 +387,9 @@ class KMeans(
         with Call(self, "score") as call:
             rows = call.agree(check)
 
-            def nearest(comm: _core.Comm, threads: int) -> tuple[Any, float]:
-                return self._nearest(comm, rows, threads)
-
-            return -float(call.run(nearest, call.threads(), rows=rows)[1])
+            around, threads = self._around(), call.threads()
+            args = (rows.x, rows.w, *around, threads)
+            return -float(call.run(_core.inertia, *args, rows=rows))
 
 
 def is_array(init: Any) -> bool:

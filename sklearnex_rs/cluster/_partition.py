@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearnex_rs import _core
 from sklearnex_rs._call import Call
+
+BLOCK = 1 << 16  # rows whose labels are compared at a time
 
 
 @dataclass
@@ -53,12 +56,14 @@ class Partition:
 
 def same(call: Call, one: Partition, other: Partition) -> bool:
     """Say whether clusters are the same on all ranks, but for their numbers."""
-    both = np.stack([one.labels, other.labels], axis=1).astype(np.int64)
-    pairs = np.unique(both, axis=0)
+    k, pairs = len(one.counts), np.empty(0, np.int64)
+    for start in range(0, len(one.labels), BLOCK):
+        rows = slice(start, start + BLOCK)
+        mine = one.labels[rows].astype(np.int64) * k + other.labels[rows]
+        pairs = np.union1d(pairs, mine)
+        if len(pairs) > k:  # some cluster has rows of two
+            break
     if call.spread:
-        blocks = call.comm.gather(pairs.tobytes())
-        pairs = np.concatenate(
-            [np.frombuffer(block, np.int64).reshape(-1, 2) for block in blocks]
-        )
-        pairs = np.unique(pairs, axis=0)
-    return len(pairs) == len(np.unique(pairs[:, 0]))
+        blocks = call.send(_core.Comm.gather, pairs.tobytes())
+        pairs = np.unique(np.frombuffer(b"".join(blocks), np.int64))
+    return len(pairs) == len(np.unique(pairs // k))

@@ -231,11 +231,12 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             samples = call.total(rows)
             shape = (samples, rows.x.shape[1])
             solver, wanted = call.alike(lambda: self._wanted(shape))
-            short = call.shortage(*memory(solver, shape), rows)
+            short = call.shortage(*memory(solver, shape))
             if short is not None:
                 solver = call.alike(lambda: way_out(solver, shape, wanted[0], short))
+            threads = (call.threads(), call.together())
             found = call.run(
-                _core.pca, rows.x, samples, solver, *wanted, call.threads(), rows=rows
+                _core.pca, rows.x, samples, solver, *wanted, *threads, rows=rows
             )
         kind, dtype = like(X), rows.x.dtype
         mean, components, *values, noise = found
@@ -293,7 +294,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             deviation if ``whiten=True``.
         """
         check_is_fitted(self)
-        return like(X)(self._project(self._check_more(X)))
+        return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
         components = np.asarray(as_host(self.components_))

@@ -41,7 +41,7 @@ class Probabilistic(Estimator):
         components, excess, noise = self._model()
         cov = (components.T * excess) @ components
         cov.flat[:: len(cov) + 1] += noise
-        return self._answer(cov)
+        return self._in_kind(cov)
 
     def get_precision(self) -> Any:
         """Return the inverse of the covariance of the probabilistic model.
@@ -57,7 +57,7 @@ class Probabilistic(Estimator):
             If the covariance is singular.
         """
         check_is_fitted(self)
-        return self._answer(self._precision())
+        return self._in_kind(self._precision())
 
     def _precision(self) -> Any:
         components, excess, noise = self._model()
@@ -78,7 +78,7 @@ class Probabilistic(Estimator):
         excess = np.maximum(variance - noise, 0.0)
         return components, excess * variance if self.whiten else excess, noise
 
-    def _answer(self, matrix: Any) -> Any:
+    def _in_kind(self, matrix: Any) -> Any:
         dtype = np.asarray(as_host(self.components_)).dtype
         return like(self.components_)(matrix.astype(dtype))
 
@@ -96,10 +96,13 @@ class Probabilistic(Estimator):
             Log-likelihoods, in the library of X.
         """
         check_is_fitted(self)
-        rows = self._check_more(X)
         dtype = np.asarray(as_host(self.components_)).dtype
-        dtype = np.result_type(rows.dtype, dtype)
-        return like(X)(self._likelihoods(rows).astype(dtype))
+
+        def likelihoods(rows: Any) -> Any:
+            found = self._likelihoods(rows)
+            return found.astype(np.result_type(rows.dtype, dtype))
+
+        return self._answer(X, likelihoods)
 
     def _likelihoods(self, X: Any) -> Any:
         precision = self._precision()
@@ -139,7 +142,7 @@ class Probabilistic(Estimator):
         with Call(self, "score") as call:
             rows = call.agree(check)
             sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
-            total, count = call.run(_core.Comm.sum, sums, rows=rows)
+            total, count = call.send(_core.Comm.sum, sums)
         return float(total / count)
 
 

@@ -155,6 +155,7 @@ class LinearRegression(Linear):
                 np.empty(0),
                 rows.most,
                 call.threads(),
+                call.together(),
                 rows=rows,
             )
         self._keep(like(X), rows, (coef.T, intercept), flat=False)

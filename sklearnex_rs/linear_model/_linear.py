@@ -13,7 +13,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import as_host
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
@@ -62,7 +62,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
             Predictions, in the library of X.
         """
         check_is_fitted(self)
-        return like(X)(self._predict(self._check_more(X)))
+        return self._answer(X, self._predict)
 
     def _predict(self, X: Any) -> Any:
         coef = np.asarray(as_host(self.coef_))

@@ -168,6 +168,7 @@ default='auto'
                 call.alike(lambda: penalties(self.alpha, targets)),
                 rows.most,
                 call.threads(),
+                call.together(),
                 rows=rows,
             )
         self._keep(like(X), rows, (coef.T, intercept), flat=True)

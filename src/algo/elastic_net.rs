@@ -97,7 +97,7 @@ impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
         if !seen.is_finite() {
             return Err(Error::NotFinite);
         }
-        weighs(seen.means())?;
+        weighs(seen.means().weight())?;
         if !self.start.is_empty() && self.start.len() != m * p {
             return Err(Error::Unfit(
                 "coef_ has another shape than the rows and targets ask for; warm_start=False forgets it",

@@ -13,6 +13,7 @@ use crate::{
     device::{Data, Kernels},
     memory,
     real::Real,
+    solve,
     summary::{Bordered, Means, Triangle},
 };
 
@@ -54,6 +55,11 @@ pub fn settle(
     } else {
         &none
     };
-    let line = lead(comm, || aim.line(p, seen.triangle(), seen.means(), mean))?;
-    Ok((line, seen.means().rows()))
+    let (triangle, means) = (seen.triangle(), seen.means());
+    let line = lead(comm, || {
+        let x = &triangle.columns()[..(p + m) * p];
+        let found = solve::singular([p + m, p], x, 1)?;
+        aim.line(p, triangle, [means.rows(), means.weight()], mean, found)
+    })?;
+    Ok((line, means.rows()))
 }

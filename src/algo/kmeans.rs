@@ -16,7 +16,7 @@ use crate::{
     device::{Data, Kernels},
     memory,
     real::Real,
-    summary::{Clusters, Farthest, Round},
+    summary::{Clusters, Farthest, Round, Slope},
 };
 
 /// Parameters and my rows.
@@ -29,6 +29,8 @@ pub struct KMeans<'r, 'a, 'm, D: Kernels, T: Real> {
     pub tolerance: f64,
     /// Rounds at most.
     pub limit: usize,
+    /// Whether the history tells inertia.
+    pub told: bool,
 }
 
 /// What follows from a start.
@@ -41,7 +43,7 @@ pub struct Partition<L> {
     pub inertia: f64,
     /// How many rows of all each centre has.
     pub counts: Vec<f64>,
-    /// How many rounds, and for each its inertia before centres moved, and how far they did.
+    /// Of each round its inertia before centres moved, if it is told, and how far they did.
     pub history: Vec<[f64; 2]>,
     /// Whether the last round changed no label.
     pub strict: bool,
@@ -54,7 +56,7 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
         let mut lloyd = Lloyd {
             task: self,
             labels: self.rows.device.labels(self.rows)?,
-            last: None,
+            last: Vec::new(),
             seen: None,
         };
         let start = Walk {
@@ -66,11 +68,8 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
         };
         // A round with empty clusters takes two looks.
         let found = rounds(&mut lloyd, comm, start, 2 * self.limit)?;
-        let last = one_pass(
-            comm,
-            || Clusters::empty(found.k, p),
-            || lloyd.clusters(&found),
-        )?;
+        let look = || lloyd.clusters(&found, true);
+        let last = one_pass(comm, || Clusters::empty(found.k, p), look)?;
         Ok(Partition {
             inertia: last.inertia(),
             counts: memory::copy(last.counts(), "counts of clusters")?,
@@ -80,39 +79,44 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
             strict: found.strict,
         })
     }
-
-    /// Labels of my rows and inertia of all, for given centres.
-    pub fn label(&self, comm: &dyn Communicator, centers: &[f64]) -> Result<(D::Labels, f64)> {
-        let (rows, p) = (self.rows, self.place.len());
-        let mut labels = rows.device.labels(rows)?;
-        let look = || assign(rows, self.place, centers, &mut labels);
-        let k = centers.len() / p.max(1);
-        let seen = one_pass(comm, || Clusters::empty(k, p), look)?;
-        Ok((labels, seen.inertia()))
-    }
 }
 
-fn assign<D: Kernels, T: Real>(
+/// My rows' nearest of given centres, both around `place`.
+pub fn labels<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     place: &[f64],
     centers: &[f64],
-    labels: &mut D::Labels,
-) -> Result<Clusters> {
-    let found = rows.device.assign(rows, place, centers, labels)?;
-    if !found.inertia.is_finite() {
-        return Err(Error::NotFinite);
-    }
-    Clusters::of(
-        [&found.sums, &found.weights, &found.counts],
-        [found.inertia, found.changed],
-    )
+) -> Result<D::Labels> {
+    let mut labels = rows.device.labels(rows)?;
+    rows.device.label(rows, place, centers, &mut labels)?;
+    Ok(labels)
+}
+
+/// `Σ w d²` of the rows of all ranks and the nearest of given centres. A header must have agreed on all
+/// but the rows.
+pub fn inertia<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    comm: &dyn Communicator,
+    place: &[f64],
+    centers: &[f64],
+) -> Result<f64> {
+    let look = || {
+        let labels = labels(rows, place, centers)?;
+        let inertia = rows.device.inertia(rows, place, centers, &labels)?;
+        let finite = inertia
+            .is_finite()
+            .then_some(inertia)
+            .ok_or(Error::NotFinite)?;
+        Ok(Slope::of(memory::copy(&[finite], "inertia")?))
+    };
+    Ok(one_pass(comm, || Slope::empty(1), look)?.gradient()[0])
 }
 
 struct Lloyd<'r, 'k, 'a, 'm, D: Kernels, T: Real> {
     task: &'r KMeans<'k, 'a, 'm, D, T>,
     labels: D::Labels,
-    /// The centres that labels belong to, and what my rows said of them.
-    last: Option<(Vec<f64>, Clusters)>,
+    /// The centres that labels belong to.
+    last: Vec<f64>,
     /// What all rows said in the last round, while empty clusters wait for rows.
     seen: Option<Clusters>,
 }
@@ -155,18 +159,27 @@ impl Model for Walk {
 
 impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     /// What my rows say of these centres; labels follow.
-    fn clusters(&mut self, model: &Walk) -> Result<Clusters> {
-        let task = self.task;
-        if let Some((centers, found)) = &self.last
-            && *centers == model.centers
-        {
-            return found.again();
+    fn clusters(&mut self, model: &Walk, told: bool) -> Result<Clusters> {
+        let KMeans { rows, place, .. } = *self.task;
+        let centers = &model.centers;
+        let known = *centers == self.last;
+        if !known {
+            self.last = memory::copy(centers, "centers")?;
         }
-        self.last = None;
-        let found = assign(task.rows, task.place, &model.centers, &mut self.labels)?;
-        let again = found.again()?;
-        self.last = Some((memory::copy(&model.centers, "centers")?, again));
-        Ok(found)
+        let found = if known {
+            rows.device.held(&self.labels)
+        } else {
+            rows.device.assign(rows, place, centers, &mut self.labels)?
+        };
+        let mut seen = Clusters::of(
+            [&found.sums, &found.weights, &found.counts],
+            [0.0, if known { 0.0 } else { found.changed }],
+        )?;
+        if told {
+            seen.tell(rows.device.inertia(rows, place, centers, &self.labels)?);
+        }
+        let finite = seen.inertia().is_finite() && seen.sums().0.iter().all(|sum| sum.is_finite());
+        finite.then_some(seen).ok_or(Error::NotFinite)
     }
 
     /// My rows farthest from their centres.
@@ -220,7 +233,7 @@ impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
         Ok(if model.empty > 0 {
             Round::Farthest(self.farthest(model)?)
         } else {
-            Round::Clusters(self.clusters(model)?)
+            Round::Clusters(self.clusters(model, self.task.told)?)
         })
     }
 

@@ -135,10 +135,20 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             centers[(c + 1) * p..][..p].copy_from_slice(&newest);
             state.1 = newest;
         }
-        Ok(centers)
+        Ok(self.around(centers))
     }
 
-    /// Rows taken by k-means‖, `m × p`, and what is nearest to each weighs.
+    /// Rows, put around the place.
+    fn around(&self, mut rows: Vec<f64>) -> Vec<f64> {
+        for row in rows.chunks_exact_mut(self.place.len()) {
+            for (x, place) in row.iter_mut().zip(self.place) {
+                *x -= place;
+            }
+        }
+        rows
+    }
+
+    /// Rows taken by k-means‖, `m × p`, around the place, and what is nearest to each weighs.
     pub fn oversample(
         &self,
         comm: &dyn Communicator,
@@ -146,7 +156,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         first: f64,
         key: u64,
     ) -> Result<(Vec<f64>, Vec<f64>)> {
-        let (rows, place, p) = (self.rows, self.place, self.place.len());
+        let (rows, p) = (self.rows, self.place.len());
         let mut state = (rows.device.column(rows, 1.0)?, Vec::new());
         let weights = self.potential(comm, &mut state, &[])?;
         let mut found = self.draw(comm, &state, (&weights, 0), &[first])?;
@@ -163,10 +173,14 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             state.1 = everyones(comm, mine)?;
             found.extend_from_slice(&state.1); // at most about `k` rows a round
         }
+        let found = self.around(found);
         let mut labels = rows.device.labels(rows)?;
         let look = || {
-            let found = rows.device.assign(rows, place, &found, &mut labels)?;
-            Ok(Slope::of(found.weights))
+            let seen = rows.device.assign(rows, self.place, &found, &mut labels)?;
+            Ok(Slope::of(memory::copy(
+                &seen.weights,
+                "weights of centers",
+            )?))
         };
         let seen = one_pass(comm, || Slope::empty(found.len() / p), look)?;
         let weights = memory::copy(seen.gradient(), "weights of centers")?;
@@ -183,13 +197,11 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     ) -> Result<Vec<f64>> {
         let (rows, mut found) = (self.rows, Vec::new()); // about `k` rows over all ranks
         for piece in 0..rows.shape().0.div_ceil(PIECE) {
-            let each = rows
-                .device
-                .potentials(rows, self.place, nearest, &[], piece)?;
+            let each = rows.device.potentials(rows, nearest, &[], piece)?;
             for (i, potential) in each.into_iter().enumerate() {
                 let row = piece * PIECE + i;
                 if uniform(keys, before + row as f64) < scale * potential {
-                    found.extend(rows.device.row(rows, self.place, row)?);
+                    found.extend(rows.device.row(rows, row)?);
                 }
             }
         }
@@ -197,7 +209,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
     }
 
     /// Rows drawn by weight, none twice and none of `taken`: their numbers among all rows, in the order
-    /// of draws, fewer than draws where some fell on the same row; and `z` of each.
+    /// of draws, fewer than draws where some fell on the same row; and each, around the place.
     pub fn without_return(
         &self,
         comm: &dyn Communicator,
@@ -230,7 +242,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
                 rows.extend_from_slice(&row[1..]);
             }
         }
-        Ok((numbers, rows))
+        Ok((numbers, self.around(rows)))
     }
 
     /// The potentials of some points, once the newest centre is taken into account.
@@ -243,10 +255,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let (rows, p) = (self.rows, self.place.len());
         let many = (candidates.len() / p.max(1)).max(1);
         let taken = std::mem::take(newest);
-        let looked = guarded(|| {
-            rows.device
-                .closer(rows, self.place, nearest, &taken, candidates)
-        });
+        let looked = guarded(|| rows.device.closer(rows, nearest, &taken, candidates));
         let (pieces, looked) = match looked {
             Ok(pieces) => (pieces, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
@@ -271,7 +280,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         })
     }
 
-    /// `z` of the rows, one after the other, where the prefix sum of a point's potential passes each
+    /// The rows, one after the other, where the prefix sum of a point's potential passes each
     /// draw times the whole.
     fn draw(
         &self,
@@ -289,7 +298,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             .collect())
     }
 
-    /// The same, before each `z` the row's number, counted from `before` on its rank.
+    /// The same, before each its number, counted from `before` on its rank.
     fn draw_rows(
         &self,
         comm: &dyn Communicator,
@@ -306,7 +315,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
             if rank == comm.rank() {
                 let row = self.at(nearest, newest, (seen, point), rest)?;
                 found[0] = before + row as f64;
-                found[1..].copy_from_slice(&self.rows.device.row(self.rows, self.place, row)?);
+                found[1..].copy_from_slice(&self.rows.device.row(self.rows, row)?);
             }
         }
         comm.sum(&mut found)?;
@@ -329,9 +338,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
                 rest -= sum;
                 continue;
             }
-            let each = rows
-                .device
-                .potentials(rows, self.place, nearest, newest, piece)?;
+            let each = rows.device.potentials(rows, nearest, newest, piece)?;
             for (i, potential) in each.iter().enumerate() {
                 if rest <= *potential && *potential > 0.0 {
                     return Ok(piece * PIECE + i);

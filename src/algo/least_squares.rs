@@ -20,7 +20,7 @@
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx + α I`, or on `R`.
 
 use super::{
-    Aim, Line, Next, Rounds, intercept, lead, means, moments, put, rounds, triangle, weighs,
+    Aim, Line, Next, Rounds, intercept, lead, means, moments, put, rounds, shared, triangle, weighs,
 };
 use crate::{
     Result,
@@ -55,6 +55,8 @@ pub struct LeastSquares<'r, 'a, 'm, D: Kernels, T: Real> {
     pub aim: Aim<'r>,
     /// No rank has more rows.
     pub most: usize,
+    /// What the first rank may decompose with.
+    pub threads: usize,
 }
 
 impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
@@ -79,10 +81,6 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
                     return self.by_triangle(comm, means, rows);
                 }
                 Next::Residual => {
-                    let spectrum = match spectrum {
-                        Some(spectrum) => spectrum,
-                        None => solve::eigen(p, &seen.products(p)?)?,
-                    };
                     let (rows, means, last) = (self.rows, seen.means(), f64::INFINITY);
                     let mut polish = Polish {
                         rows,
@@ -107,8 +105,10 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
             let coef = memory::zeros(p * m, "coefficients")?;
             return Line::of(coef, &none, 0, &Spectrum::none(), [p, m], Next::Triangle);
         }
-        weighs(seen.means())?;
-        let spectrum = solve::eigen(p, &seen.products(p)?)?;
+        weighs(seen.means().weight())?;
+        let (products, many) = (seen.products(p)?, (p, self.threads));
+        let eigen = |threads| solve::eigen(p, &products, threads);
+        let spectrum = shared(self.rows.device, many, eigen)?;
         let condition = spectrum.condition(self.aim.least());
         let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
         let coarse = T::NAME == f32::NAME
@@ -174,7 +174,14 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
             &none
         };
         let seen = triangle(self.rows, comm, mean, rows.min(p + m))?;
-        lead(comm, || self.aim.line(p, &seen, means, mean))
+        lead(comm, || {
+            let h = seen.height();
+            let many = (h.min(p), self.threads);
+            let singular = |threads| solve::singular([h, p], &seen.columns()[..h * p], threads);
+            let found = shared(self.rows.device, many, singular)?;
+            self.aim
+                .line(p, &seen, [means.rows(), means.weight()], mean, found)
+        })
     }
 }
 
@@ -183,7 +190,8 @@ struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
     rows: &'r Data<'a, 'm, D, T>,
     aim: Aim<'r>,
     means: &'r Means,
-    spectrum: Spectrum,
+    /// The first rank's alone: the others take its line.
+    spectrum: Option<Spectrum>,
     last: f64,
 }
 
@@ -204,6 +212,9 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
     }
 
     fn improve(&mut self, mut line: Line, seen: &mut Slope) -> Result<(Line, bool)> {
+        let Some(spectrum) = &self.spectrum else {
+            return Ok((line, false));
+        };
         let (m, p) = (line.intercept.len(), line.p);
         let (mut moved, mut length) = (0.0_f64, 0.0_f64);
         let mut coef = memory::copy(&line.coef, "coefficients")?;
@@ -213,8 +224,8 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
             for (right, (gradient, coef)) in right.iter_mut().zip(rows) {
                 *right = gradient[target] - alpha * coef[target];
             }
-            let count = self.aim.count(target, &self.spectrum);
-            let step = self.spectrum.solve(count, alpha, &right)?;
+            let count = self.aim.count(target, spectrum);
+            let step = spectrum.solve(count, alpha, &right)?;
             for (row, step) in coef.chunks_exact_mut(m).zip(step) {
                 moved += step * step;
                 length += row[target] * row[target];

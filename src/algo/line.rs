@@ -4,7 +4,7 @@ use super::Model;
 use crate::{
     Error, Result, memory,
     solve::{self, Spectrum},
-    summary::{Means, Triangle},
+    summary::Triangle,
 };
 
 /// What is sought beside small residuals.
@@ -70,20 +70,21 @@ impl Aim<'_> {
         spectrum.rank(tol)
     }
 
-    /// From the triangle of `[x y]` less `mean`, `p` being the columns of `x`.
+    /// From the triangle of `[x y]` less `mean`, `p` being the columns of `x`, the numbers of rows and
+    /// their weight, and the left vectors and the spectrum of its first `p` columns.
     pub(super) fn line(
         &self,
         p: usize,
         seen: &Triangle,
-        means: &Means,
+        [rows, weight]: [f64; 2],
         mean: &[f64],
+        (left, mut spectrum): (Vec<f64>, Spectrum),
     ) -> Result<Line> {
-        weighs(means)?;
+        weighs(weight)?;
         let (h, m) = (seen.height(), mean.len() - p);
         let x = &seen.columns()[..h * p];
-        let (left, mut spectrum) = solve::singular(h, p, x)?;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
-        spectrum.values.truncate(means.rows() as usize);
+        spectrum.values.truncate(rows as usize);
         let mut coef = memory::zeros(p * m, "coefficients")?;
         for target in 0..m {
             let right = &seen.columns()[(p + target) * h..][..h];
@@ -126,8 +127,8 @@ fn nonnegative([h, p]: [usize; 2], a: &[f64], alpha: f64, b: &[f64]) -> Result<V
 }
 
 /// Fails where no row weighs anything.
-pub(super) fn weighs(means: &Means) -> Result<()> {
-    if means.weight() > 0.0 {
+pub(super) fn weighs(weight: f64) -> Result<()> {
+    if weight > 0.0 {
         return Ok(());
     }
     Err(Error::Unfit(

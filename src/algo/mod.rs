@@ -16,6 +16,7 @@ mod stream;
 use crate::{
     Error, Result,
     comm::Communicator,
+    device::Device,
     memory,
     summary::{Summary, TAIL},
 };
@@ -29,7 +30,7 @@ use stream::gather;
 pub use basic_statistics::{basic_statistics, columns};
 pub use elastic_net::{ElasticNet, Grid, Lines};
 pub use incremental::{bordered, settle};
-pub use kmeans::{KMeans, Partition};
+pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::LeastSquares;
 pub use line::{Aim, Line};
@@ -93,6 +94,22 @@ pub fn lead<M: Model>(comm: &dyn Communicator, make: impl FnOnce() -> Result<M>)
         Ok(Vec::new())
     };
     M::of(comm.first(0, mine)?)
+}
+
+/// Columns from which a decomposition is shared by threads.
+const WIDE: usize = 1000;
+
+/// A decomposition for `p` columns, by the first rank alone: the others wait, so it has `threads` of
+/// all ranks on its node. Their number may change its last digits; but all ranks take its answer.
+fn shared<D: Device, R: Send>(
+    device: &D,
+    (p, threads): (usize, usize),
+    work: impl FnOnce(usize) -> R + Send,
+) -> R {
+    if p < WIDE {
+        return work(1);
+    }
+    device.host(threads, work)
 }
 
 /// Sees the rows again and again.

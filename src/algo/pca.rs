@@ -23,7 +23,7 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, lead, means, moments, one_pass, triangle};
+use super::{Model, lead, means, moments, one_pass, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -67,6 +67,8 @@ pub struct Pca<'r, 'a, 'm, D: Kernels, T: Real> {
     pub count: Count,
     /// See above.
     pub way: Way,
+    /// What the first rank may decompose with.
+    pub threads: usize,
 }
 
 /// How many components.
@@ -174,7 +176,9 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         let seen = one_pass(comm, || Slope::empty(p * k + 1), look)?;
         lead(comm, || {
             let mut all = all.ok_or(Error::Shape("a spectrum"))?;
-            let moved = all.refine(k, &seen.gradient()[..p * k])?;
+            let products = &seen.gradient()[..p * k];
+            let refine = |threads| all.refine(k, products, threads);
+            let moved = shared(self.rows.device, (p, self.threads), refine)?;
             let next = if moved > FAR {
                 Next::Exact
             } else {
@@ -189,7 +193,8 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         let h = self.all.min(p);
         let seen = triangle(self.rows, comm, means.mean(), h)?;
         lead(comm, || {
-            let spectrum = solve::right(h, p, seen.columns())?;
+            let right = |threads| solve::right([h, p], seen.columns(), threads);
+            let spectrum = shared(self.rows.device, (h, self.threads), right)?;
             self.keep(spectrum, means, |_, _| Next::Nothing)
         })
     }
@@ -269,7 +274,9 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             // will tell.
             return Ok(Components::none(0.0, Next::Triangle));
         }
-        let mut spectrum = solve::eigen(p, &seen.products(p)?)?;
+        let (products, many) = (seen.products(p)?, (p, self.threads));
+        let eigen = |threads| solve::eigen(p, &products, threads);
+        let mut spectrum = shared(self.rows.device, many, eigen)?;
         if T::NAME == f32::NAME && !exact {
             spectrum.turn(p);
             *all = Some(spectrum.clone());
@@ -279,7 +286,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             let least = k.checked_sub(1).map_or(largest, |last| values[last]);
             if all.is_some() && is_coarse(values, k, TINY * seen.means().rows()) {
                 Next::Exact
-            } else if all.is_some() && is_narrow(values, k) {
+            } else if all.is_some() && solve::gap(values, k) < NARROW * largest * largest {
                 if MANY * k <= p {
                     Next::Polish
                 } else {
@@ -332,12 +339,6 @@ fn is_coarse(values: &[f64], k: usize, tiny: f64) -> bool {
     let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
     let rest: f64 = (k..values.len()).map(square).sum();
     square(0) < tiny || (k < values.len() && rest < NARROW * square(0))
-}
-
-/// Whether one of the first `k` eigenvalues is near the next one.
-fn is_narrow(values: &[f64], k: usize) -> bool {
-    let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
-    (0..k).any(|i| square(i) - square(i + 1) < NARROW * square(0))
 }
 
 impl Components {

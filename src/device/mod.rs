@@ -7,7 +7,7 @@ mod product;
 
 use crate::{Result, real::Real};
 
-pub use cpu::{Cpu, CpuRows, simd, threads_for};
+pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
@@ -19,6 +19,10 @@ pub trait Device: Send + Sync {
 
     /// `(rows, columns)`.
     fn shape<T: Real>(x: &Self::Rows<'_, T>) -> (usize, usize);
+
+    /// Work on small matrices, which is done on the host: told how many threads may share it, of as
+    /// many as are asked for.
+    fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R;
 }
 
 /// Rows, what belongs to them, and where they live. `y` and `w` are read where they lie, next to

@@ -7,6 +7,7 @@ use super::{Data, Device};
 use crate::{Result, real::Real};
 
 /// What one look at the nearest centres brings.
+#[derive(Default)]
 pub struct Assigned {
     /// `Σ w z` of the rows of each centre, `k × p`, row by row.
     pub sums: Vec<f64>,
@@ -14,8 +15,6 @@ pub struct Assigned {
     pub weights: Vec<f64>,
     /// How many rows each centre has.
     pub counts: Vec<f64>,
-    /// `Σ w d²`.
-    pub inertia: f64,
     /// How many rows have another centre than before.
     pub changed: f64,
 }
@@ -35,7 +34,7 @@ pub struct Far {
 
 /// Distances between rows and centres.
 pub trait NearestKernels: Device {
-    /// The centre of each row, kept beside the rows between looks.
+    /// The centre of each row and what each centre has, kept beside the rows between looks.
     type Labels: Send;
     /// A number for each row, kept beside the rows between looks.
     type Column<T: Real>: Send;
@@ -45,7 +44,7 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// The same for the host.
+    /// The centre of each row for the host.
     fn labels_to_host(&self, labels: Self::Labels) -> Result<Vec<i32>>;
 
     /// That number for every row.
@@ -58,13 +57,39 @@ pub trait NearestKernels: Device {
 
     /// Finds the nearest of `k` centres, row by row, `k × p`, for each row. Where `f32` cannot tell
     /// two apart, `f64` does. Reads each row once: `2 n k p` flops.
-    fn assign<T: Real>(
+    fn label<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         centers: &[f64],
         labels: &mut Self::Labels,
-    ) -> Result<Assigned>
+    ) -> Result<()>
+    where
+        Self: Sized;
+
+    /// The same, and what each centre has then. All looks have one `place`: where weights are equal,
+    /// only rows that have another centre than before are added and taken away.
+    fn assign<'l, T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &'l mut Self::Labels,
+    ) -> Result<&'l Assigned>
+    where
+        Self: Sized;
+
+    /// What the last `assign` said.
+    fn held<'l>(&self, labels: &'l Self::Labels) -> &'l Assigned;
+
+    /// `Σ w d²`, the distances of rows to their own centres. `3 n p` flops.
+    fn inertia<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &Self::Labels,
+    ) -> Result<f64>
     where
         Self: Sized;
 
@@ -80,13 +105,13 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// Takes the `newest` centres into account, `nearest = min(nearest, ‖z − newest‖²)`, and says for
-    /// each of the candidates, row by row, `Σ w min(nearest, ‖z − candidate‖²)` of every
-    /// `PIECE` rows; without candidates `Σ w nearest`. Reads each row once: `3 n p` flops for each.
+    /// Takes the `newest` centres into account, `nearest = min(nearest, ‖x − newest‖²)`, and says for
+    /// each of the candidates, row by row, `Σ w min(nearest, ‖x − candidate‖²)` of every
+    /// `PIECE` rows; without candidates `Σ w nearest`. All of these points are rows: differences in
+    /// the rows' own type are exact to their last digit. Reads each row once: `3 n p` flops for each.
     fn closer<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
         nearest: &mut Self::Column<T>,
         newest: &[f64],
         candidates: &[f64],
@@ -94,11 +119,10 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// `w min(nearest, ‖z − newest‖²)` of the rows of one piece, one by one.
+    /// `w min(nearest, ‖x − newest‖²)` of the rows of one piece, one by one, as `closer` sums them.
     fn potentials<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
         nearest: &Self::Column<T>,
         newest: &[f64],
         piece: usize,
@@ -106,13 +130,8 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// `z` of one row.
-    fn row<T: Real>(
-        &self,
-        rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        row: usize,
-    ) -> Result<Vec<f64>>
+    /// One row.
+    fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>>
     where
         Self: Sized;
 }

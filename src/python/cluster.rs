@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, Draws, KMeans, collective};
+use crate::algo::{self, Draws, KMeans};
 use crate::device::NearestKernels;
 use crate::dispatch;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
@@ -22,19 +22,13 @@ pub(super) fn spread<'py>(
     x: &Bound<'py, PyAny>,
     threads: usize,
 ) -> PyResult<(f64, Numbers<'py>, Numbers<'py>)> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, None]))?;
-    let input = held.input(threads);
-    let look = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| algo::spread(
-                &data(device, rows)?,
-                comm
-            ))
-        })
-    };
-    let (means, squares) = py.detach(look).map_err(|error| raise(py, &error))?;
+    let (py, lent) = (comm.py(), [Some(x), None, None]);
+    let (means, squares) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| algo::spread(
+            &data(device, rows)?,
+            comm
+        ))
+    })?;
     let mean = means.mean().to_vec().into_pyarray(py);
     Ok((means.rows(), mean, squares.into_pyarray(py)))
 }
@@ -52,20 +46,14 @@ pub(super) fn plus_plus<'py>(
     draws: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<Rows<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), None, w]);
     let (place, draws) = (place.as_slice()?, draws.as_slice()?);
-    let run = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                Draws { rows, place }.plus_plus(comm, n_clusters, draws)
-            })
+    let centers = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let rows = &data(device, rows)?;
+            Draws { rows, place }.plus_plus(comm, n_clusters, draws)
         })
-    };
-    let centers = py.detach(run).map_err(|error| raise(py, &error))?;
+    })?;
     centers.into_pyarray(py).reshape([n_clusters, place.len()])
 }
 
@@ -83,20 +71,14 @@ pub(super) fn oversample<'py>(
     seed: u64,
     threads: usize,
 ) -> PyResult<(Rows<'py>, Numbers<'py>)> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), None, w]);
     let place = place.as_slice()?;
-    let run = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                Draws { rows, place }.oversample(comm, n_clusters, draw, seed)
-            })
+    let (rows, weights) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let rows = &data(device, rows)?;
+            Draws { rows, place }.oversample(comm, n_clusters, draw, seed)
         })
-    };
-    let (rows, weights) = py.detach(run).map_err(|error| raise(py, &error))?;
+    })?;
     let rows = rows
         .into_pyarray(py)
         .reshape([weights.len(), place.len()])?;
@@ -117,20 +99,14 @@ pub(super) fn drawn<'py>(
     found: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<(Numbers<'py>, Rows<'py>)> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), None, w]);
     let (place, draws, found) = (place.as_slice()?, draws.as_slice()?, found.as_slice()?);
-    let run = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                Draws { rows, place }.without_return(comm, draws, found)
-            })
+    let (numbers, rows) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let rows = &data(device, rows)?;
+            Draws { rows, place }.without_return(comm, draws, found)
         })
-    };
-    let (numbers, rows) = py.detach(run).map_err(|error| raise(py, &error))?;
+    })?;
     let rows = rows
         .into_pyarray(py)
         .reshape([numbers.len(), place.len()])?;
@@ -149,7 +125,7 @@ type Clustered<'py> = (
 
 /// Lloyd's rounds over the rows of all ranks; `start` are centres around `place`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, threads))]
+#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, told, threads))]
 #[allow(clippy::too_many_arguments)] // rows, their place, when to stop
 pub(super) fn kmeans<'py>(
     comm: &Bound<'py, Comm>,
@@ -159,23 +135,22 @@ pub(super) fn kmeans<'py>(
     start: PyReadonlyArray2<'py, f64>,
     tolerance: f64,
     limit: usize,
+    told: bool,
     threads: usize,
 ) -> PyResult<Clustered<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), None, w]);
     let (place, start) = (place.as_slice()?, start.as_array());
     let start: Vec<f64> = start.iter().copied().collect();
-    let run = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
+    let (centers, labels, inertia, counts, history, strict) =
+        comm.get().on(lent, (py, threads), |input, comm| {
+            dispatch!(input, |device, rows| {
                 let rows = &data(device, rows)?;
                 let task = KMeans {
                     rows,
                     place,
                     tolerance,
                     limit,
+                    told,
                 };
                 let found = task.fit(comm, start)?;
                 Ok((
@@ -187,47 +162,51 @@ pub(super) fn kmeans<'py>(
                     found.strict,
                 ))
             })
-        })
-    };
-    let (centers, labels, inertia, counts, history, strict) =
-        py.detach(run).map_err(|error| raise(py, &error))?;
+        })?;
     let k = counts.len();
     let centers = centers.into_pyarray(py).reshape([k, place.len()])?;
     let (labels, counts) = (labels.into_pyarray(py), counts.into_pyarray(py));
     Ok((centers, labels, inertia, counts, history, strict))
 }
 
-/// The nearest centre of each row of this rank, and `Σ w d²` of all; all around `place`.
+/// The nearest centre of each row; all around `place`.
+#[pyfunction]
+#[pyo3(signature = (x, place, centers, threads))]
+pub(super) fn nearest<'py>(
+    x: &Bound<'py, PyAny>,
+    place: PyReadonlyArray1<'py, f64>,
+    centers: PyReadonlyArray2<'py, f64>,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<i32>>> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let input = held.input(threads);
+    let (place, centers) = (place.as_slice()?, centers.as_slice()?);
+    let run = || {
+        dispatch!(&input, |device, rows| {
+            device.labels_to_host(algo::labels(&data(device, rows)?, place, centers)?)
+        })
+    };
+    let labels = py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok(labels.into_pyarray(py))
+}
+
+/// `Σ w d²` of the rows of all ranks and their nearest centres, all around `place`.
 #[pyfunction]
 #[pyo3(signature = (comm, x, w, place, centers, threads))]
-pub(super) fn nearest<'py>(
+pub(super) fn inertia<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
     place: PyReadonlyArray1<'py, f64>,
     centers: PyReadonlyArray2<'py, f64>,
     threads: usize,
-) -> PyResult<(Bound<'py, PyArray1<i32>>, f64)> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, w]))?;
-    let input = held.input(threads);
+) -> PyResult<f64> {
+    let (py, lent) = (comm.py(), [Some(x), None, w]);
     let (place, centers) = (place.as_slice()?, centers.as_slice()?);
-    let run = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                let task = KMeans {
-                    rows,
-                    place,
-                    tolerance: 0.0,
-                    limit: 0,
-                };
-                let (labels, inertia) = task.label(comm, centers)?;
-                Ok((device.labels_to_host(labels)?, inertia))
-            })
+    comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            algo::inertia(&data(device, rows)?, comm, place, centers)
         })
-    };
-    let (labels, inertia) = py.detach(run).map_err(|error| raise(py, &error))?;
-    Ok((labels.into_pyarray(py), inertia))
+    })
 }

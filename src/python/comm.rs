@@ -1,10 +1,11 @@
 //! Communicators: of one process, of threads, of mpi4py.
 #![allow(unsafe_code)] // mpi4py's library is handed over
 
+use super::array::Held;
 use super::error::{caught, raise};
 use crate::algo::collective;
 use crate::comm::{self, Communicator, Facts, Faulty, Join, Library, Mpi, Options, Solo, Threads};
-use crate::{Error, Result, block::Block};
+use crate::{Error, Result, block::Block, device::Input};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -33,6 +34,18 @@ impl Comm {
             self.run(py, |_| Err::<(), _>(told))?;
             Err(error)
         })
+    }
+
+    /// A collective call on rows, targets and weights that Python lends: without the GIL.
+    pub fn on<'py, R: Send>(
+        &self,
+        rows: [Option<&Bound<'py, PyAny>>; 3],
+        (py, threads): (Python<'py>, usize),
+        body: impl FnOnce(&Input<'_>, &dyn Communicator) -> Result<R> + Send,
+    ) -> PyResult<R> {
+        let held = self.hold(py, Held::of(rows))?;
+        let input = held.input(threads);
+        self.run(py, |comm| body(&input, comm))
     }
 
     fn run<R: Send>(

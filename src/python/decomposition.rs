@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, Components, Count, Pca, Way, collective};
+use crate::algo::{self, Count, Pca, Way};
 use crate::device::Kernels;
 use crate::{dispatch, real::Real};
 use numpy::{
@@ -26,9 +26,9 @@ type Fitted<'py> = (
 );
 
 /// Principal components of the rows of all ranks, `samples` in number: `count` of them, or as many as
-/// explain more than `share` of the variance, or the likeliest number.
+/// explain more than `share` of the variance, or the likeliest number. Threads as of `least_squares`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, samples, solver, count, share, threads))]
+#[pyo3(signature = (comm, x, samples, solver, count, share, threads, together))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
 pub(super) fn pca<'py>(
     comm: &Bound<'py, Comm>,
@@ -38,11 +38,9 @@ pub(super) fn pca<'py>(
     count: Option<usize>,
     share: Option<f64>,
     threads: usize,
+    together: usize,
 ) -> PyResult<Fitted<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), None, None]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), None, None]);
     let way = match solver {
         "full" => Way::Triangle,
         "covariance_eigh" => Way::Moments,
@@ -54,24 +52,19 @@ pub(super) fn pca<'py>(
         (None, Some(share)) => Count::Share(share),
         (None, None) => Count::Likeliest,
     };
-    let fit = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                let all = samples;
-                let fit = Pca {
-                    rows,
-                    all,
-                    count,
-                    way,
-                };
-                fit.fit(comm)
-                    .and_then(|found| Ok((found.explained()?, found)))
-            })
+    let ([variances, shares], found) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = Pca {
+                rows: &data(device, rows)?,
+                all: samples,
+                count,
+                way,
+                threads: together,
+            };
+            let found = fit.fit(comm)?;
+            Ok((found.explained()?, found))
         })
-    };
-    let ([variances, shares], found): ([Vec<f64>; 2], Components) =
-        py.detach(fit).map_err(|error| raise(py, &error))?;
+    })?;
     let (k, p) = (found.singular.len(), found.mean.len());
     Ok((
         found.mean.into_pyarray(py),

@@ -6,7 +6,7 @@ use super::{
     error::raise,
     stream::brought,
 };
-use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, Lines, collective};
+use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, Lines};
 use crate::device::ProductKernels;
 use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{
@@ -23,9 +23,9 @@ type Fitted<'py> = (
 );
 
 /// Least squares over the rows of all ranks, penalised by `alphas`, of each target or none; `most` is the
-/// largest share of any rank.
+/// largest share of any rank. Of the ranks on a node each has `threads`, or one of them all `together`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, alphas, most, threads))]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, alphas, most, threads, together))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
 pub(super) fn least_squares<'py>(
     comm: &Bound<'py, Comm>,
@@ -38,26 +38,26 @@ pub(super) fn least_squares<'py>(
     alphas: PyReadonlyArray1<'py, f64>,
     most: usize,
     threads: usize,
+    together: usize,
 ) -> PyResult<Fitted<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
     let aim = Aim {
         intercept: fit_intercept,
         tol,
         positive,
         alphas: alphas.as_slice()?,
     };
-    let fit = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let rows = &data(device, rows)?;
-                LeastSquares { rows, aim, most }.fit(comm)
-            })
+    let line = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = LeastSquares {
+                rows: &data(device, rows)?,
+                aim,
+                most,
+                threads: together,
+            };
+            fit.fit(comm)
         })
-    };
-    let line: Line = py.detach(fit).map_err(|error| raise(py, &error))?;
+    })?;
     fitted(py, line)
 }
 
@@ -111,7 +111,7 @@ pub(super) fn settle<'py>(
         positive: false,
         alphas: alphas.as_slice()?,
     };
-    let fit = || collective(comm.get(), |comm| algo::settle(comm, known, shape, &aim));
+    let fit = || algo::collective(comm.get(), |comm| algo::settle(comm, known, shape, &aim));
     let (line, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
     Ok((fitted(py, line)?, rows))
 }
@@ -139,10 +139,7 @@ pub(super) fn elastic_net<'py>(
     start: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<Nets<'py>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(x), Some(y), w]))?;
-    let input = held.input(threads);
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
     let (alphas, seeds, start) = (alphas.as_slice()?, seeds.as_slice()?, start.as_slice()?);
     let gram = gram.as_slice()?;
     let ([share, tol, least], [intercept, positive, screening]) = (tolerances, switches);
@@ -163,24 +160,21 @@ pub(super) fn elastic_net<'py>(
         positive,
         screening,
     };
-    let fit = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| {
-                let fit = ElasticNet {
-                    rows: &data(device, rows)?,
-                    intercept,
-                    grid,
-                    share,
-                    descent,
-                    seeds,
-                    gram,
-                    start,
-                };
-                fit.fit(comm)
-            })
+    let lines = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = ElasticNet {
+                rows: &data(device, rows)?,
+                intercept,
+                grid,
+                share,
+                descent,
+                seeds,
+                gram,
+                start,
+            };
+            fit.fit(comm)
         })
-    };
-    let lines = py.detach(fit).map_err(|error| raise(py, &error))?;
+    })?;
     Ok(nets(py, lines))
 }
 
@@ -208,16 +202,10 @@ pub(super) fn r2<'py>(
     w: Option<&Bound<'py, PyAny>>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let py = comm.py();
-    let comm = comm.get();
-    let held = comm.hold(py, Held::of([Some(y), Some(residual), w]))?;
-    let input = held.input(threads);
-    let score = || {
-        collective(comm.get(), |comm| {
-            dispatch!(&input, |device, rows| algo::r2(&data(device, rows)?, comm))
-        })
-    };
-    let sums = py.detach(score).map_err(|error| raise(py, &error))?;
+    let (py, lent) = (comm.py(), [Some(y), Some(residual), w]);
+    let sums = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| algo::r2(&data(device, rows)?, comm))
+    })?;
     Ok(sums.into_pyarray(py))
 }
 

@@ -11,5 +11,5 @@ pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, stack, triangle};
-pub use spectrum::{Spectrum, eigen, right, singular};
+pub use spectrum::{Spectrum, eigen, gap, right, singular};
 pub use subspace::Subspace;

@@ -56,7 +56,7 @@ impl Spectrum {
 
     /// Takes in `S vᵢ` of the first `k` vectors, one by one, all `p` long: `Vᵀ S V` is diagonal but for
     /// these, and decomposed again. Brings the largest part of one of them that was among the others.
-    pub fn refine(&mut self, k: usize, products: &[f64]) -> Result<f64> {
+    pub fn refine(&mut self, k: usize, products: &[f64], threads: usize) -> Result<f64> {
         let p = self.values.len();
         let mut gram = memory::zeros(p * p, "co-moments")?;
         for (i, column) in gram.chunks_exact_mut(p).enumerate() {
@@ -68,7 +68,7 @@ impl Spectrum {
                 }
             }
         }
-        let inner = eigen(p, &gram)?;
+        let inner = eigen(p, &gram, threads)?;
         let mut vectors = memory::zeros(p * p, "eigenvectors")?;
         matmul(
             MatMut::from_column_major_slice_mut(&mut vectors, p, p),
@@ -76,7 +76,7 @@ impl Spectrum {
             MatRef::from_column_major_slice(&self.vectors, p, p),
             MatRef::from_column_major_slice(&inner.vectors, p, p),
             1.0,
-            Par::Seq,
+            by(threads),
         );
         *self = Self {
             values: inner.values,
@@ -115,22 +115,38 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// The narrowest gap from one of the first `k` eigenvalues `σ²` to the next.
+pub fn gap(values: &[f64], k: usize) -> f64 {
+    let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
+    let gaps = (0..k).map(|i| square(i) - square(i + 1));
+    gaps.fold(f64::INFINITY, f64::min)
+}
+
+/// In a pool of so many threads; whoever asks for several is in theirs.
+fn by(threads: usize) -> Par {
+    if threads > 1 {
+        Par::rayon(threads)
+    } else {
+        Par::Seq
+    }
+}
+
 /// The spectrum of rows whose products are the `p × p` matrix `S`, given by its lower half.
-pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
-    let (s, size) = (&sized(s)?, size(s));
+pub fn eigen(p: usize, s: &[f64], threads: usize) -> Result<Spectrum> {
+    let (s, size, par) = (&sized(s)?, size(s), by(threads));
     let mut values = memory::zeros(p, "eigenvalues")?;
     let mut vectors = memory::zeros(p * p, "eigenvectors")?;
     let need = evd::self_adjoint_evd_scratch::<f64>(
         p,
         evd::ComputeEigenvectors::Yes,
-        Par::Seq,
+        par,
         Spec::default(),
     );
     evd::self_adjoint_evd(
         MatRef::from_column_major_slice(s, p, p),
         diagonal(&mut values),
         Some(MatMut::from_column_major_slice_mut(&mut vectors, p, p)),
-        Par::Seq,
+        par,
         MemStack::new(&mut scratch(need)?),
         Spec::default(),
     )
@@ -147,31 +163,36 @@ pub fn eigen(p: usize, s: &[f64]) -> Result<Spectrum> {
 }
 
 /// `U`, `h` long, vector by vector, and the spectrum of the `h × p` matrix `A`.
-pub fn singular(h: usize, p: usize, a: &[f64]) -> Result<(Vec<f64>, Spectrum)> {
+pub fn singular([h, p]: [usize; 2], a: &[f64], threads: usize) -> Result<(Vec<f64>, Spectrum)> {
     let mut left = memory::zeros(h * h.min(p), "singular vectors")?;
-    let spectrum = decomposed([h, p], a, Some(&mut left))?;
+    let spectrum = decomposed([h, p], a, Some(&mut left), by(threads))?;
     Ok((left, spectrum))
 }
 
 /// The spectrum of the `h × p` matrix `A`.
-pub fn right(h: usize, p: usize, a: &[f64]) -> Result<Spectrum> {
-    decomposed([h, p], a, None)
+pub fn right([h, p]: [usize; 2], a: &[f64], threads: usize) -> Result<Spectrum> {
+    decomposed([h, p], a, None, by(threads))
 }
 
-fn decomposed([h, p]: [usize; 2], a: &[f64], left: Option<&mut [f64]>) -> Result<Spectrum> {
+fn decomposed(
+    [h, p]: [usize; 2],
+    a: &[f64],
+    left: Option<&mut [f64]>,
+    par: Par,
+) -> Result<Spectrum> {
     let (a, size) = (&sized(a)?, size(a));
     let k = h.min(p);
     let mut values = memory::zeros(k, "singular values")?;
     let mut vectors = memory::zeros(p * k, "singular vectors")?;
     let thin = svd::ComputeSvdVectors::Thin;
     let wanted = left.as_ref().map_or(svd::ComputeSvdVectors::No, |_| thin);
-    let need = svd::svd_scratch::<f64>(h, p, wanted, thin, Par::Seq, Spec::default());
+    let need = svd::svd_scratch::<f64>(h, p, wanted, thin, par, Spec::default());
     svd::svd(
         MatRef::from_column_major_slice(a, h, p),
         diagonal(&mut values),
         left.map(|left| MatMut::from_column_major_slice_mut(left, h, k)),
         Some(MatMut::from_column_major_slice_mut(&mut vectors, p, k)),
-        Par::Seq,
+        par,
         MemStack::new(&mut scratch(need)?),
         Spec::default(),
     )

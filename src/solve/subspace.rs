@@ -72,7 +72,7 @@ impl Subspace {
             1.0,
             Par::Seq,
         );
-        let inner = eigen(m, &gram)?;
+        let inner = eigen(m, &gram, 1)?;
         let keep = if m < BLOCKS * l { m } else { 2 * l };
         let turn = MatRef::from_column_major_slice(&inner.vectors, m, m).get(.., ..keep);
         for (to, from) in [(&mut self.basis, basis), (&mut self.images, images)] {

@@ -32,6 +32,11 @@ impl Clusters {
         Ok(new)
     }
 
+    /// Takes `Σ w d²` of these rows.
+    pub fn tell(&mut self, inertia: f64) {
+        self.words[self.k * (self.p + 2)] = inertia;
+    }
+
     /// `Σ w z`, row by row, and `Σ w`.
     pub fn sums(&self) -> (&[f64], &[f64]) {
         let (sums, rest) = self.words.split_at(self.k * self.p);

@@ -194,3 +194,30 @@ def test_a_thread_that_may_not_call_is_refused_on_all_ranks(job):
     assert done.text.count("REFUSED rank 1: LinearRegression.fit was called from") == 2
     assert "mpi4py.rc.thread_level" in done.text
     assert done.text.count("FITTED") == 2
+
+
+def test_the_first_rank_decomposes_with_the_threads_of_all(job):
+    """As many as it may run on: the others wait, and have the same answer."""
+    program = (
+        "import hashlib, os\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from mpi4py import MPI\n"
+        "from sklearnex_rs import spmd\n"
+        "comm = MPI.COMM_WORLD\n"
+        "X = np.random.default_rng(comm.rank).standard_normal((700, 1000))\n"
+        "model = spmd.PCA(5, svd_solver='covariance_eigh').fit(X)\n"
+        "tasks = Path('/proc/self/task').glob('*/comm')\n"
+        "names = [task.read_text() for task in tasks]\n"
+        "pool = sum(name.startswith('sklearnex_rs') for name in names)\n"
+        "cpus = len(os.sched_getaffinity(0))\n"
+        "digest = hashlib.md5(model.components_.tobytes()).hexdigest()\n"
+        "print(f'RANK {comm.rank} {pool} {cpus} {digest}', flush=True)\n"
+    )
+    done = job(program, 2, OMP_NUM_THREADS="1")
+    assert done.code == 0, done.text
+    ranks = sorted(re.findall(r"RANK (\d) (\d+) (\d+) (\w+)", done.text))
+    (_, pool, cpus, first), (_, none, _, second) = ranks
+    assert int(pool) == (2 if int(cpus) > 1 else 0)
+    assert none == "0"
+    assert first == second

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use sklearnex_rs::{
     algo::{Draws, KMeans},
     comm::{Communicator, Solo, Threads},
-    device::{Cpu, Data, Far, NearestKernels, PIECE},
+    device::{Cpu, Data, Far, Kept, NearestKernels, PIECE},
     real::Real,
     summary::{Clusters, Farthest, Summary},
 };
@@ -73,18 +73,21 @@ fn assigned<T: Real>(
     within: f64,
 ) {
     let (device, (n, p)) = (Cpu { threads: 2 }, x.dim());
-    laid::<T>(w, 0, |w| {
-        let rows = data(&device, x, Some(&w));
-        let mut labels = device.labels(&rows).unwrap();
-        let found = device.assign(&rows, place, centers, &mut labels).unwrap();
+    let other: Vec<f64> = centers.iter().map(|c| 0.7 - c * c).collect();
+    let body = |rows: Data<'_, '_, Cpu, T>| {
+        let mut kept = device.labels(&rows).unwrap();
+        device.assign(&rows, place, &other, &mut kept).unwrap(); // so that rows change their centres
+        device.assign(&rows, place, centers, &mut kept).unwrap();
+        let found = device.held(&kept);
+        let labels = labels(device, &rows, [place, centers]);
         let k = centers.len() / p;
         let (mut sums, mut weights, mut inertia) = (vec![0.0; k * p], vec![0.0; k], 0.0);
         for (i, label) in labels.iter().enumerate() {
-            let z = device.row(&rows, place, i).unwrap();
+            let z = around(device, &rows, place, i);
             let far = |c: usize| square(&z, &centers[c * p..][..p]);
             let label = usize::try_from(*label).unwrap();
             assert!((0..k).all(|c| far(label) <= far(c) * (1.0 + 1e-14)));
-            let weight: f64 = w[[i, 0]].into();
+            let weight: f64 = rows.w.map_or(1.0, |w| w[[i, 0]].into());
             weights[label] += weight;
             inertia += weight * far(label);
             for (sum, z) in sums[label * p..][..p].iter_mut().zip(&z) {
@@ -96,29 +99,46 @@ fn assigned<T: Real>(
             apart.fold(0.0, f64::max) <= within * (n + 1) as f64
         };
         assert!(near(&found.sums, &sums) && near(&found.weights, &weights));
-        assert!(near(&[found.inertia], &[inertia]));
         assert_eq!(found.counts.iter().sum::<f64>(), n as f64);
-        assert_eq!(found.changed, n as f64);
-        let again = device.assign(&rows, place, centers, &mut labels).unwrap();
+        let all = device.inertia(&rows, place, centers, &kept).unwrap();
+        assert!(near(&[all], &[inertia]));
+        let again = device.assign(&rows, place, centers, &mut kept).unwrap();
         assert_eq!(again.changed, 0.0);
-        farthest(device, &rows, [place, centers], &labels);
-    });
+        farthest(device, &rows, [place, centers], &kept, &labels);
+    };
+    body(data(&device, x, None));
+    laid::<T>(w, 0, |w| body(data(&device, x, Some(&w))));
+}
+
+/// `z` of one row.
+fn around<T: Real>(device: Cpu, rows: &Data<'_, '_, Cpu, T>, place: &[f64], i: usize) -> Vec<f64> {
+    let row = device.row(rows, i).unwrap();
+    row.iter().zip(place).map(|(x, place)| x - place).collect()
+}
+
+/// The label of each row.
+fn labels<T: Real>(
+    device: Cpu,
+    rows: &Data<'_, '_, Cpu, T>,
+    [place, centers]: [&[f64]; 2],
+) -> Vec<i32> {
+    let mut kept = device.labels(rows).unwrap();
+    device.label(rows, place, centers, &mut kept).unwrap();
+    device.labels_to_host(kept).unwrap()
 }
 
 fn farthest<T: Real>(
     device: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     [place, centers]: [&[f64]; 2],
-    labels: &Vec<i32>,
+    kept: &Kept,
+    labels: &[i32],
 ) {
-    let far = device.farthest(rows, place, centers, labels, 3).unwrap();
+    let far = device.farthest(rows, place, centers, kept, 3).unwrap();
     let p = place.len();
     let distance = |i: usize| {
         let label = usize::try_from(labels[i]).unwrap();
-        square(
-            &device.row(rows, place, i).unwrap(),
-            &centers[label * p..][..p],
-        )
+        square(&around(device, rows, place, i), &centers[label * p..][..p])
     };
     let mut wanted: Vec<f64> = (0..labels.len()).map(distance).collect();
     wanted.sort_by(|a, b| b.total_cmp(a));
@@ -130,17 +150,17 @@ fn farthest<T: Real>(
 #[test]
 fn potentials_are_those_of_loops() {
     let (n, p) = (2 * PIECE + 77, 13);
-    let (x, place, device) = (noise(n, p, 1.0), vec![1.0; p], Cpu { threads: 2 });
-    let points: Vec<f64> = noise(6, p, 0.0).iter().copied().collect();
+    let (x, device) = (noise(n, p, 1.0), Cpu { threads: 2 });
+    let points: Vec<f64> = noise(6, p, 1.0).iter().copied().collect();
     let (newest, candidates) = points.split_at(p);
     let rows = &x.view();
     let rows = data(&device, rows, None);
     let mut nearest = device.column(&rows, 0.9 * p as f64).unwrap();
     let before = nearest.clone();
     let found = device
-        .closer(&rows, &place, &mut nearest, newest, candidates)
+        .closer(&rows, &mut nearest, newest, candidates)
         .unwrap();
-    let z = |i: usize| device.row(&rows, &place, i).unwrap();
+    let z = |i: usize| device.row(&rows, i).unwrap();
     for piece in 0..3 {
         let own = piece * PIECE..n.min((piece + 1) * PIECE);
         for (c, point) in candidates.chunks_exact(p).enumerate() {
@@ -152,9 +172,7 @@ fn potentials_are_those_of_loops() {
             let wanted = own.clone().map(least).sum::<f64>();
             assert!((found[piece * 5 + c] / wanted - 1.0).abs() < 1e-12);
         }
-        let each = device
-            .potentials(&rows, &place, &before, newest, piece)
-            .unwrap();
+        let each = device.potentials(&rows, &before, newest, piece).unwrap();
         let same = |(a, i): (&f64, usize)| (a - nearest[i]).abs() <= 1e-12 * a;
         assert!(each.len() == own.len() && each.iter().zip(own).all(same));
     }
@@ -210,9 +228,11 @@ fn partition(comm: &dyn Communicator, x: &Array2<f64>, draws: &[f64]) -> (Vec<f6
         place,
         tolerance,
         limit,
+        told: true,
     };
     let found = task.fit(comm, start).unwrap();
-    (found.centers, found.labels)
+    let labels = device.labels_to_host(found.labels).unwrap();
+    (found.centers, labels)
 }
 
 #[test]

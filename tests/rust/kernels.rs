@@ -2,7 +2,9 @@
 #![allow(clippy::float_cmp, clippy::unwrap_used)] // in helpers too
 
 use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
-use sklearnex_rs::device::{Cpu, Data, Look, Looked, MomentKernels, ProductKernels, threads_for};
+use sklearnex_rs::device::{
+    Cpu, Data, Device, Look, Looked, MomentKernels, ProductKernels, threads_for,
+};
 use sklearnex_rs::{real::Real, solve};
 
 /// Numbers around `offset`, exact in `f32`.
@@ -369,7 +371,7 @@ fn decompositions_bring_back_their_matrix() {
     for (h, p) in [(1, 1), (5, 3), (3, 5), (40, 40), (101, 17), (4, 60)] {
         let a = noise(h, p, 0.3);
         let k = h.min(p);
-        let (left, spectrum) = solve::singular(h, p, &flat(&a)).unwrap();
+        let (left, spectrum) = solve::singular([h, p], &flat(&a), 1).unwrap();
         let (u, v) = (columns(h, k, &left), columns(p, k, &spectrum.vectors));
         let values = ndarray::arr1(&spectrum.values);
         same(&(&u * &values).dot(&v.t()), &a, "singular");
@@ -379,7 +381,7 @@ fn decompositions_bring_back_their_matrix() {
 
         let gram = a.t().dot(&a);
         let lower = Array2::from_shape_fn((p, p), |(i, j)| if i < j { 1e9 } else { gram[(i, j)] });
-        let spectrum = solve::eigen(p, &flat(&lower)).unwrap();
+        let spectrum = solve::eigen(p, &flat(&lower), 1).unwrap();
         let (v, values) = (
             columns(p, p, &spectrum.vectors),
             ndarray::arr1(&spectrum.values),
@@ -451,4 +453,29 @@ fn whole(found: &Looked) -> Vec<f64> {
         .zip(&found.mean)
         .map(|(a, b)| a + b)
         .collect()
+}
+
+#[test]
+fn threads_share_a_decomposition() {
+    let (p, device) = (230, Cpu { threads: 1 });
+    let (a, b) = (noise(p, p, 0.3), noise(p + 5, p, 0.1));
+    let gram = flat(&b.t().dot(&b));
+    let pool = |threads: usize| {
+        device.host(threads, |many| {
+            assert_eq!(many, threads);
+            let name = std::thread::current().name().map(str::to_owned);
+            let ours = name.is_some_and(|name| name.starts_with("sklearnex_rs"));
+            assert_eq!(ours, threads > 1);
+            let eigen = solve::eigen(p, &gram, many).unwrap();
+            let (_, both) = solve::singular([p, p], &flat(&a), many).unwrap();
+            let right = solve::right([p, p], &flat(&a), many).unwrap();
+            [eigen.values, both.values, right.values]
+        })
+    };
+    let alone = pool(1);
+    for threads in [2, 3] {
+        for (ours, theirs) in pool(threads).iter().zip(&alone) {
+            close(ours, theirs, 1e-12, "values");
+        }
+    }
 }

@@ -131,7 +131,14 @@ impl<T: Real> Problem<T> {
                 positive: self.positive,
                 alphas: &self.alphas,
             };
-            LeastSquares { rows, aim, most }.fit(comm)
+            let threads = self.threads;
+            let fit = LeastSquares {
+                rows,
+                aim,
+                most,
+                threads,
+            };
+            fit.fit(comm)
         })
     }
 
@@ -493,7 +500,7 @@ fn wide_rows_are_met_exactly_by_coefficients_of_least_norm() {
     assert_eq!((line.rank, line.singular.len()), (5, 6));
     // Of least norm: a sum of centred rows, so orthogonal to what those leave out.
     let centred = &wide.x - &wide.x.mean_axis(Axis(0)).unwrap();
-    let found = sklearnex_rs::solve::singular(11, 6, centred.as_slice().unwrap())
+    let found = sklearnex_rs::solve::singular([11, 6], centred.as_slice().unwrap(), 1)
         .unwrap()
         .0;
     let span = ArrayView2::from_shape((6, 11), &found).unwrap();
@@ -1031,6 +1038,7 @@ fn components<T: Real>(
             all,
             count,
             way,
+            threads,
         };
         fit.fit(comm)
     })

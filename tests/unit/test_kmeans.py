@@ -1,5 +1,7 @@
 """KMeans equals scikit-learn's, draw by draw."""
 
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -8,7 +10,7 @@ from sklearn.cluster import KMeans as Reference
 from sklearn.datasets import load_digits, load_iris, load_wine, make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearnex_rs import spmd
+from sklearnex_rs import config_context, spmd
 from sklearnex_rs.cluster import KMeans
 
 
@@ -316,3 +318,78 @@ def test_ties_fall_alike_however_rows_are_spread(dtype):
         assert models[0].n_iter_ == batch.n_iter_
         labels = np.concatenate([model.labels_ for model in models])
         np.testing.assert_array_equal(labels, batch.labels_)
+
+
+class Slow(np.random.RandomState):
+    """Draws that come late."""
+
+    late = 0.0
+
+    def random_sample(self, size=None):
+        time.sleep(self.late)
+        return super().random_sample(size)
+
+
+def test_a_deadline_within_a_fit_is_told_as_it_is():
+    """Between the header and the rounds, too, messages have one text on all ranks."""
+    X, meeting = load_wine().data, threading.Barrier(3)
+
+    def program(comm):
+        model, state = spmd.KMeans(3, comm=comm).fit(X), Slow(0)
+        state.late = 2.0 * (comm.rank == 2)
+        model.set_params(random_state=state)
+        meeting.wait(30)
+        with config_context(spmd_timeout=0.5), pytest.raises(TimeoutError) as caught:
+            model.fit(X)
+        meeting.wait(30)
+        model.set_params(random_state=0).fit(X)
+        return str(caught.value)
+
+    for said in spmd.run(3, program)[:2]:
+        assert said.startswith("KMeans.fit: rank 2 did not come to ")
+
+
+@pytest.mark.parametrize("scale", [1e153, 1e160])
+@pytest.mark.parametrize("size", [1, 4, 16])
+def test_squares_that_overflow_are_refused_with_a_way_out(rng, scale, size):
+    """Where scikit-learn has one cluster of infinite inertia."""
+    X = 1.3 * scale * rng.standard_normal((60, 3))
+
+    def program(comm):
+        model = spmd.KMeans(3, random_state=0, comm=comm)
+        with pytest.raises(ValueError, match="scale the columns") as caught:
+            model.fit(X[comm.rank :: size])
+        model.fit(X[comm.rank :: size] / scale)
+        return str(caught.value)
+
+    texts = set(spmd.run(size, program))
+    assert len(texts) == 1
+    with pytest.raises(ValueError, match="scale the columns"):
+        KMeans(3).fit(X)
+
+
+def test_as_large_as_squares_may_be(rng):
+    X = rng.standard_normal((60, 3)) * 1e149
+    theirs, ours = (kind(3, random_state=0).fit(X) for kind in (Reference, KMeans))
+    check(ours, ours.labels_, theirs, X.dtype)
+
+
+def test_the_same_clusters_in_another_order_are_no_better():
+    """Of runs that find the same clusters the first is kept, on any number of ranks."""
+    X = np.r_[load_iris().data, load_iris().data]
+    for seed in range(5):
+        params = {"n_clusters": 2, "random_state": seed, "n_init": 6, "init": "random"}
+        theirs = Reference(**params).fit(X)
+        models = [
+            KMeans(**params).fit(X),
+            *spmd.run(
+                3,
+                lambda comm, params=params: spmd.KMeans(**params, comm=comm).fit(
+                    X[comm.rank * 100 : (comm.rank + 1) * 100]
+                ),
+            ),
+        ]
+        for model in models:
+            np.testing.assert_allclose(
+                model.cluster_centers_, theirs.cluster_centers_, rtol=1e-9
+            )

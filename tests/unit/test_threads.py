@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression
 
 FORK = """
@@ -147,3 +148,18 @@ def test_threads_of_the_user_fit_at_the_same_time(rng):
         fits = [pool.submit(LinearRegression(n_jobs=2).fit, X, y) for _ in range(12)]
     for fit in fits:
         np.testing.assert_array_equal(fit.result().coef_, one)
+
+
+@pytest.mark.parametrize("solver", ["full", "covariance_eigh"])
+def test_threads_share_the_decomposition_of_many_columns(
+    rng, assert_close, monkeypatch, solver
+):
+    """Their number may change last digits there, and only there."""
+    X = rng.standard_normal((1200, 1000)) * np.linspace(2, 1, 1000)
+    models = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("SKLEARNEX_RS_NUM_THREADS", threads)
+        models.append(PCA(svd_solver=solver).fit(X))
+    one, three = models
+    assert_close(one.singular_values_, three.singular_values_, 1e-12)
+    assert_close(one.components_[:5], three.components_[:5], 1e-9)

@@ -115,6 +115,13 @@ impl<A: Real> Scratch<A> {
         })
     }
 
+    /// Room for rows with nothing but zeros behind them.
+    pub(super) fn plain<T: Real>(rows: &Data<'_, '_, Cpu, T>, size: usize) -> Result<Self> {
+        let mut new = Self::new(rows, 0..rows.x.ncols(), size)?;
+        new.room.fill(A::of(0.0));
+        Ok(new)
+    }
+
     /// Room for the weights of blocks alone.
     pub(super) fn bare<T: Real>(
         rows: &Data<'_, '_, Cpu, T>,

@@ -1,60 +1,117 @@
-//! Squared distances between rows and a few centres, in `f64`: `Σⱼ (zⱼ − cⱼ)²`.
+//! Squared distances between rows and a few others, `Σⱼ (xⱼ − cⱼ)²`, in the rows' own type: where both
+//! are given exactly, so is the difference, to its last digit.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::Cpu;
+use super::ahead::ask;
 use super::blocks::{Scratch, blocks, groups};
 use super::nearest::exact;
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
+use faer::traits::SimdCtx;
+use pulp::bytemuck::cast_slice;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
 
-/// Rows that are read at once.
-const BLOCK: usize = 32;
+/// Rows that are looked at together.
+const fn block<T>() -> usize {
+    256 / size_of::<T>()
+}
+
+/// Numbers of the longest vector.
+const fn longest<T>() -> usize {
+    64 / size_of::<T>()
+}
+
+/// Distances of blocks of rows to points.
+struct Squares<T: Real> {
+    /// For rows that do not lie in one piece, or are shorter than a vector.
+    scratch: Scratch<T>,
+    packed: bool,
+    /// No shift of any column.
+    none: Vec<T>,
+    points: Vec<T>,
+    /// From one point to the next.
+    width: usize,
+    /// Point by point.
+    squares: Vec<T>,
+}
+
+impl<T: Real> Squares<T> {
+    fn of(rows: &Data<'_, '_, Cpu, T>, points: &[f64]) -> Result<Self> {
+        let p = rows.shape().1;
+        let packed = p < longest::<T>() || !rows.x.is_standard_layout();
+        let scratch = Scratch::plain(rows, if packed { block::<T>() } else { 0 })?;
+        let width = if packed { scratch.pitch() } else { p };
+        let many = points.len() / p.max(1);
+        let mut room = memory::zeros(many * width, "centers")?;
+        for (to, point) in room.chunks_exact_mut(width).zip(points.chunks_exact(p.max(1))) {
+            for (to, x) in to.iter_mut().zip(point) {
+                *to = T::of(*x);
+            }
+        }
+        Ok(Self {
+            scratch,
+            packed,
+            none: memory::zeros(p, "means")?,
+            points: room,
+            width,
+            squares: memory::zeros(many * block::<T>(), "distances")?,
+        })
+    }
+
+    /// Those of a block, point by point.
+    fn look(&mut self, rows: &Data<'_, '_, Cpu, T>, block: &Range<usize>) -> &[T] {
+        let all = rows.x.to_slice().unwrap_or_default();
+        let (rows, next) = if self.packed {
+            let none = [&self.none[..], &self.none[..]];
+            self.scratch.fill(rows, block, none, false);
+            (self.scratch.entries(block.len()), &[][..])
+        } else {
+            let (start, end) = (block.start * self.width, block.end * self.width);
+            (&all[start..end], &all[end..])
+        };
+        Arch::new().dispatch(Look {
+            rows,
+            next,
+            points: &self.points,
+            width: self.width,
+            to: &mut self.squares,
+        });
+        &self.squares[..self.points.len() / self.width * block.len()]
+    }
+}
+
+/// The weight of a row.
+fn weight<T: Real>(rows: &Data<'_, '_, Cpu, T>, row: usize) -> f64 {
+    rows.w.map_or(1.0, |w| w[[row, 0]].into())
+}
 
 /// See `NearestKernels::closer`.
 pub(super) fn closer<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
-    place: &[f64],
     nearest: &mut [T],
-    (newest, candidates): (&[f64], &[f64]),
+    [newest, candidates]: [&[f64]; 2],
 ) -> Result<Vec<f64>> {
-    rows.check()?;
     let (n, p, _) = rows.shape();
     let groups = groups(n, 1);
     let size = groups.first().map_or(1, Range::len);
-    let many = (candidates.len() / p.max(1)).max(1);
+    let [new, many] = [newest, candidates].map(|points| points.len() / p.max(1));
     let points = [newest, candidates].concat(); // a few
     let parts: Vec<&mut [T]> = nearest.chunks_mut(size).collect();
     let one = |g: usize, nearest: &mut [T]| {
-        let group = &groups[g];
-        let mut found = memory::zeros(group.len().div_ceil(PIECE) * many, "potentials")?;
-        let mut scratch = Scratch::<f64>::new(rows, 0..p, BLOCK)?;
-        let none = memory::zeros(p, "means")?;
-        let packed = packed(&points, p, scratch.pitch())?;
-        let mut squares = memory::zeros(BLOCK * (points.len() / p.max(1)), "distances")?;
-        for (b, block) in blocks(group, BLOCK).enumerate() {
-            let n = block.len();
-            scratch.weigh(rows, &block);
-            scratch.fill(rows, &block, [place, &none], false);
-            let to = &mut squares[..n * (points.len() / p.max(1))];
-            Arch::new().dispatch(Squares {
-                rows: scratch.entries(n),
-                points: &packed,
-                pitch: scratch.pitch(),
-                to,
-            });
-            let sums = &mut found[b * BLOCK / PIECE * many..][..many];
-            let nearest = &mut nearest[b * BLOCK..][..n];
-            let new = newest.len() / p.max(1);
-            add(
-                nearest,
-                &scratch.weights,
-                (to, n),
-                new,
-                (sums, candidates.is_empty()),
-            );
+        let mut found = memory::zeros(groups[g].len().div_ceil(PIECE) * many.max(1), "potentials")?;
+        let mut room = Squares::of(rows, &points)?;
+        let size = block::<T>();
+        let blocks = blocks(&groups[g], size).zip(nearest.chunks_mut(size));
+        for (b, (block, nearest)) in blocks.enumerate() {
+            let squares = room.look(rows, &block);
+            let (first, squares) = squares.split_at(new * nearest.len());
+            take(nearest, first);
+            let sums = &mut found[b * size / PIECE * many.max(1)..][..many.max(1)];
+            let weight = |i: usize| weight(rows, block.start + i);
+            add(nearest, weight, squares, sums);
         }
         Ok(found)
     };
@@ -62,76 +119,55 @@ pub(super) fn closer<T: Real>(
     Ok(cpu.each_of(parts, flops, one)?.concat())
 }
 
-/// Takes the first points, as many as are new, into `nearest`, and adds the potentials of the others.
-fn add<T: Real>(
-    nearest: &mut [T],
-    weights: &[f64],
-    (squares, n): (&[f64], usize),
-    new: usize,
-    (sums, alone): (&mut [f64], bool),
-) {
-    let (first, points) = squares.split_at(new * n);
-    for squares in first.chunks_exact(n) {
+/// Takes points into `nearest`.
+fn take<T: Real>(nearest: &mut [T], squares: &[T]) {
+    for squares in squares.chunks_exact(nearest.len()) {
         for (nearest, square) in nearest.iter_mut().zip(squares) {
             *nearest = lesser(*nearest, *square);
         }
     }
-    let points = points.chunks_exact(n);
-    let weight = |i: usize| weights.get(i).copied().unwrap_or(1.0);
-    if alone {
-        let terms = nearest
-            .iter()
-            .enumerate()
-            .map(|(i, d)| weight(i) * (*d).into());
-        sums[0] += terms.sum::<f64>();
-        return;
-    }
-    for (sum, squares) in sums.iter_mut().zip(points) {
-        let terms = nearest.iter().zip(squares).enumerate();
-        *sum += terms
-            .map(|(i, (nearest, square))| weight(i) * lesser(*nearest, *square).into())
-            .sum::<f64>();
+}
+
+/// Adds the potentials of points; of none, what is nearest already.
+fn add<T: Real>(nearest: &[T], weight: impl Fn(usize) -> f64, squares: &[T], sums: &mut [f64]) {
+    let n = nearest.len();
+    for (q, sum) in sums.iter_mut().enumerate() {
+        let squares = squares.get(q * n..(q + 1) * n).unwrap_or(nearest);
+        for (i, (nearest, square)) in nearest.iter().zip(squares).enumerate() {
+            *sum += weight(i) * lesser(*nearest, *square).into();
+        }
     }
 }
 
-/// The smaller, as the rows' own type holds it.
-fn lesser<T: Real>(nearest: T, square: f64) -> T {
-    let square = T::of(square);
+fn lesser<T: Real>(nearest: T, square: T) -> T {
     if square < nearest { square } else { nearest }
 }
 
-/// Points as rows are: behind the last column a one, then zeros, up to the pitch.
-fn packed(points: &[f64], p: usize, pitch: usize) -> Result<Vec<f64>> {
-    let mut packed = memory::zeros(points.len() / p * pitch, "centers")?;
-    for (to, point) in packed.chunks_exact_mut(pitch).zip(points.chunks_exact(p)) {
-        to[..p].copy_from_slice(point);
-        to[p] = 1.0;
-    }
-    Ok(packed)
+/// Squared distances of rows to `points`, point by point; both of one width, at least a vector's.
+struct Look<'a, T> {
+    rows: &'a [T],
+    /// The memory behind the rows, if it is read next.
+    next: &'a [T],
+    points: &'a [T],
+    width: usize,
+    to: &'a mut [T],
 }
 
-/// Squared distances of rows to `points`, point by point; both of one pitch.
-struct Squares<'a> {
-    rows: &'a [f64],
-    points: &'a [f64],
-    pitch: usize,
-    to: &'a mut [f64],
-}
-
-impl WithSimd for Squares<'_> {
+impl<T: Real> WithSimd for Look<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.rows.len() / self.pitch;
-        let (many, mut at) = (self.points.len() / self.pitch, 0);
+        let n = self.rows.len() / self.width;
+        let (many, mut at) = (self.points.len() / self.width, 0);
         while at < many {
-            let to = &mut self.to[at * n..];
-            let points = &self.points[at * self.pitch..];
+            let next = if at == 0 { self.next } else { &[] };
+            let (to, points) = (&mut self.to[at * n..], &self.points[at * self.width..]);
+            let rows = [self.rows, next];
             at += match many - at {
-                1 => some::<S, 1>(simd, self.rows, points, self.pitch, to),
-                2 => some::<S, 2>(simd, self.rows, points, self.pitch, to),
-                _ => some::<S, 3>(simd, self.rows, points, self.pitch, to),
+                1 => some::<S, T, 1>(simd, rows, points, self.width, to),
+                2 => some::<S, T, 2>(simd, rows, points, self.width, to),
+                _ => some::<S, T, 3>(simd, rows, points, self.width, to),
             };
         }
     }
@@ -139,63 +175,90 @@ impl WithSimd for Squares<'_> {
 
 /// The same for `Q` points, four rows at a time, the last ones again; says `Q`.
 #[inline(always)]
-fn some<S: Simd, const Q: usize>(
+fn some<S: Simd, T: Real, const Q: usize>(
     simd: S,
-    rows: &[f64],
-    points: &[f64],
-    pitch: usize,
-    to: &mut [f64],
+    [rows, next]: [&[T]; 2],
+    points: &[T],
+    width: usize,
+    to: &mut [T],
 ) -> usize {
-    let n = rows.len() / pitch;
-    let point = |q: usize| S::as_simd_f64s(&points[q * pitch..][..pitch]).0;
-    let points: [&[S::f64s]; Q] = std::array::from_fn(point);
+    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+    let (n, lanes) = (rows.len() / width, size_of::<T::SimdVec<S>>() / size_of::<T>());
+    let whole = width / lanes;
+    // What is behind the whole vectors is the end of one more: what it has of them does not count.
+    let mut counts = [T::default(); 16];
+    for count in &mut counts[lanes - width % lanes..lanes] {
+        *count = T::of(1.0);
+    }
+    let counts = vectors::<S, T>(&counts[..lanes])[0];
+    let mut point = [vectors::<S, T>(&points[..whole * lanes]); Q];
+    let mut tip = [vectors::<S, T>(&points[width - lanes..width])[0]; Q];
+    for q in 1..Q {
+        let points = &points[q * width..][..width];
+        point[q] = vectors::<S, T>(&points[..whole * lanes]);
+        tip[q] = vectors::<S, T>(&points[width - lanes..])[0];
+    }
     for start in (0..n).step_by(4) {
-        let row = |r: usize| {
-            let at = (start + r).min(n - 1) * pitch;
-            &S::as_simd_f64s(&rows[at..at + pitch]).0[..points[0].len()]
-        };
-        let four: [&[S::f64s]; 4] = std::array::from_fn(row);
-        let mut sums = [[simd.splat_f64s(0.0); 4]; Q];
-        for j in 0..points[0].len() {
-            for q in 0..Q {
-                for r in 0..4 {
-                    let step = simd.sub_f64s(four[r][j], points[q][j]);
-                    sums[q][r] = simd.mul_add_e_f64s(step, step, sums[q][r]);
+        ask(next, start * width..(start + 4) * width);
+        let mut four = [&rows[start * width..][..width]; 4];
+        for r in 1..4 {
+            four[r] = &rows[(start + r).min(n - 1) * width..][..width];
+        }
+        let mut sums = [[ctx.zero(); 4]; Q];
+        if width > whole * lanes {
+            for r in 0..4 {
+                let row = vectors::<S, T>(&four[r][width - lanes..])[0];
+                for q in 0..Q {
+                    let step = ctx.sub(row, tip[q]);
+                    sums[q][r] = ctx.mul(ctx.mul(step, counts), step);
                 }
             }
         }
-        for (q, sums) in sums.into_iter().enumerate() {
-            for (r, sum) in sums.into_iter().enumerate().take(n - start) {
-                to[q * n + start + r] = simd.reduce_sum_f64s(sum);
+        let mut row = [vectors::<S, T>(&four[0][..whole * lanes]); 4];
+        for r in 1..4 {
+            row[r] = vectors::<S, T>(&four[r][..whole * lanes]);
+        }
+        for j in 0..whole {
+            for q in 0..Q {
+                for r in 0..4 {
+                    let step = ctx.sub(row[r][j], point[q][j]);
+                    sums[q][r] = ctx.mul_add(step, step, sums[q][r]);
+                }
+            }
+        }
+        for q in 0..Q {
+            for r in 0..4.min(n - start) {
+                to[q * n + start + r] = ctx.reduce_sum(sums[q][r]);
             }
         }
     }
     Q
 }
 
+/// Numbers as vectors.
+#[inline(always)]
+fn vectors<S: Simd, T: Real>(numbers: &[T]) -> &[T::SimdVec<S>] {
+    cast_slice(numbers)
+}
+
 /// See `NearestKernels::potentials`.
 pub(super) fn potentials<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
-    place: &[f64],
     nearest: &[T],
     newest: &[f64],
     piece: usize,
 ) -> Result<Vec<f64>> {
-    let n = rows.shape().0;
-    let piece = piece * PIECE..n.min((piece + 1) * PIECE);
+    let piece = piece * PIECE..rows.shape().0.min((piece + 1) * PIECE);
     let mut found = memory::zeros(piece.len(), "potentials")?;
-    let mut z = memory::zeros(place.len(), "a row")?;
-    for (i, found) in piece.zip(&mut found) {
-        let mut least = nearest[i];
-        if !newest.is_empty() {
-            exact(rows.x, i, place, &mut z);
+    let mut room = Squares::of(rows, newest)?;
+    let mut least = memory::zeros(block::<T>(), "distances")?;
+    for (block, found) in blocks(&piece, block::<T>()).zip(found.chunks_mut(block::<T>())) {
+        let least = &mut least[..found.len()];
+        least.copy_from_slice(&nearest[block.clone()]);
+        take(least, room.look(rows, &block));
+        for ((row, found), least) in block.zip(found).zip(least) {
+            *found = weight(rows, row) * (*least).into();
         }
-        for newest in newest.chunks_exact(place.len()) {
-            let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
-            least = lesser(least, z.iter().zip(newest).map(square).sum());
-        }
-        let weight = rows.w.map_or(1.0, |w| w[[i, 0]].into());
-        *found = weight * least.into();
     }
     Ok(found)
 }
@@ -236,7 +299,7 @@ pub(super) fn farthest<T: Real>(
         exact(rows.x, row, place, &mut z);
         found.push(Far {
             distance,
-            weight: rows.w.map_or(1.0, |w| w[[row, 0]].into()),
+            weight: weight(rows, row),
             label: label(row),
             z,
         });

@@ -1,5 +1,6 @@
 //! Host memory.
 
+mod ahead;
 mod blocks;
 mod distances;
 mod gram;
@@ -11,6 +12,7 @@ mod product;
 mod residual;
 mod spread;
 mod tally;
+mod tiles;
 mod triangle;
 
 use super::Device;
@@ -19,6 +21,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 pub use pool::threads_for;
+pub use tally::Kept;
 
 /// Rows in host memory, in any order.
 pub type CpuRows<'a, T> = ArrayView2<'a, T>;
@@ -38,6 +41,13 @@ impl Device for Cpu {
 
     fn shape<T: Real>(x: &CpuRows<'_, T>) -> (usize, usize) {
         x.dim()
+    }
+
+    fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R {
+        match pool::of(threads) {
+            Some(pool) => pool.install(|| work(threads)),
+            None => work(1),
+        }
     }
 }
 

@@ -1,34 +1,30 @@
-//! The nearest of many centres, in tiles that stay in registers: no `n × k` numbers are stored.
+//! The nearest of many centres: `argmin_c ‖z − c‖² = argmax_c zᵀc − ½‖c‖²`.
 //!
-//! `argmin_c ‖z − c‖² = argmax_c zᵀc − ½‖c‖²`. Vectors lie along the centres. The second best is kept
-//! as well: where both are nearer to each other than rounding, their differences decide, in `f64`; and
-//! where centres are equally far, to the rounding that the order of sums leaves in them, the first of
-//! them is the nearest. So ties fall alike however rows are spread.
-#![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
+//! The second best is kept as well: where both are nearer to each other than rounding, their
+//! differences decide, in `f64`; and where centres are equally far, to the rounding that the order of
+//! sums leaves in them, the first of them is the nearest. So ties fall alike however rows are spread.
 
 use super::blocks::{Aligned, Scratch};
-use super::{Cpu, CpuRows, distances, loops::total, tally};
+use super::tally::{self, Kept};
+use super::tiles::Nearest;
+use super::{Cpu, CpuRows, distances};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
-use faer::traits::{RealReg, SimdCtx};
 use ndarray::Axis;
-use pulp::bytemuck::cast_slice;
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::Arch;
 use std::cmp::Ordering;
 use std::ops::Range;
 
 impl NearestKernels for Cpu {
-    type Labels = Vec<i32>;
+    type Labels = Kept;
     type Column<T: Real> = Vec<T>;
 
-    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Vec<i32>> {
-        let mut labels = memory::zeros(rows.shape().0, "labels")?;
-        labels.fill(-1);
-        Ok(labels)
+    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Kept> {
+        Kept::of(rows.shape().0)
     }
 
-    fn labels_to_host(&self, labels: Vec<i32>) -> Result<Vec<i32>> {
-        Ok(labels)
+    fn labels_to_host(&self, labels: Kept) -> Result<Vec<i32>> {
+        Ok(labels.labels)
     }
 
     fn column<T: Real>(&self, rows: &Data<'_, '_, Self, T>, value: f64) -> Result<Vec<T>> {
@@ -44,16 +40,41 @@ impl NearestKernels for Cpu {
         Ok(())
     }
 
-    fn assign<T: Real>(
+    fn label<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         centers: &[f64],
-        labels: &mut Vec<i32>,
-    ) -> Result<Assigned> {
+        labels: &mut Kept,
+    ) -> Result<()> {
         rows.check()?;
-        let centers = Centers::<T>::of(place, centers)?;
-        tally::assign(*self, rows, &centers, labels)
+        tally::label(*self, rows, &Centers::of(place, centers)?, labels)
+    }
+
+    fn assign<'l, T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &'l mut Kept,
+    ) -> Result<&'l Assigned> {
+        rows.check()?;
+        tally::assign(*self, rows, &Centers::of(place, centers)?, labels)
+    }
+
+    fn held<'l>(&self, labels: &'l Kept) -> &'l Assigned {
+        &labels.has
+    }
+
+    fn inertia<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &Kept,
+    ) -> Result<f64> {
+        rows.check()?;
+        tally::inertia(*self, rows, &Centers::of(place, centers)?, labels)
     }
 
     fn farthest<T: Real>(
@@ -61,43 +82,39 @@ impl NearestKernels for Cpu {
         rows: &Data<'_, '_, Self, T>,
         place: &[f64],
         centers: &[f64],
-        labels: &Vec<i32>,
+        labels: &Kept,
         count: usize,
     ) -> Result<Vec<Far>> {
-        distances::farthest(*self, rows, [place, centers], labels, count)
+        distances::farthest(*self, rows, [place, centers], &labels.labels, count)
     }
 
     fn closer<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
         nearest: &mut Vec<T>,
         newest: &[f64],
         candidates: &[f64],
     ) -> Result<Vec<f64>> {
-        distances::closer(*self, rows, place, nearest, (newest, candidates))
+        rows.check()?;
+        distances::closer(*self, rows, nearest, [newest, candidates])
     }
 
     fn potentials<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
         nearest: &Vec<T>,
         newest: &[f64],
         piece: usize,
     ) -> Result<Vec<f64>> {
-        distances::potentials(rows, place, nearest, newest, piece)
+        distances::potentials(rows, nearest, newest, piece)
     }
 
-    fn row<T: Real>(
-        &self,
-        rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        row: usize,
-    ) -> Result<Vec<f64>> {
-        let mut z = memory::zeros(place.len(), "a row")?;
-        exact(rows.x, row, place, &mut z);
-        Ok(z)
+    fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {
+        let mut x = memory::zeros(rows.shape().1, "a row")?;
+        for (to, x) in x.iter_mut().zip(rows.x.index_axis(Axis(0), row)) {
+            *to = (*x).into();
+        }
+        Ok(x)
     }
 }
 
@@ -124,11 +141,11 @@ pub(super) struct Centers<'c, T> {
     pub(super) place: &'c [f64],
     pub(super) halves: [Vec<T>; 2],
     /// `−½‖c‖²`; infinitely low beyond the last, up to full vectors. Then `c`, column by column.
-    packed: Aligned<T>,
+    pub(super) packed: Aligned<T>,
     /// Their numbers.
-    numbers: Aligned<T>,
+    pub(super) numbers: Aligned<T>,
     /// From one column to the next.
-    pitch: usize,
+    pub(super) pitch: usize,
     /// The largest `‖c‖`.
     longest: f64,
 }
@@ -172,48 +189,45 @@ impl<'c, T: Real> Centers<'c, T> {
         })
     }
 
-    /// The nearest centre of the rows of a block.
+    /// The nearest centre of the rows of a block; `room` for two numbers of each.
     pub(super) fn nearest(
         &self,
         x: &CpuRows<'_, T>,
-        block: &Range<usize>,
+        [block, next]: [&Range<usize>; 2],
         scratch: &Scratch<T>,
+        [gaps, squares]: &mut [Vec<T>; 2],
         labels: &mut [i32],
     ) -> Result<()> {
-        let n = block.len();
-        let mut gaps: Vec<T> = memory::zeros(n, "distances")?;
+        let all = x.to_slice().unwrap_or_default();
         Arch::new().dispatch(Nearest {
             centers: self,
-            rows: (scratch.entries(n), scratch.pitch()),
+            rows: (scratch.entries(block.len()), scratch.pitch()),
+            next: all
+                .get(next.start * self.p..next.end * self.p)
+                .unwrap_or_default(),
             labels,
-            gaps: &mut gaps,
+            gaps,
+            squares,
         });
-        let mut z = memory::zeros(self.p, "a row")?;
-        let mut squares: Vec<T> = memory::zeros(gaps.len(), "lengths")?;
-        Arch::new().dispatch(Lengths {
-            rows: (scratch.entries(n), scratch.pitch()),
-            p: self.p,
-            to: &mut squares,
-        });
-        let rounding = if T::NAME == f32::NAME {
-            f64::from(f32::EPSILON)
-        } else {
-            f64::EPSILON
-        };
-        for (i, (gap, square)) in gaps.iter().zip(squares).enumerate() {
-            // Scores are off by at most `p + 4` roundings of their terms' size.
-            let size = (square.into().sqrt() + self.longest).powi(2);
-            let doubt = (2.0 * (self.p + 4) as f64 * rounding + TIE) * size;
-            if gap.partial_cmp(&T::of(doubt)).is_none_or(Ordering::is_le) {
+        // Scores are off by at most `p + 4` roundings of their terms' size.
+        let share = 2.0 * (self.p + 4) as f64 * T::ROUNDING + TIE;
+        let mut z = Vec::new(); // a row, where it is wanted
+        for (i, label) in labels.iter_mut().enumerate() {
+            let size = squares[i].into().sqrt() + self.longest;
+            let doubt = T::of(share * size * size);
+            if gaps[i].partial_cmp(&doubt).is_none_or(Ordering::is_le) {
+                if z.is_empty() {
+                    z = memory::zeros(self.p, "a row")?;
+                }
                 exact(x, block.start + i, self.place, &mut z);
-                labels[i] = self.nearest_exactly(&z);
+                *label = self.nearest_exactly(&z)?;
             }
         }
         Ok(())
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // k fits
-    fn nearest_exactly(&self, z: &[f64]) -> i32 {
+    fn nearest_exactly(&self, z: &[f64]) -> Result<i32> {
         let mut best = (f64::INFINITY, 0);
         for (c, center) in self.exact.chunks_exact(self.p).enumerate() {
             let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
@@ -223,162 +237,6 @@ impl<'c, T: Real> Centers<'c, T> {
                 best = (distance, c as i32);
             }
         }
-        best.1
+        best.0.is_finite().then_some(best.1).ok_or(Error::NotFinite)
     }
-}
-
-/// `‖z‖²` of each row.
-struct Lengths<'a, T> {
-    rows: (&'a [T], usize),
-    p: usize,
-    to: &'a mut [T],
-}
-
-impl<T: Real> NullaryFnOnce for Lengths<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        for (row, to) in self.rows.0.chunks_exact(self.rows.1).zip(self.to) {
-            let (eights, rest) = row[..self.p].as_chunks::<8>();
-            let mut squares = [T::default(); 8];
-            for eight in eights {
-                for l in 0..8 {
-                    squares[l] += eight[l] * eight[l];
-                }
-            }
-            *to = total(squares);
-            for z in rest {
-                *to += *z * *z;
-            }
-        }
-    }
-}
-
-/// Centres, rows of a pitch, and for each row the number of its centre and how far behind the second is.
-struct Nearest<'a, 'c, T> {
-    centers: &'a Centers<'c, T>,
-    rows: (&'a [T], usize),
-    labels: &'a mut [i32],
-    gaps: &'a mut [T],
-}
-
-impl<T: Real> WithSimd for Nearest<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 {
-            self.rows::<S, 8>(simd);
-        } else {
-            self.rows::<S, 4>(simd);
-        }
-    }
-}
-
-/// The best of some rows so far, in each lane.
-#[derive(Clone, Copy)]
-struct Best<V> {
-    score: V,
-    second: V,
-    number: V,
-}
-
-impl<T: Real> Nearest<'_, '_, T> {
-    /// `W` rows at a time, the last ones again where they are fewer.
-    #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)] // numbers of centres
-    fn rows<S: Simd, const W: usize>(self, simd: S) {
-        let lanes = size_of::<T::SimdVec<S>>() / size_of::<T>();
-        let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-        let (far, zero) = (ctx.splat(T::of(f64::NEG_INFINITY)), ctx.zero());
-        let (n, p, stride) = (self.labels.len(), self.centers.p, self.rows.1);
-        let groups = self.centers.k.div_ceil(lanes);
-        for start in (0..n).step_by(W) {
-            let row = |w: usize| &self.rows.0[(start + w).min(n - 1) * stride..][..p];
-            let rows: [&[T]; W] = std::array::from_fn(row);
-            let mut best = [Best {
-                score: far,
-                second: far,
-                number: zero,
-            }; W];
-            let mut at = 0;
-            while at < groups {
-                at += match groups - at {
-                    1 => tile::<S, T, 1, W>(simd, self.centers, rows, at, &mut best),
-                    2 | 4 => tile::<S, T, 2, W>(simd, self.centers, rows, at, &mut best),
-                    _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
-                };
-            }
-            for (w, best) in best.iter().enumerate().take(n - start) {
-                let best = highest::<S, T>(simd, *best);
-                // Rows that are not numbers have no best: any will do, their inertia tells.
-                let number = best.number.into().min((self.centers.k - 1) as f64);
-                self.labels[start + w] = number as i32;
-                self.gaps[start + w] = best.score - best.second;
-            }
-        }
-    }
-}
-
-/// The best lane, of equals the lowest number, and the second.
-#[inline(always)]
-fn highest<S: Simd, T: Real>(simd: S, best: Best<T::SimdVec<S>>) -> Best<T> {
-    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-    let low = ctx.splat(T::of(f64::NEG_INFINITY));
-    let score = ctx.reduce_max(RealReg(best.score));
-    let first = ctx.eq(best.score, ctx.splat(score));
-    // Of numbers the lowest is the highest of their opposites.
-    let number = ctx.reduce_max(RealReg(ctx.select(first, ctx.neg(best.number), low)));
-    let number = T::default() - number;
-    let winner = ctx.eq(best.number, ctx.splat(number));
-    let second = ctx.reduce_max(RealReg(ctx.select(winner, best.second, best.score)));
-    Best {
-        score,
-        second,
-        number,
-    }
-}
-
-/// Compares `V` vectors of centres; says `V`.
-#[inline(always)]
-fn tile<S: Simd, T: Real, const V: usize, const W: usize>(
-    simd: S,
-    centers: &Centers<'_, T>,
-    rows: [&[T]; W],
-    at: usize,
-    best: &mut [Best<T::SimdVec<S>>; W],
-) -> usize {
-    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-    let pitch = centers.pitch * size_of::<T>() / size_of::<T::SimdVec<S>>();
-    let packed: &[T::SimdVec<S>] = cast_slice(&centers.packed);
-    let numbers: &[T::SimdVec<S>] = cast_slice(&centers.numbers);
-    let mut scores = [[ctx.zero(); V]; W];
-    for scores in &mut scores {
-        scores.copy_from_slice(&packed[at..at + V]);
-    }
-    for (j, column) in packed[pitch..]
-        .chunks_exact(pitch)
-        .enumerate()
-        .take(centers.p)
-    {
-        let column = &column[at..at + V];
-        for w in 0..W {
-            let z = ctx.splat(rows[w][j]);
-            for v in 0..V {
-                scores[w][v] = ctx.mul_add(z, column[v], scores[w][v]);
-            }
-        }
-    }
-    for (best, scores) in best.iter_mut().zip(scores) {
-        for (score, number) in scores.into_iter().zip(&numbers[at..]) {
-            let nearer = ctx.gt(RealReg(score), RealReg(best.score));
-            let worse = ctx.select(nearer, best.score, score);
-            let closer = ctx.gt(RealReg(worse), RealReg(best.second));
-            best.second = ctx.select(closer, worse, best.second);
-            best.score = ctx.select(nearer, score, best.score);
-            best.number = ctx.select(nearer, *number, best.number);
-        }
-    }
-    V
 }

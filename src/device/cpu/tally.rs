@@ -1,4 +1,4 @@
-//! What each centre gets: labels, sums, weights, in one pass over blocks of rows.
+//! Labels, and what each centre gets by them: sums and weights, in one pass over blocks of rows.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::Cpu;
@@ -10,38 +10,63 @@ use crate::{Result, memory, real::Real};
 use pulp::{Arch, NullaryFnOnce};
 use std::ops::Range;
 
+/// The centre of each row, and what each centre has.
+pub struct Kept {
+    pub(super) labels: Vec<i32>,
+    pub(super) has: Assigned,
+}
+
+impl Kept {
+    /// No centre for any of `n` rows.
+    pub(super) fn of(n: usize) -> Result<Self> {
+        let mut labels = memory::zeros(n, "labels")?;
+        labels.fill(-1);
+        let has = Assigned::default();
+        Ok(Self { labels, has })
+    }
+}
+
 /// Rows of a block of `T`: with 100 columns it is quickest.
 const fn block<T>() -> usize {
     1024 / size_of::<T>()
 }
 
-/// See `NearestKernels::assign`.
-pub(super) fn assign<T: Real>(
+/// What a look wants to know beside the labels.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    Nothing,
+    /// What rows with another label add and take away.
+    Changes,
+    /// What all rows add.
+    All,
+}
+
+/// See `NearestKernels::label`.
+pub(super) fn label<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    labels: &mut [i32],
-) -> Result<Assigned> {
-    let (n, p, _) = rows.shape();
-    let (k, mut all) = (centers.k, none(centers)?);
-    let groups = groups(n, k * (p + 2));
-    let size = groups.first().map_or(1, Range::len);
-    let parts: Vec<&mut [i32]> = labels.chunks_mut(size).collect();
-    let one = |g: usize, labels: &mut [i32]| group(rows, &groups[g], centers, labels);
-    for part in cpu.each_of(parts, 2.0 * (n * p) as f64 * k as f64, one)? {
-        for (all, part) in [
-            (&mut all.sums, &part.sums),
-            (&mut all.weights, &part.weights),
-            (&mut all.counts, &part.counts),
-        ] {
-            for (sum, part) in all.iter_mut().zip(part) {
-                *sum += part;
-            }
-        }
-        all.inertia += part.inertia;
-        all.changed += part.changed;
+    kept: &mut Kept,
+) -> Result<()> {
+    kept.has = Assigned::default();
+    pass(cpu, rows, centers, kept, Wanted::Nothing)
+}
+
+/// See `NearestKernels::assign`.
+pub(super) fn assign<'k, T: Real>(
+    cpu: Cpu,
+    rows: &Data<'_, '_, Cpu, T>,
+    centers: &Centers<'_, T>,
+    kept: &'k mut Kept,
+) -> Result<&'k Assigned> {
+    // With weights what is left of a centre without rows would be a rounding, not zero.
+    let all = rows.w.is_some() || kept.has.sums.len() != centers.exact.len();
+    let wanted = if all { Wanted::All } else { Wanted::Changes };
+    if all {
+        kept.has = none(centers)?;
     }
-    Ok(all)
+    pass(cpu, rows, centers, kept, wanted)?;
+    Ok(&kept.has)
 }
 
 fn none<T: Real>(centers: &Centers<'_, T>) -> Result<Assigned> {
@@ -49,9 +74,36 @@ fn none<T: Real>(centers: &Centers<'_, T>) -> Result<Assigned> {
         sums: memory::zeros(centers.k * centers.p, "sums of clusters")?,
         weights: memory::zeros(centers.k, "weights of clusters")?,
         counts: memory::zeros(centers.k, "counts of clusters")?,
-        inertia: 0.0,
         changed: 0.0,
     })
+}
+
+fn pass<T: Real>(
+    cpu: Cpu,
+    rows: &Data<'_, '_, Cpu, T>,
+    centers: &Centers<'_, T>,
+    Kept { labels, has }: &mut Kept,
+    wanted: Wanted,
+) -> Result<()> {
+    let (n, p, _) = rows.shape();
+    let groups = groups(n, centers.k * (p + 2));
+    let size = groups.first().map_or(1, Range::len);
+    let parts: Vec<&mut [i32]> = labels.chunks_mut(size).collect();
+    let one = |g: usize, labels: &mut [i32]| group(rows, &groups[g], centers, labels, wanted);
+    has.changed = 0.0;
+    for part in cpu.each_of(parts, 2.0 * (n * p) as f64 * centers.k as f64, one)? {
+        for (all, part) in [
+            (&mut has.sums, &part.sums),
+            (&mut has.weights, &part.weights),
+            (&mut has.counts, &part.counts),
+        ] {
+            for (sum, part) in all.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+        has.changed += part.changed;
+    }
+    Ok(())
 }
 
 fn group<T: Real>(
@@ -59,73 +111,145 @@ fn group<T: Real>(
     group: &Range<usize>,
     centers: &Centers<'_, T>,
     labels: &mut [i32],
+    wanted: Wanted,
 ) -> Result<Assigned> {
-    let mut scratch = Scratch::<T>::new(rows, 0..centers.p, block::<T>())?;
-    let mut found = none(centers)?;
-    let mut new: Vec<i32> = memory::zeros(block::<T>(), "labels")?;
+    let size = block::<T>();
+    let mut scratch = Scratch::<T>::plain(rows, size)?;
+    let mut found = match wanted {
+        Wanted::Nothing => Assigned::default(),
+        _ => none(centers)?,
+    };
+    let mut new: Vec<i32> = memory::zeros(size, "labels")?;
+    let mut room = [
+        memory::zeros(size, "distances")?,
+        memory::zeros(size, "lengths")?,
+    ];
     let halves = [&centers.halves[0][..], &centers.halves[1][..]];
-    for (block, old) in blocks(group, block::<T>()).zip(labels.chunks_mut(block::<T>())) {
+    for (block, old) in blocks(group, size).zip(labels.chunks_mut(size)) {
         let new = &mut new[..block.len()];
+        let next = block.end..(block.end + size).min(group.end);
         scratch.weigh(rows, &block);
         scratch.fill(rows, &block, halves, false);
-        centers.nearest(rows.x, &block, &scratch, new)?;
-        found.changed += old
-            .iter()
-            .zip(&*new)
-            .filter(|(old, new)| old != new)
-            .count() as f64;
+        centers.nearest(rows.x, [&block, &next], &scratch, &mut room, new)?;
+        if wanted != Wanted::Nothing {
+            Arch::new().dispatch(Tally {
+                rows: (scratch.entries(block.len()), scratch.pitch()),
+                weights: &scratch.weights,
+                labels: [old, new],
+                all: wanted == Wanted::All,
+                found: &mut found,
+            });
+        }
         old.copy_from_slice(new);
-        Arch::new().dispatch(Tally {
-            rows: (scratch.entries(block.len()), scratch.pitch()),
-            weights: &scratch.weights,
-            centers,
-            labels: new,
-            found: &mut found,
-        });
     }
     Ok(found)
 }
 
-struct Tally<'a, 'c, T> {
+/// Rows of a pitch, their weights, and their labels before and now.
+struct Tally<'a, T> {
     rows: (&'a [T], usize),
     weights: &'a [f64],
-    centers: &'a Centers<'c, T>,
-    labels: &'a [i32],
+    labels: [&'a [i32]; 2],
+    all: bool,
     found: &'a mut Assigned,
 }
 
-impl<T: Real> NullaryFnOnce for Tally<'_, '_, T> {
+impl<T: Real> NullaryFnOnce for Tally<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    #[allow(clippy::cast_sign_loss)] // all have one
     fn call(self) {
-        let (p, stride) = (self.centers.p, self.rows.1);
-        for (i, label) in self.labels.iter().enumerate() {
-            let label = *label as usize;
+        let p = self.found.sums.len() / self.found.counts.len();
+        for (i, (old, new)) in self.labels[0].iter().zip(self.labels[1]).enumerate() {
+            let changed = old != new;
+            self.found.changed += f64::from(u8::from(changed));
             let w = self.weights.get(i).copied().unwrap_or(1.0);
-            let z = &self.rows.0[i * stride..][..p];
-            let center = &self.centers.exact[label * p..][..p];
-            let sums = &mut self.found.sums[label * p..][..p];
-            let mut squares = [0.0; 8];
-            let eights = p / 8 * 8;
+            let z = &self.rows.0[i * self.rows.1..][..p];
+            if changed || self.all {
+                add(self.found, (*new, 1.0), w, z);
+            }
+            if changed && !self.all && *old >= 0 {
+                add(self.found, (*old, -1.0), w, z);
+            }
+        }
+    }
+}
+
+/// Adds a row to its centre, or takes it away.
+#[inline(always)]
+#[allow(clippy::cast_sign_loss)] // all have one
+fn add<T: Real>(found: &mut Assigned, (label, sign): (i32, f64), w: f64, z: &[T]) {
+    let (label, w) = (label as usize, sign * w);
+    let sums = &mut found.sums[label * z.len()..][..z.len()];
+    for j in 0..z.len() {
+        sums[j] += w * z[j].into();
+    }
+    found.weights[label] += w;
+    found.counts[label] += sign;
+}
+
+/// See `NearestKernels::inertia`.
+pub(super) fn inertia<T: Real>(
+    cpu: Cpu,
+    rows: &Data<'_, '_, Cpu, T>,
+    centers: &Centers<'_, T>,
+    kept: &Kept,
+) -> Result<f64> {
+    let (n, p, _) = rows.shape();
+    let (groups, size) = (groups(n, 1), block::<T>());
+    let halves = [&centers.halves[0][..], &centers.halves[1][..]];
+    let one = |g: usize| {
+        let mut scratch = Scratch::<T>::plain(rows, size)?;
+        let mut sum = 0.0;
+        for block in blocks(&groups[g], size) {
+            scratch.weigh(rows, &block);
+            scratch.fill(rows, &block, halves, false);
+            sum += Arch::new().dispatch(Inertia {
+                rows: (scratch.entries(block.len()), scratch.pitch()),
+                weights: &scratch.weights,
+                centers: (centers.exact, p),
+                labels: &kept.labels[block],
+            });
+        }
+        Ok(sum)
+    };
+    let parts = cpu.each(groups.len(), 3.0 * (n * p) as f64, one)?;
+    Ok(parts.into_iter().sum())
+}
+
+/// Rows of a pitch, their weights and labels, and centres of a length.
+struct Inertia<'a, T> {
+    rows: (&'a [T], usize),
+    weights: &'a [f64],
+    centers: (&'a [f64], usize),
+    labels: &'a [i32],
+}
+
+impl<T: Real> NullaryFnOnce for Inertia<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    #[allow(clippy::cast_sign_loss)] // all have one
+    fn call(self) -> f64 {
+        let ((centers, p), mut sum) = (self.centers, 0.0);
+        for (i, label) in self.labels.iter().enumerate() {
+            let z = &self.rows.0[i * self.rows.1..][..p];
+            let center = &centers[*label as usize * p..][..p];
+            let (mut squares, eights) = ([0.0; 8], p / 8 * 8);
             for j in (0..eights).step_by(8) {
-                let (z, center, sums) = (&z[j..j + 8], &center[j..j + 8], &mut sums[j..j + 8]);
+                let (z, center) = (&z[j..j + 8], &center[j..j + 8]);
                 for l in 0..8 {
-                    let z: f64 = z[l].into();
-                    sums[l] += w * z;
-                    squares[l] += (z - center[l]) * (z - center[l]);
+                    let step = z[l].into() - center[l];
+                    squares[l] += step * step;
                 }
             }
             let mut square = total(squares);
             for j in eights..p {
-                let z: f64 = z[j].into();
-                sums[j] += w * z;
-                square += (z - center[j]) * (z - center[j]);
+                let step = z[j].into() - center[j];
+                square += step * step;
             }
-            self.found.inertia += w * square;
-            self.found.weights[label] += w;
-            self.found.counts[label] += 1.0;
+            sum += self.weights.get(i).copied().unwrap_or(1.0) * square;
         }
+        sum
     }
 }

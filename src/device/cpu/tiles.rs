@@ -1,0 +1,163 @@
+//! Scores of rows against many centres, in tiles that stay in registers: no `n × k` numbers are
+//! stored. Vectors lie along the centres.
+#![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
+
+use super::ahead::ask;
+use super::nearest::Centers;
+use crate::real::Real;
+use faer::traits::{RealReg, SimdCtx};
+use pulp::bytemuck::cast_slice;
+use pulp::{Simd, WithSimd};
+
+/// Centres, rows of a pitch, and for each row: the number of its centre, how far behind the second
+/// is, and `‖z‖²`.
+pub(super) struct Nearest<'a, 'c, T> {
+    pub(super) centers: &'a Centers<'c, T>,
+    pub(super) rows: (&'a [T], usize),
+    /// The memory of the rows that are next, if it is one piece.
+    pub(super) next: &'a [T],
+    pub(super) labels: &'a mut [i32],
+    pub(super) gaps: &'a mut [T],
+    pub(super) squares: &'a mut [T],
+}
+
+impl<T: Real> WithSimd for Nearest<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT >= 32 {
+            self.rows::<S, 8>(simd);
+        } else {
+            self.rows::<S, 4>(simd);
+        }
+    }
+}
+
+/// The best of some rows so far, in each lane.
+#[derive(Clone, Copy)]
+struct Best<V> {
+    score: V,
+    second: V,
+    number: V,
+}
+
+impl<T: Real> Nearest<'_, '_, T> {
+    /// `W` rows at a time, the last ones again where they are fewer.
+    #[inline(always)]
+    #[allow(clippy::cast_possible_truncation)] // numbers of centres
+    fn rows<S: Simd, const W: usize>(self, simd: S) {
+        let lanes = size_of::<T::SimdVec<S>>() / size_of::<T>();
+        let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+        let (far, zero) = (ctx.splat(T::of(f64::NEG_INFINITY)), ctx.zero());
+        let (n, p, stride) = (self.labels.len(), self.centers.p, self.rows.1);
+        let groups = self.centers.k.div_ceil(lanes);
+        for start in (0..n).step_by(W) {
+            let mut rows = [&self.rows.0[start * stride..][..stride]; W];
+            for w in 1..W {
+                rows[w] = &self.rows.0[(start + w).min(n - 1) * stride..][..stride];
+            }
+            let mut best = [Best {
+                score: far,
+                second: far,
+                number: zero,
+            }; W];
+            let (mut at, mut asked) = (0, start * p);
+            while at < groups {
+                at += match groups - at {
+                    1 => tile::<S, T, 1, W>(simd, self.centers, rows, at, &mut best),
+                    2 | 4 => tile::<S, T, 2, W>(simd, self.centers, rows, at, &mut best),
+                    _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
+                };
+                // A few at a time: the processor keeps no more of them in mind.
+                let end = (start + W * at / groups) * p;
+                ask(self.next, asked..end);
+                asked = end;
+            }
+            for (w, best) in best.iter().enumerate().take(n - start) {
+                let best = highest::<S, T>(simd, *best);
+                // Rows that are not numbers have no best: any will do, the gap tells.
+                let number = best.number.into().min((self.centers.k - 1) as f64);
+                self.labels[start + w] = number as i32;
+                self.gaps[start + w] = best.score - best.second;
+                self.squares[start + w] = square::<S, T>(simd, rows[w]);
+            }
+        }
+    }
+}
+
+/// `‖z‖²`, with what is zero behind it.
+#[inline(always)]
+fn square<S: Simd, T: Real>(simd: S, row: &[T]) -> T {
+    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+    let row: &[T::SimdVec<S>] = cast_slice(row);
+    let mut sum = ctx.zero();
+    for z in row {
+        sum = ctx.mul_add(*z, *z, sum);
+    }
+    ctx.reduce_sum(sum)
+}
+
+/// The best lane, of equals the lowest number, and the second.
+#[inline(always)]
+fn highest<S: Simd, T: Real>(simd: S, best: Best<T::SimdVec<S>>) -> Best<T> {
+    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+    let low = ctx.splat(T::of(f64::NEG_INFINITY));
+    let score = ctx.reduce_max(RealReg(best.score));
+    let first = ctx.eq(best.score, ctx.splat(score));
+    // Of numbers the lowest is the highest of their opposites.
+    let number = ctx.reduce_max(RealReg(ctx.select(first, ctx.neg(best.number), low)));
+    let number = T::default() - number;
+    let winner = ctx.eq(best.number, ctx.splat(number));
+    let second = ctx.reduce_max(RealReg(ctx.select(winner, best.second, best.score)));
+    Best {
+        score,
+        second,
+        number,
+    }
+}
+
+/// Compares `V` vectors of centres; says `V`.
+#[inline(always)]
+fn tile<S: Simd, T: Real, const V: usize, const W: usize>(
+    simd: S,
+    centers: &Centers<'_, T>,
+    rows: [&[T]; W],
+    at: usize,
+    best: &mut [Best<T::SimdVec<S>>; W],
+) -> usize {
+    let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
+    let pitch = centers.pitch * size_of::<T>() / size_of::<T::SimdVec<S>>();
+    let packed: &[T::SimdVec<S>] = cast_slice(&centers.packed);
+    let numbers: &[T::SimdVec<S>] = cast_slice(&centers.numbers);
+    let mut scores = [[ctx.zero(); V]; W];
+    for scores in &mut scores {
+        scores.copy_from_slice(&packed[at..at + V]);
+    }
+    for (j, column) in packed[pitch..]
+        .chunks_exact(pitch)
+        .enumerate()
+        .take(centers.p)
+    {
+        let column = &column[at..at + V];
+        for w in 0..W {
+            let z = ctx.splat(rows[w][j]);
+            for v in 0..V {
+                scores[w][v] = ctx.mul_add(z, column[v], scores[w][v]);
+            }
+        }
+    }
+    for w in 0..W {
+        let mut found = best[w]; // a copy: what is stored under a mask is slow to load again
+        for v in 0..V {
+            let score = scores[w][v];
+            let nearer = ctx.gt(RealReg(score), RealReg(found.score));
+            let worse = ctx.select(nearer, found.score, score);
+            found.second = ctx.max(RealReg(worse), RealReg(found.second)).0;
+            found.number = ctx.select(nearer, numbers[at + v], found.number);
+            found.score = ctx.select(nearer, score, found.score);
+        }
+        best[w] = found;
+    }
+    V
+}

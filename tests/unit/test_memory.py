@@ -1,0 +1,57 @@
+"""A fit needs little more memory than its rows."""
+
+import json
+
+import pytest
+
+PEAK = """
+import ctypes, json, re, warnings
+from pathlib import Path
+import numpy as np
+from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.decomposition import PCA
+from sklearnex_rs.linear_model import LinearRegression
+
+warnings.simplefilter("ignore")  # two rounds are not enough
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+dtype, order = np.dtype({dtype!r}), {order!r}
+n, p = 100_000_000 // dtype.itemsize // 100, 100
+rng = np.random.default_rng()
+X = np.empty((n, p), dtype, order)
+for rows in (X if order == "C" else X.T):
+    rows[:] = rng.standard_normal(len(rows), dtype=np.float32)
+X *= np.geomspace(1, 1e-5, p).astype(dtype)
+y, w = X[:, 0] + X[:, 1], rng.random(n).astype(dtype)
+short = {{"n_clusters": 8, "max_iter": 2, "random_state": 0}}
+fits = {{
+    "k-means++": lambda X, y, w: KMeans(**short).fit(X),
+    "random": lambda X, y, w: KMeans(**short, init="random", n_init=2).fit(X),
+    "k-means||": lambda X, y, w: KMeans(**short, init="k-means||").fit(X),
+    "weights": lambda X, y, w: KMeans(**short).fit(X, sample_weight=w),
+    "full": lambda X, y, w: PCA(5, svd_solver="full").fit(X),
+    "covariance": lambda X, y, w: PCA(5, svd_solver="covariance_eigh").fit(X),
+    "leading": lambda X, y, w: PCA(5, svd_solver="randomized").fit(X),
+    "line": lambda X, y, w: LinearRegression().fit(X, y),
+    "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
+}}
+grown = {{}}
+for name, fit in fits.items():
+    fit(X[:20_000], y[:20_000], w[:20_000])
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier fits have freed is not there
+    Path("/proc/self/clear_refs").write_text("5")
+    before = peak()
+    fit(X, y, w)
+    grown[name] = (peak() - before) * 1024 / X.nbytes
+print(json.dumps(grown))
+"""
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_fit_needs_less_than_a_tenth_of_its_rows(python, order, dtype):
+    program = PEAK.format(dtype=dtype, order=order)
+    grown = json.loads(python(program, SKLEARNEX_RS_NUM_THREADS="2"))
+    assert {name: part for name, part in grown.items() if part >= 0.1} == {}
