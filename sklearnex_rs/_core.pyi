@@ -14,6 +14,7 @@ __all__ = [
     "drawn",
     "elastic_net",
     "host",
+    "inertia",
     "kmeans",
     "least_squares",
     "linear",

@@ -35,7 +35,10 @@ CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the 
     "pulp": r"(real\.rs|device/cpu/|solve/)",
     "faer": r"(real\.rs|solve/|device/cpu/)",
 }
-UNSAFE = r"(comm/mpi/mod|python/array|python/comm|mpi-sys/src/lib)\.rs|device/cuda/"
+UNSAFE = (
+    r"(comm/mpi/mod|python/array|python/comm|mpi-sys/src/lib|device/cpu/ahead)\.rs"
+    r"|device/cuda/"
+)
 CONCRETE = (
     r"\b(?:Cpu|Cuda|Mpi|Threads|Solo|Faulty)\b"
     r"|\bcomm::(?:mpi|threads|solo)\b|\bdevice::(?:cpu|cuda)\b"

@@ -6,6 +6,7 @@ use super::Cpu;
 use super::ahead::ask;
 use super::blocks::{Scratch, blocks, groups};
 use super::nearest::exact;
+use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
 use faer::traits::SimdCtx;
@@ -34,7 +35,7 @@ struct Squares<T: Real> {
     /// From one point to the next.
     width: usize,
     /// Point by point.
-    squares: Vec<T>,
+    found: Vec<T>,
 }
 
 impl<T: Real> Squares<T> {
@@ -45,7 +46,10 @@ impl<T: Real> Squares<T> {
         let width = if packed { scratch.pitch() } else { p };
         let many = points.len() / p.max(1);
         let mut room = memory::zeros(many * width, "centers")?;
-        for (to, point) in room.chunks_exact_mut(width).zip(points.chunks_exact(p.max(1))) {
+        for (to, point) in room
+            .chunks_exact_mut(width)
+            .zip(points.chunks_exact(p.max(1)))
+        {
             for (to, x) in to.iter_mut().zip(point) {
                 *to = T::of(*x);
             }
@@ -56,7 +60,7 @@ impl<T: Real> Squares<T> {
             none: memory::zeros(p, "means")?,
             points: room,
             width,
-            squares: memory::zeros(many * block::<T>(), "distances")?,
+            found: memory::zeros(many * block::<T>(), "distances")?,
         })
     }
 
@@ -76,9 +80,9 @@ impl<T: Real> Squares<T> {
             next,
             points: &self.points,
             width: self.width,
-            to: &mut self.squares,
+            to: &mut self.found,
         });
-        &self.squares[..self.points.len() / self.width * block.len()]
+        &self.found[..self.points.len() / self.width * block.len()]
     }
 }
 
@@ -183,14 +187,9 @@ fn some<S: Simd, T: Real, const Q: usize>(
     to: &mut [T],
 ) -> usize {
     let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
-    let (n, lanes) = (rows.len() / width, size_of::<T::SimdVec<S>>() / size_of::<T>());
+    let (n, lanes) = (rows.len() / width, lanes::<S, T>());
     let whole = width / lanes;
-    // What is behind the whole vectors is the end of one more: what it has of them does not count.
-    let mut counts = [T::default(); 16];
-    for count in &mut counts[lanes - width % lanes..lanes] {
-        *count = T::of(1.0);
-    }
-    let counts = vectors::<S, T>(&counts[..lanes])[0];
+    let counts = tip_counts::<S, T>(width % lanes);
     let mut point = [vectors::<S, T>(&points[..whole * lanes]); Q];
     let mut tip = [vectors::<S, T>(&points[width - lanes..width])[0]; Q];
     for q in 1..Q {
@@ -200,10 +199,7 @@ fn some<S: Simd, T: Real, const Q: usize>(
     }
     for start in (0..n).step_by(4) {
         ask(next, start * width..(start + 4) * width);
-        let mut four = [&rows[start * width..][..width]; 4];
-        for r in 1..4 {
-            four[r] = &rows[(start + r).min(n - 1) * width..][..width];
-        }
+        let four = several::<T, 4>(rows, width, start..n);
         let mut sums = [[ctx.zero(); 4]; Q];
         if width > whole * lanes {
             for r in 0..4 {
@@ -233,6 +229,23 @@ fn some<S: Simd, T: Real, const Q: usize>(
         }
     }
     Q
+}
+
+/// What is behind the whole vectors is the end of one more: what it has of them does not count.
+#[inline(always)]
+fn tip_counts<S: Simd, T: Real>(behind: usize) -> T::SimdVec<S> {
+    let lanes = lanes::<S, T>();
+    let mut counts = [T::default(); 16];
+    for count in &mut counts[lanes - behind..lanes] {
+        *count = T::of(1.0);
+    }
+    vectors::<S, T>(&counts[..lanes])[0]
+}
+
+/// Numbers in a vector.
+#[inline(always)]
+const fn lanes<S: Simd, T: Real>() -> usize {
+    size_of::<T::SimdVec<S>>() / size_of::<T>()
 }
 
 /// Numbers as vectors.

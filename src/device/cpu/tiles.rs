@@ -8,6 +8,7 @@ use crate::real::Real;
 use faer::traits::{RealReg, SimdCtx};
 use pulp::bytemuck::cast_slice;
 use pulp::{Simd, WithSimd};
+use std::ops::Range;
 
 /// Centres, rows of a pitch, and for each row: the number of its centre, how far behind the second
 /// is, and `‖z‖²`.
@@ -53,10 +54,7 @@ impl<T: Real> Nearest<'_, '_, T> {
         let (n, p, stride) = (self.labels.len(), self.centers.p, self.rows.1);
         let groups = self.centers.k.div_ceil(lanes);
         for start in (0..n).step_by(W) {
-            let mut rows = [&self.rows.0[start * stride..][..stride]; W];
-            for w in 1..W {
-                rows[w] = &self.rows.0[(start + w).min(n - 1) * stride..][..stride];
-            }
+            let rows = several::<T, W>(self.rows.0, stride, start..n);
             let mut best = [Best {
                 score: far,
                 second: far,
@@ -84,6 +82,20 @@ impl<T: Real> Nearest<'_, '_, T> {
             }
         }
     }
+}
+
+/// The first `W` rows of some, the last one again where they are fewer.
+#[inline(always)]
+pub(super) fn several<T, const W: usize>(
+    rows: &[T],
+    pitch: usize,
+    some: Range<usize>,
+) -> [&[T]; W] {
+    let mut found = [&rows[some.start * pitch..][..pitch]; W];
+    for (w, row) in found.iter_mut().enumerate() {
+        *row = &rows[(some.start + w).min(some.end - 1) * pitch..][..pitch];
+    }
+    found
 }
 
 /// `‖z‖²`, with what is zero behind it.
