@@ -109,26 +109,7 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         let (products, many) = (seen.products(p)?, (p, self.threads));
         let eigen = |threads| solve::eigen(p, &products, threads);
         let spectrum = shared(self.rows.device, many, eigen)?;
-        let condition = spectrum.condition(self.aim.least());
-        let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
-        let coarse = T::NAME == f32::NAME
-            && !exact
-            && (condition > COARSE || spectrum.values[0].powi(2) < TINY * seen.means().rows());
-        let again = condition > STEEP || T::NAME == f64::NAME && drift > DRIFT;
-        let next = if coarse {
-            Next::Exact
-        } else if condition > BAD
-            || condition.is_nan()
-            || seen.least_square(p..p + m) < TINIEST
-            || seen.means().rows() < p as f64 && self.aim.least() <= 0.0
-            || self.aim.positive && again
-        {
-            Next::Triangle
-        } else if again {
-            Next::Residual
-        } else {
-            Next::Nothing
-        };
+        let next = self.next(seen, exact, &spectrum);
         let mut coef = memory::zeros(p * m, "coefficients")?;
         for target in 0..m {
             if matches!(next, Next::Exact | Next::Triangle) {
@@ -150,6 +131,31 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         let line = Line::of(coef, seen.means().mean(), rank, &spectrum, [p, m], next)?;
         *kept = Some(spectrum);
         Ok(line)
+    }
+
+    /// What the rows should be looked at for after these moments.
+    fn next(&self, seen: &Moments, exact: bool, spectrum: &Spectrum) -> Next {
+        let (_, p, m) = self.rows.shape();
+        let condition = spectrum.condition(self.aim.least());
+        let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
+        let coarse = T::NAME == f32::NAME
+            && !exact
+            && (condition > COARSE || spectrum.values[0].powi(2) < TINY * seen.means().rows());
+        let again = condition > STEEP || T::NAME == f64::NAME && drift > DRIFT;
+        if coarse {
+            Next::Exact
+        } else if condition > BAD
+            || condition.is_nan()
+            || seen.least_square(p..p + m) < TINIEST
+            || seen.means().rows() < p as f64 && self.aim.least() <= 0.0
+            || self.aim.positive && again
+        {
+            Next::Triangle
+        } else if again {
+            Next::Residual
+        } else {
+            Next::Nothing
+        }
     }
 
     /// From the triangle of the centred rows.
