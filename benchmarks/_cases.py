@@ -15,19 +15,36 @@ class Model(NamedTuple):
     name: str
     calls: tuple[str, ...]
     answer: str
+    params: tuple[tuple[str, float], ...] = ()
 
 
 MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
+    "weighted": Model("linear_model", "LinearRegression", ("fit",), "coef_"),
+    "ridge": Model("linear_model", "Ridge", ("fit",), "coef_"),
+    "lasso": Model("linear_model", "Lasso", ("fit",), "coef_", (("alpha", 0.05),)),
+    "net": Model("linear_model", "ElasticNet", ("fit",), "coef_", (("alpha", 0.05),)),
+    "batches": Model("linear_model", "IncrementalLinearRegression", ("fit",), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
 }
-FORMS = "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+PLAIN = ("linear", "weighted", "ridge", "lasso", "net")  # they take no numbers
+FORMS = (
+    "[ranks:|daal4py:][weighted:|ridge:|lasso:|net:|batches=ROWS:|"
+    "kmeans=KxROUNDS:|plusplus=K:|pca=K:]ROWSxCOLUMNS:DTYPE"
+)
 CASES = (
     "500000x100:float64",
     "500000x100:float32",
     "1000x10:float64",
+    "weighted:500000x100:float64",
+    "ridge:500000x100:float64",
+    "ridge:500000x100:float32",
+    "lasso:500000x100:float64",
+    "net:500000x100:float64",
+    "batches=500:500000x100:float64",
+    "batches=50000:500000x100:float64",
     "kmeans=50x10:500000x100:float64",
     "kmeans=50x10:500000x100:float32",
     "kmeans=1000x5:200000x20:float64",
@@ -39,6 +56,7 @@ CASES = (
     "ranks:kmeans=50x10:500000x100:float64",
     "ranks:kmeans=50x10:500000x100:float32",
     "daal4py:500000x100:float64",
+    "daal4py:ridge:500000x100:float64",
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
@@ -47,6 +65,10 @@ QUICK = (
     "50000x50:float64",
     "50000x50:float32",
     "1000x10:float64",
+    "weighted:50000x50:float64",
+    "ridge:50000x50:float64",
+    "lasso:50000x50:float64",
+    "batches=5000:50000x50:float64",
     "kmeans=20x5:50000x50:float64",
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
@@ -75,9 +97,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "plusplus": 1, "pca": 1}.get(model)
+        one = ("batches", "plusplus", "pca")
+        wanted = {**dict.fromkeys(PLAIN, 0), **dict.fromkeys(one, 1), "kmeans": 2}
         known = dtype in ("float32", "float64")
-        if len(before) > 1 or len(sizes) != wanted or not known:
+        if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
             raise ValueError(text)
         rows, columns = map(int, shape.split("x"))
         return cls(text, where, model, sizes, rows, columns, dtype)
@@ -90,12 +113,16 @@ class Case(NamedTuple):
         """The calls that are timed."""
         return MODELS[self.model].calls
 
-    def make(self, library: str) -> object:
-        """Return the estimator of a library, unfitted."""
-        module, name, *_ = MODELS[self.model]
-        cls = getattr(importlib.import_module(f"{library}.{module}"), name)
-        if self.model == "linear":
-            return cls()
+    def make(self, library: str) -> object | None:
+        """Return the estimator of a library, unfitted; None where it has none."""
+        module, name, _, _, params = MODELS[self.model]
+        if library == "sklearnex" and self.model in ("lasso", "net"):
+            library = "daal4py.sklearn"  # where they stand
+        cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
+        if cls is None or self.model in PLAIN:
+            return cls and cls(**dict(params))
+        if self.model == "batches":
+            return cls(batch_size=self.numbers[0])
         if self.model == "pca":
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
@@ -106,6 +133,12 @@ class Case(NamedTuple):
     def answer(self, model: object) -> np.ndarray:
         """Return what fitted models are compared by."""
         return np.asarray(getattr(model, MODELS[self.model].answer), np.float64)
+
+    def data(self, call: str, X: np.ndarray, y: np.ndarray) -> tuple:
+        """Return what a call is given of the rows."""
+        if call != "fit":
+            return (X,)
+        return (X, y, 0.5 + y % 1) if self.model == "weighted" else (X, y)
 
     def start(self) -> np.ndarray:
         """Return the first centers: as many first rows of the first block."""

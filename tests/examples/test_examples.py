@@ -62,7 +62,15 @@ def check_residual(out, picture, ranks):
 
 
 # Below, with their words.
-CHECKED = ("kmeans_spmd", "linear_regression_spmd", "pca_spmd", "pipeline")
+CHECKED = (
+    "elastic_net",
+    "incremental_linear_regression",
+    "kmeans_spmd",
+    "linear_regression_spmd",
+    "pca_spmd",
+    "pipeline",
+    "ridge_regression_spmd",
+)
 
 
 @pytest.mark.parametrize("name", [s for s in SCRIPTS if s not in CHECKED])
@@ -129,3 +137,35 @@ def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):
     assert ours_best == their_best
     assert out.count("predicts the same: True") == 2
     assert "pca0, pca1" in out
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_the_penalty_of_all_ranks_is_that_of_one_machine(tmp_path, ranks):
+    out = run("ridge_regression_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    scores = [float(score) for score in re.findall(r"other rows (\S+)", out)]
+    assert len(scores) == 5
+    assert max(scores) > 0.95
+    assert "best alpha: 0.1\n" in out
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+def test_elastic_nets_are_scikit_learns(tmp_path):
+    out = run("elastic_net", tmp_path)
+    found = re.findall(r"R2 (\S+), (\d+) columns, (\d+) rounds", out)
+    (ours, *counts), (theirs, *expected) = found
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-8)
+    assert counts == expected
+    columns = [
+        line.split(": ")[1].split() for line in out.splitlines() if "gap" in line
+    ]
+    assert columns[0] == ["nothing"]
+    assert len(columns[-1]) > len(columns[1])
+
+
+def test_a_line_of_batches_is_that_of_all_rows(tmp_path):
+    out = run("incremental_linear_regression", tmp_path)
+    assert "269028 rows" in out
+    assert "rank 72" in out
+    assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9
+    assert float(re.search(r"over the line's: (\S+)", out)[1]) < 1

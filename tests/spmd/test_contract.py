@@ -23,7 +23,6 @@ ESTIMATORS = [
     spmd.ElasticNet(),
     spmd.Lasso(alpha=0.1),
     spmd.KMeans(n_clusters=3),
-    spmd.KMeans(n_clusters=3),
     spmd.PCA(),
     spmd.BasicStatistics(),
     spmd.IncrementalBasicStatistics(),
