@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -11,7 +12,7 @@ from sklearn.utils._param_validation import Interval
 
 from sklearnex_rs import _core
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._incremental import IncrementalMixin
+from sklearnex_rs._incremental import IncrementalMixin, OnePass
 from sklearnex_rs.linear_model._linear import Linear
 from sklearnex_rs.linear_model._ridge import penalties, rounding
 
@@ -96,6 +97,10 @@ class IncrementalLine(IncrementalMixin, Linear):
         centered = bool(self.fit_intercept)
         return _core.absorb_line(known, rows.x, rows.y, rows.w, centered, threads)
 
+    def _batches(self, rows: Rows) -> Iterator[Rows]:
+        """Leave a share whole: no part of it is ever copied."""
+        return OnePass._batches(self, rows)
+
     def _settle(
         self,
         call: Call,
@@ -130,8 +135,8 @@ class IncrementalLinearRegression(IncrementalLine):
     n_jobs : int, default=None
         Threads to use, as of :class:`LinearRegression`.
     batch_size : int, default=None
-        How many rows `fit` looks at before the next ones; the line does not depend on
-        it. None: ``5 * n_features``.
+        For compatibility: `fit` looks at its rows once, and copies no part of them.
+        None: ``5 * n_features``.
 
     Attributes
     ----------
@@ -146,7 +151,7 @@ class IncrementalLinearRegression(IncrementalLine):
     n_samples_seen_ : int
         Number of rows so far.
     batch_size_ : int
-        The batch size that `fit` took.
+        The batch size that `fit` was told.
     n_features_in_ : int
         Number of features seen by `fit` or `partial_fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -221,8 +226,8 @@ class IncrementalRidge(IncrementalLine):
     n_jobs : int, default=None
         Threads to use, as of :class:`LinearRegression`.
     batch_size : int, default=None
-        How many rows `fit` looks at before the next ones; the line does not depend on
-        it. None: ``5 * n_features``.
+        For compatibility: `fit` looks at its rows once, and copies no part of them.
+        None: ``5 * n_features``.
 
     Attributes
     ----------
@@ -233,7 +238,7 @@ class IncrementalRidge(IncrementalLine):
     n_samples_seen_ : int
         Number of rows so far.
     batch_size_ : int
-        The batch size that `fit` took.
+        The batch size that `fit` was told.
     n_features_in_ : int
         Number of features seen by `fit` or `partial_fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -1,5 +1,6 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod definite;
 mod descent;
 mod dimension;
 mod nonnegative;
@@ -7,6 +8,7 @@ mod orthogonal;
 mod spectrum;
 mod subspace;
 
+pub use definite::root;
 pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use nonnegative::{nonnegative, nonnegative_of};

@@ -128,6 +128,31 @@ def test_exact_far_from_the_origin_and_where_batches_drift(
     assert_close(far.coef_, near.coef_, 1e-11)
 
 
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("scale", [1e-150, 1e-5, 1.0, 1e5, 1e200])
+def test_batches_that_know_some_columns_only(rng, fit_intercept, scale, assert_close):
+    """Of columns that are zero, twice the same, or of another size in each batch."""
+    X, y = problem(rng, n=420, m=2)
+    for k in range(6):
+        X[70 * k : 70 * k + 70, [k, (k + 1) % 6]] = 0
+    X[140:210] *= 1e-3
+    X[210:280, 1] = X[210:280, 0]
+    bounds = [(70 * k, 70 * k + 70) for k in range(6)]
+    params = {"fit_intercept": fit_intercept}
+    model = stream(IncrementalLinearRegression(**params), X * scale, y, None, bounds)
+    assert_close(model.coef_ * scale, Reference(**params).fit(X, y).coef_, 1e-11)
+    assert model.rank_ == 6
+
+
+@pytest.mark.parametrize("sized", [1, 1e4])
+def test_a_batch_may_be_collinear(rng, sized, assert_close):
+    X, y = problem(rng, n=200)
+    X[:100, 3] = X[:100, 1] + 1e-9 * X[:100, 3]
+    X[:100] *= sized
+    model = stream(IncrementalRidge(alpha=1e-3), X, y, None, [(0, 100), (100, 200)])
+    assert_close(model.coef_, Ridge(alpha=1e-3).fit(X, y).coef_, 1e-10)
+
+
 @pytest.mark.parametrize(("kind", "whole"), KINDS)
 def test_single_precision(rng, kind, whole, assert_close):
     X, y = (a.astype(np.float32) for a in problem(rng))
