@@ -10,11 +10,16 @@ __all__ = [
     "Seat",
     "absorb_columns",
     "absorb_line",
+    "absorb_moments",
+    "absorb_span",
     "basic_statistics",
+    "components",
+    "covariance",
     "drawn",
     "elastic_net",
     "host",
     "inertia",
+    "inverse",
     "kmeans",
     "least_squares",
     "linear",
@@ -123,8 +128,36 @@ def absorb_line(
 ) -> _Numbers:
     """Return what is known of rows and targets of a batch as well."""
 
+def absorb_moments(
+    known: _Numbers, x: NDArray[Any], centered: bool, threads: int
+) -> _Numbers:
+    """Return what is known of the products of columns of a batch as well."""
+
+def absorb_span(known: _Numbers, x: NDArray[Any], room: int, threads: int) -> _Numbers:
+    """Return what is known of a batch as well, by rows that span it."""
+
 def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
     """Return rows and weight; means, squares around them, least, largest."""
+
+def components(
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    room: int,
+    count: int | None,
+    together: int,
+) -> _Numbers:
+    """Return four numbers; means, variances, singular values, components."""
+
+def covariance(
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    centered: bool,
+    precise: bool,
+    together: int,
+) -> _Numbers:
+    """Return the number of rows, their means, covariance and precision."""
 
 def drawn(
     comm: Comm,
@@ -165,6 +198,9 @@ def inertia(
     threads: int,
 ) -> float:
     """Sum the squared distances of the rows of all ranks to their nearest centers."""
+
+def inverse(matrix: _Numbers, columns: int) -> _Numbers:
+    """Return the pseudo-inverse of a symmetric matrix, row by row."""
 
 def kmeans(
     comm: Comm,

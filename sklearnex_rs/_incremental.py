@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import gen_batches
+from sklearn.utils import gen_batches, metadata_routing
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, is_foreign, like
@@ -25,7 +25,8 @@ from sklearnex_rs._call import (
     check_finite,
     portable,
 )
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._memory import LARGE, free
+from sklearnex_rs._threads import ranks_on_node, thread_count
 
 _LOCAL = ("n_features_in_", "feature_names_in_")  # known before all ranks agree
 
@@ -106,6 +107,22 @@ class OnePass(Estimator):
             raise
         return mine[0]
 
+    def _bytes(self, columns: int) -> int:
+        """Return what a rank needs to know rows of that many columns."""
+        return 8 * columns
+
+    def _check_room(self, columns: int) -> None:
+        """Raise MemoryError before anything is allocated. Local."""
+        ranks = ranks_on_node([], 0, 1)
+        needed = self._bytes(columns) * ranks
+        if needed >= LARGE and needed > (left := free()):
+            msg = (
+                f"{type(self).__name__} of {columns} columns needs {needed:,} bytes "
+                f"for the {ranks} rank(s) on a node, of which {left:,} are free; use "
+                "fewer columns or start fewer ranks on a node"
+            )
+            raise MemoryError(msg)
+
     def _hold(self, seen: Seen | None) -> None:
         """Keep what is known of my rows, if batches may follow."""
 
@@ -115,6 +132,8 @@ class OnePass(Estimator):
     def _absorbed(self, seen: Seen | None, rows: Rows, threads: int) -> Seen:
         """Return what is known of these rows as well."""
         known = np.empty(0) if seen is None else seen.words
+        if seen is None:
+            self._check_room(rows.x.shape[1])
         if seen is not None and seen.rows.targets != rows.targets:
             msg = "y has another shape than in the batches before"
             raise ValueError(msg)
@@ -144,6 +163,9 @@ class IncrementalMixin(OnePass):
     Among several ranks ``partial_fit`` is local, and its errors are; ``finalize`` is
     collective, and tells all ranks of them. On one rank ``partial_fit`` finalizes.
     """
+
+    # scikit-learn writes no ``set_partial_fit_request`` for it.
+    __metadata_request__partial_fit = {"check_input": metadata_routing.UNUSED}
 
     _seen: Seen | None = None
     _failure: tuple[str, str] | None = None

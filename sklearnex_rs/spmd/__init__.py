@@ -9,14 +9,24 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import basic_statistics, cluster, decomposition, linear_model
+from sklearnex_rs.spmd import (
+    basic_statistics,
+    cluster,
+    covariance,
+    decomposition,
+    linear_model,
+)
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
 )
 from sklearnex_rs.spmd.cluster import KMeans
-from sklearnex_rs.spmd.decomposition import PCA
+from sklearnex_rs.spmd.covariance import (
+    EmpiricalCovariance,
+    IncrementalEmpiricalCovariance,
+)
+from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA
 from sklearnex_rs.spmd.linear_model import (
     ElasticNet,
     IncrementalLinearRegression,
@@ -32,8 +42,11 @@ __all__ = [
     "PCA",
     "BasicStatistics",
     "ElasticNet",
+    "EmpiricalCovariance",
     "IncrementalBasicStatistics",
+    "IncrementalEmpiricalCovariance",
     "IncrementalLinearRegression",
+    "IncrementalPCA",
     "IncrementalRidge",
     "KMeans",
     "Lasso",
@@ -43,6 +56,7 @@ __all__ = [
     "basic_statistics",
     "cluster",
     "communicator",
+    "covariance",
     "decomposition",
     "enet_path",
     "lasso_path",

@@ -95,13 +95,13 @@ n_samples_seen_, batch_size_, n_features_in_, feature_names_in_
     ``partial_fit`` : local. It never communicates, and its errors are this rank's. Any
     number of calls, none included; on one rank it finalizes.
 
+    ``merge`` : local. On one rank it finalizes.
+
     ``finalize`` : collective. Every rank of `comm` calls it, also one that had no
     batch. What went wrong in `partial_fit` on any rank since the last call, all ranks
     raise; another call does without that batch.
 
     ``fit`` : collective. It forgets, takes in this rank's rows, and finalizes.
-
-    ``merge`` : local. On one rank it finalizes.
 
     A `finalize` sends five messages, as a fit of
     :class:`sklearnex_rs.spmd.BasicStatistics`.

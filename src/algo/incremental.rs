@@ -35,10 +35,10 @@ pub fn bordered<D: Kernels, T: Real>(
 ) -> Result<Bordered> {
     let (n, p, m) = rows.shape();
     let q = p + m;
-    if n > 2 * q {
-        if let Some(seen) = by_root(rows, centered)? {
-            return Ok(seen);
-        }
+    if n > 2 * q
+        && let Some(seen) = by_root(rows, centered)?
+    {
+        return Ok(seen);
     }
     let found = rows.device.means(rows)?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;

@@ -2,7 +2,9 @@
 
 mod basic_statistics;
 mod elastic_net;
+mod empirical_covariance;
 mod incremental;
+mod incremental_pca;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
@@ -29,7 +31,9 @@ use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
 pub use elastic_net::{ElasticNet, Grid, Lines};
+pub use empirical_covariance::{comoments, empirical_covariance};
 pub use incremental::{bordered, settle};
+pub use incremental_pca::{components, span};
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::LeastSquares;

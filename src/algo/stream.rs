@@ -9,7 +9,7 @@ pub fn absorb<S: Kept>(known: &[f64], look: impl FnOnce() -> Result<S>) -> Resul
     guarded(|| {
         let mut seen = look()?;
         if !known.is_empty() {
-            join(&mut seen, &S::unpack(known)?)?;
+            join(&mut seen, &read(known)?)?;
         }
         seen.pack()
     })
@@ -17,16 +17,27 @@ pub fn absorb<S: Kept>(known: &[f64], look: impl FnOnce() -> Result<S>) -> Resul
 
 /// What is known of the rows of two streams.
 pub fn union<S: Kept>(one: &[f64], other: &[f64]) -> Result<Vec<f64>> {
-    absorb(one, || S::unpack(other))
+    absorb(one, || read::<S>(other))
 }
 
 fn join<S: Kept>(seen: &mut S, known: &S) -> Result<()> {
     if seen.shape() != known.shape() {
-        return Err(Error::Unfit(
-            "the rows before had other columns, or a parameter has changed: call fit, which forgets",
-        ));
+        return Err(changed());
     }
     seen.merge(known)
+}
+
+fn read<S: Kept>(known: &[f64]) -> Result<S> {
+    S::unpack(known).map_err(|error| match error {
+        Error::Shape(_) => changed(),
+        error => error,
+    })
+}
+
+fn changed() -> Error {
+    Error::Unfit(
+        "the rows before had other columns, or a parameter has changed: call fit, which forgets",
+    )
 }
 
 /// What is known of the batches of all ranks; `neutral` stands for a rank that had none.
@@ -41,11 +52,11 @@ pub(super) fn gather<S: Kept>(
         if known.is_empty() {
             return Ok(seen);
         }
-        let known = S::unpack(known)?;
+        let known: S = read(known)?;
         if known.shape() == seen.shape() {
             Ok(known)
         } else {
-            Err(Error::Shape("what a rank has seen"))
+            Err(changed())
         }
     };
     one_pass(comm, &neutral, look)

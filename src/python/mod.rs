@@ -23,7 +23,10 @@ mod _core {
     #[pymodule_export]
     use super::linear_model::{absorb_line, elastic_net, least_squares, linear, r2, settle};
     #[pymodule_export]
-    use super::stream::{absorb_columns, basic_statistics, union};
+    use super::stream::{
+        absorb_columns, absorb_moments, absorb_span, basic_statistics, components, covariance,
+        inverse, union,
+    };
     #[pymodule_export]
     use super::system::{simd, threads};
 }

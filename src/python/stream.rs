@@ -5,8 +5,9 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::summary::{Bordered, Columns, Moments};
-use crate::{Result, algo, dispatch};
+use crate::device::Cpu;
+use crate::summary::{Bordered, Columns, Moments, Span};
+use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -32,6 +33,44 @@ pub(super) fn absorb_columns<'py>(
     })
 }
 
+/// What is known of the products of the columns of a batch as well.
+#[pyfunction]
+#[pyo3(signature = (known, x, centered, threads))]
+pub(super) fn absorb_moments<'py>(
+    known: PyReadonlyArray1<'py, f64>,
+    x: &Bound<'py, PyAny>,
+    centered: bool,
+    threads: usize,
+) -> PyResult<Numbers<'py>> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let (input, known) = (held.input(threads), known.as_slice()?);
+    brought(py, || {
+        dispatch!(&input, |device, rows| algo::absorb(known, || {
+            algo::comoments(&data(device, rows)?, centered)
+        }))
+    })
+}
+
+/// `room` rows that span a batch as well.
+#[pyfunction]
+#[pyo3(signature = (known, x, room, threads))]
+pub(super) fn absorb_span<'py>(
+    known: PyReadonlyArray1<'py, f64>,
+    x: &Bound<'py, PyAny>,
+    room: usize,
+    threads: usize,
+) -> PyResult<Numbers<'py>> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let (input, known) = (held.input(threads), known.as_slice()?);
+    brought(py, || {
+        dispatch!(&input, |device, rows| algo::absorb(known, || {
+            algo::span(&data(device, rows)?, room)
+        }))
+    })
+}
+
 /// What is known of the rows of two streams.
 #[pyfunction]
 #[pyo3(signature = (kind, one, other))]
@@ -45,6 +84,7 @@ pub(super) fn union<'py>(
         "bordered" => algo::union::<Bordered>,
         "columns" => algo::union::<Columns>,
         "moments" => algo::union::<Moments>,
+        "span" => algo::union::<Span>,
         _ => return Err(PyValueError::new_err(format!("there is no kind {kind}"))),
     };
     let (one, other) = (one.as_slice()?, other.as_slice()?);
@@ -66,6 +106,61 @@ pub(super) fn basic_statistics<'py>(
             algo::basic_statistics(comm, known, columns)
         })
     })
+}
+
+/// Rows, means, covariance and, where it is wanted, precision, of all ranks.
+#[pyfunction]
+#[pyo3(signature = (comm, known, columns, centered, precise, together))]
+pub(super) fn covariance<'py>(
+    comm: &Bound<'py, Comm>,
+    known: PyReadonlyArray1<'py, f64>,
+    columns: usize,
+    centered: bool,
+    precise: bool,
+    together: usize,
+) -> PyResult<Numbers<'py>> {
+    let py = comm.py();
+    let (comm, known) = (comm.get(), known.as_slice()?);
+    brought(py, || {
+        algo::collective(comm.get(), |comm| {
+            let (at, host) = ((columns, centered), Cpu { threads: together });
+            algo::empirical_covariance(comm, known, at, precise, (&host, together))
+        })
+    })
+}
+
+/// Rows, number of components, variance and noise; means, variances, singular values, components of all
+/// ranks, from `room` rows that span theirs, or if that is 0 from their products.
+#[pyfunction]
+#[pyo3(signature = (comm, known, columns, room, count, together))]
+pub(super) fn components<'py>(
+    comm: &Bound<'py, Comm>,
+    known: PyReadonlyArray1<'py, f64>,
+    columns: usize,
+    room: usize,
+    count: Option<usize>,
+    together: usize,
+) -> PyResult<Numbers<'py>> {
+    let py = comm.py();
+    let (comm, known) = (comm.get(), known.as_slice()?);
+    brought(py, || {
+        algo::collective(comm.get(), |comm| {
+            let (at, host) = ((columns, room), Cpu { threads: together });
+            algo::components(comm, known, at, count, (&host, together))
+        })
+    })
+}
+
+/// The pseudo-inverse of a symmetric matrix of `columns`, none of whose eigenvalues is negative.
+#[pyfunction]
+#[pyo3(signature = (matrix, columns))]
+pub(super) fn inverse(matrix: PyReadonlyArray1<'_, f64>, columns: usize) -> PyResult<Numbers<'_>> {
+    let py = matrix.py();
+    let matrix = matrix.as_slice()?;
+    if matrix.len() != columns * columns {
+        return Err(PyValueError::new_err("the matrix is not square"));
+    }
+    brought(py, || algo::guarded(|| solve::inverse(columns, matrix, 1)))
 }
 
 /// Runs without the interpreter's lock, and brings the numbers.

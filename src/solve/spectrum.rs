@@ -123,7 +123,7 @@ pub fn gap(values: &[f64], k: usize) -> f64 {
 }
 
 /// In a pool of so many threads; whoever asks for several is in theirs.
-fn by(threads: usize) -> Par {
+pub(super) fn by(threads: usize) -> Par {
     if threads > 1 {
         Par::rayon(threads)
     } else {

@@ -7,6 +7,7 @@ mod extremes;
 mod means;
 mod moments;
 mod slope;
+mod span;
 mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
@@ -18,6 +19,7 @@ pub use extremes::Extremes;
 pub use means::Means;
 pub use moments::Moments;
 pub use slope::Slope;
+pub use span::Span;
 pub use triangle::Triangle;
 
 /// How many words at the end of every summary are not about rows.

@@ -208,9 +208,12 @@ impl Kept for Moments {
         let (numbers, facts) = numbers.split_last_chunk().ok_or(broken.clone())?;
         let [rows, weight, q, centered]: [f64; 4] = *facts;
         let q = q as usize;
-        let entries = q * (q + 1) / 2;
+        let entries = q.saturating_mul(q + 1) / 2;
         let (entries, means) = numbers.split_at_checked(entries).ok_or(broken.clone())?;
-        let (origin, rest) = means.split_at_checked(q).ok_or(broken)?;
+        if means.len() != 2 * q {
+            return Err(broken);
+        }
+        let (origin, rest) = means.split_at(q);
         let means = Means::of([rows, weight], origin, rest)?;
         Self::of(means, memory::copy(entries, "co-moments")?, centered > 0.0)
     }

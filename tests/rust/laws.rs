@@ -12,7 +12,7 @@ use sklearnex_rs::{
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, Look, MomentKernels},
     real::Real,
-    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Summary, Triangle},
+    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Span, Summary, Triangle},
 };
 use std::{fmt::Debug, thread, time::Duration};
 
@@ -229,6 +229,17 @@ fn laws<S: Summary + Sync + PartialEq + Debug>(
     }
 }
 
+/// Means, squares and products of the rows that a span stands for.
+fn spanned(seen: &Span) -> Vec<f64> {
+    let (rows, used) = seen.rows().unwrap();
+    let q = seen.squares().len();
+    let r = ArrayView2::from_shape((q, used), &rows).unwrap();
+    let products: Vec<f64> = r.dot(&r.t()).iter().copied().collect();
+    let found = seen.means().unwrap();
+    let counts = [found.rows(), found.weight()];
+    [&counts, found.mean(), seen.squares(), &products].concat()
+}
+
 #[test]
 #[allow(clippy::too_many_lines)] // one law, every summary
 fn every_summary_obeys_the_laws() {
@@ -290,6 +301,18 @@ fn every_summary_obeys_the_laws() {
         |rank| Extremes::of(columns(rank).extremes().to_vec()),
         |seen| extremes(seen.largest()),
     );
+    let span = |rank| {
+        let (x, w) = (rows(rank), weights(rank));
+        let (device, w) = (&Cpu { threads: 1 }, w.slice(s![..x.nrows(), ..]));
+        let data = Data {
+            device,
+            x: &x,
+            y: None,
+            w: Some(&w),
+        };
+        algo::span(&data, 4).unwrap()
+    };
+    laws(span, spanned);
     let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
     laws(slope, |seen| seen.gradient().to_vec());
     for centered in [true, false] {
@@ -359,46 +382,68 @@ fn kept<S: Kept + PartialEq + Debug>(
     }
 }
 
+/// What is known of the columns of rows.
+fn columns(x: ArrayView2<'_, f64>) -> Columns {
+    let data = Data {
+        device: &Cpu { threads: 1 },
+        x: &x,
+        y: None,
+        w: None,
+    };
+    algo::columns(&data).unwrap()
+}
+
 /// What is kept between batches is what was seen, and batches in any order are all rows at once.
 #[test]
 fn streams_are_kept_and_joined() {
     let x = noise(90, 3, 1e4);
     let part = |rows: std::ops::Range<usize>| x.slice(s![rows, ..]);
-    let columns = |rows| {
-        let data = Data {
-            device: &Cpu { threads: 1 },
-            x: &part(rows),
-            y: None,
-            w: None,
-        };
-        algo::columns(&data).unwrap()
-    };
-    kept(columns, |seen| {
-        let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
-        [
-            seen.means().mean().to_vec(),
-            seen.squares().to_vec(),
-            extremes,
-        ]
-        .concat()
-    });
+    kept(
+        |rows| columns(part(rows)),
+        |seen| {
+            let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
+            [
+                seen.means().mean().to_vec(),
+                seen.squares().to_vec(),
+                extremes,
+            ]
+            .concat()
+        },
+    );
     for centered in [true, false] {
         kept(
             |rows| looked(part(rows), None, centered),
             |seen| [seen.means().mean().to_vec(), seen.products(3).unwrap()].concat(),
         );
     }
-    let known = columns(0..9).pack().unwrap();
+    for h in [3, 5] {
+        let span = |rows| {
+            let data = Data {
+                device: &Cpu { threads: 1 },
+                x: &part(rows),
+                y: None,
+                w: None,
+            };
+            algo::span(&data, h).unwrap()
+        };
+        kept(span, spanned);
+    }
+}
+
+#[test]
+fn streams_of_another_kind_are_not_joined() {
+    let x = noise(9, 3, 1e4);
+    let known = columns(x.view()).pack().unwrap();
     for broken in [
         &known[..1],
         &known[..9],
-        &columns(0..9).pack().unwrap()[2..],
+        &columns(x.view()).pack().unwrap()[2..],
     ] {
         let joined = algo::union::<Columns>(&known, broken);
         assert!(joined.is_err(), "{joined:?}");
     }
-    let open = looked(part(0..9), None, false).pack().unwrap();
-    let closed = looked(part(0..9), None, true).pack().unwrap();
+    let open = looked(x.view(), None, false).pack().unwrap();
+    let closed = looked(x.view(), None, true).pack().unwrap();
     assert!(matches!(
         algo::union::<Moments>(&open, &closed),
         Err(Error::Unfit(_))

@@ -26,6 +26,9 @@ ESTIMATORS = [
     spmd.PCA(),
     spmd.BasicStatistics(),
     spmd.IncrementalBasicStatistics(),
+    spmd.EmpiricalCovariance(),
+    spmd.IncrementalEmpiricalCovariance(),
+    spmd.IncrementalPCA(),
 ]
 
 

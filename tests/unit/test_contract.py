@@ -4,7 +4,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA
+from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
+from sklearnex_rs.decomposition import PCA, IncrementalPCA
 from sklearnex_rs.linear_model import (
     ElasticNet,
     IncrementalLinearRegression,
@@ -34,6 +35,11 @@ ESTIMATORS = [
     PCA(n_components=0.9, svd_solver="covariance_eigh"),
     BasicStatistics(),
     IncrementalBasicStatistics(),
+    EmpiricalCovariance(),
+    EmpiricalCovariance(assume_centered=True, store_precision=False),
+    IncrementalEmpiricalCovariance(),
+    IncrementalPCA(),
+    IncrementalPCA(n_components=1, whiten=True, svd_solver="full"),
 ]
 
 

@@ -6,15 +6,24 @@ import re
 import pytest
 import sklearn
 import sklearn.cluster
+import sklearn.covariance
 import sklearn.decomposition
 import sklearn.linear_model
 
 import sklearnex_rs
-from sklearnex_rs import basic_statistics, cluster, decomposition, linear_model, spmd
+from sklearnex_rs import (
+    basic_statistics,
+    cluster,
+    covariance,
+    decomposition,
+    linear_model,
+    spmd,
+)
 
 FAMILIES = [
     (basic_statistics, spmd.basic_statistics, None),  # scikit-learn has none
     (cluster, spmd.cluster, sklearn.cluster),
+    (covariance, spmd.covariance, sklearn.covariance),
     (decomposition, spmd.decomposition, sklearn.decomposition),
     (linear_model, spmd.linear_model, sklearn.linear_model),
 ]

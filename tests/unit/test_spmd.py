@@ -145,7 +145,8 @@ def test_messages_are_what_the_notes_say(rng, cls):
         for name in said:
             method = getattr(model, name)
             known = inspect.signature(method).parameters
-            offer = {"X": X, "y": y, "other": cls(comm=comm)}
+            offer = {"X": X, "X_test": X, "comp_cov": np.eye(X.shape[1])}
+            offer |= {"y": y, "other": cls(comm=comm)}
             wanted = [offer[given] for given in offer if given in known]
             counts[name] = count(method, *wanted)
         silent = [
