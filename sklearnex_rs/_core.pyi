@@ -9,12 +9,14 @@ __all__ = [
     "Comm",
     "Seat",
     "absorb_columns",
+    "absorb_line",
     "absorb_moments",
     "absorb_span",
     "basic_statistics",
     "components",
     "covariance",
     "drawn",
+    "elastic_net",
     "factor",
     "host",
     "inertia",
@@ -31,6 +33,7 @@ __all__ = [
     "project",
     "r2",
     "seats",
+    "settle",
     "simd",
     "solo",
     "spread",
@@ -118,6 +121,16 @@ def absorb_columns(
 ) -> _Numbers:
     """Return what is known of the columns of a batch as well; `known` may be empty."""
 
+def absorb_line(
+    known: _Numbers,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    centered: bool,
+    threads: int,
+) -> _Numbers:
+    """Return what is known of rows and targets of a batch as well."""
+
 def absorb_moments(
     known: _Numbers, x: NDArray[Any], centered: bool, threads: int
 ) -> _Numbers:
@@ -171,6 +184,22 @@ def factor(
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
+def elastic_net(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    alphas: _Numbers,
+    tolerances: list[float],
+    switches: list[bool],
+    max_iter: int,
+    seeds: NDArray[np.uint32],
+    gram: _Numbers,
+    start: _Numbers,
+    threads: int,
+) -> tuple[list[_Numbers], float, bool]:
+    """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
+
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
@@ -210,6 +239,7 @@ def least_squares(
     fit_intercept: bool,
     tol: float,
     positive: bool,
+    alphas: _Numbers,
     most: int,
     threads: int,
     together: int,
@@ -310,6 +340,16 @@ def r2(
 
 def seats(size: int) -> list[Seat]:
     """Return the ranks of a world of threads."""
+
+def settle(
+    comm: Comm,
+    known: _Numbers,
+    shape: tuple[int, int],
+    fit_intercept: bool,
+    tol: float,
+    alphas: _Numbers,
+) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
+    """Return what `least_squares` returns, of what all ranks know; and their rows."""
 
 def simd() -> str:
     """Name the instructions that are chosen at run time."""

@@ -28,18 +28,33 @@ from sklearnex_rs.spmd.covariance import (
     IncrementalEmpiricalCovariance,
 )
 from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA, TruncatedSVD
-from sklearnex_rs.spmd.linear_model import LinearRegression, LogisticRegression
+from sklearnex_rs.spmd.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    enet_path,
+    lasso_path,
+)
 
 __all__ = [
     "PCA",
     "BasicStatistics",
+    "ElasticNet",
     "EmpiricalCovariance",
     "IncrementalBasicStatistics",
     "IncrementalEmpiricalCovariance",
+    "IncrementalLinearRegression",
     "IncrementalPCA",
+    "IncrementalRidge",
     "KMeans",
+    "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "Ridge",
     "ThreadComm",
     "TruncatedSVD",
     "basic_statistics",
@@ -47,6 +62,8 @@ __all__ = [
     "communicator",
     "covariance",
     "decomposition",
+    "enet_path",
+    "lasso_path",
     "linalg",
     "linear_model",
     "rank",

@@ -6,7 +6,7 @@ use super::{
     error::raise,
 };
 use crate::device::Cpu;
-use crate::summary::{Columns, Moments, Span};
+use crate::summary::{Bordered, Columns, Moments, Span};
 use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
@@ -81,6 +81,7 @@ pub(super) fn union<'py>(
 ) -> PyResult<Numbers<'py>> {
     let py = one.py();
     let join = match kind {
+        "bordered" => algo::union::<Bordered>,
         "columns" => algo::union::<Columns>,
         "moments" => algo::union::<Moments>,
         "span" => algo::union::<Span>,

@@ -1,5 +1,7 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod definite;
+mod descent;
 mod dimension;
 mod fista;
 mod inverse;
@@ -9,10 +11,11 @@ mod newton;
 mod nonnegative;
 mod orthogonal;
 mod penalized;
-mod root;
 mod spectrum;
 mod subspace;
 
+pub use definite::{product, root};
+pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use fista::Fista;
 pub use inverse::inverse;
@@ -22,6 +25,5 @@ pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, orthogonal, stack, triangle};
 pub use penalized::Penalized;
-pub use root::{product, root};
 pub use spectrum::{Spectrum, dot, eigen, gap, right, singular};
 pub use subspace::Subspace;

@@ -1,5 +1,6 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
+mod bordered;
 mod branch;
 mod clusters;
 mod columns;
@@ -12,6 +13,7 @@ mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
 
+pub use bordered::Bordered;
 pub use branch::Branch;
 pub use clusters::{Clusters, Farthest, Round};
 pub use columns::Columns;

@@ -65,9 +65,11 @@ def check_residual(out, picture, ranks):
 CHECKED = (
     "basic_statistics_spmd",
     "covariance_spmd",
+    "elastic_net",
     "incremental_basic_statistics",
     "incremental_covariance",
     "incremental_covariance_spmd",
+    "incremental_linear_regression",
     "incremental_pca",
     "kmeans_spmd",
     "linear_regression_spmd",
@@ -75,6 +77,7 @@ CHECKED = (
     "pca_spmd",
     "pipeline",
     "qr_spmd",
+    "ridge_regression_spmd",
     "svd_spmd",
     "truncated_svd_spmd",
 )
@@ -158,6 +161,71 @@ def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):
 
 
 @pytest.mark.parametrize("ranks", [None, 3])
+def test_factors_of_a_photograph_bring_the_line_of_one_machine(tmp_path, ranks):
+    out = run("qr_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "rows: 269028, 72 columns" in out
+    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
+    assert float(re.search(r"from the rows: (\S+)", out)[1]) < 1e-13
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 4])
+def test_a_photograph_of_few_singular_values_loses_the_least(tmp_path, ranks):
+    out = run("svd_spmd", tmp_path, "mine.png", ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
+    lost, least = re.search(r"lost: (\S+), as little as can be: (\S+)\n", out).groups()
+    assert lost == least
+    assert float(re.search(r"from NumPy: (\S+)", out)[1]) < 1e-13
+    with Image.open(tmp_path / "mine.png") as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (640, 427))
+        assert all(low < 128 < high for low, high in image.getextrema())
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_leading_vectors_of_patches_are_those_of_one_machine(tmp_path, ranks):
+    out = run("truncated_svd_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    kept, lost = (float(part) for part in re.findall(r"part .*: (\S+)", out))
+    assert kept + lost == pytest.approx(1, abs=2e-6)
+    assert 0.9 < kept < 1
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_the_penalty_of_all_ranks_is_that_of_one_machine(tmp_path, ranks):
+    out = run("ridge_regression_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    scores = [float(score) for score in re.findall(r"other rows (\S+)", out)]
+    assert len(scores) == 5
+    assert max(scores) > 0.95
+    assert "best alpha: 0.1\n" in out
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+def test_elastic_nets_are_scikit_learns(tmp_path):
+    out = run("elastic_net", tmp_path)
+    found = re.findall(r"R2 (\S+), (\d+) columns, (\d+) rounds", out)
+    (ours, *counts), (theirs, *expected) = found
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-8)
+    assert counts == expected
+    columns = [
+        line.split(": ")[1].split() for line in out.splitlines() if "gap" in line
+    ]
+    assert columns[0] == ["nothing"]
+    assert len(columns[-1]) > len(columns[1])
+
+
+def test_a_line_of_batches_is_that_of_all_rows(tmp_path):
+    out = run("incremental_linear_regression", tmp_path)
+    assert "269028 rows" in out
+    assert "rank 72" in out
+    assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9
+    assert float(re.search(r"over the line's: (\S+)", out)[1]) < 1
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
 def test_statistics_of_colours_are_numpys(tmp_path, ranks):
     out = run("basic_statistics_spmd", tmp_path, ranks=ranks)
     assert f"ranks: {ranks or 1}\n" in out
@@ -207,37 +275,4 @@ def test_the_covariance_of_batches_on_ranks_is_that_of_one_machine(tmp_path, ran
     out = run("incremental_covariance_spmd", tmp_path, ranks=ranks)
     assert f"batches of each: {[3, 3, 6] if ranks else [12]}" in out
     assert "rows: 265860, 192 columns" in out
-    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
-
-
-@pytest.mark.parametrize("ranks", [None, 3])
-def test_factors_of_a_photograph_bring_the_line_of_one_machine(tmp_path, ranks):
-    out = run("qr_spmd", tmp_path, ranks=ranks)
-    assert f"ranks: {ranks or 1}\n" in out
-    assert "rows: 269028, 72 columns" in out
-    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
-    assert float(re.search(r"from the rows: (\S+)", out)[1]) < 1e-13
-    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
-
-
-@pytest.mark.parametrize("ranks", [None, 4])
-def test_a_photograph_of_few_singular_values_loses_the_least(tmp_path, ranks):
-    out = run("svd_spmd", tmp_path, "mine.png", ranks=ranks)
-    assert f"ranks: {ranks or 1}\n" in out
-    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
-    lost, least = re.search(r"lost: (\S+), as little as can be: (\S+)\n", out).groups()
-    assert lost == least
-    assert float(re.search(r"from NumPy: (\S+)", out)[1]) < 1e-13
-    with Image.open(tmp_path / "mine.png") as image:
-        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (640, 427))
-        assert all(low < 128 < high for low, high in image.getextrema())
-
-
-@pytest.mark.parametrize("ranks", [None, 3])
-def test_leading_vectors_of_patches_are_those_of_one_machine(tmp_path, ranks):
-    out = run("truncated_svd_spmd", tmp_path, ranks=ranks)
-    assert f"ranks: {ranks or 1}\n" in out
-    kept, lost = (float(part) for part in re.findall(r"part .*: (\S+)", out))
-    assert kept + lost == pytest.approx(1, abs=2e-6)
-    assert 0.9 < kept < 1
     assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9

@@ -390,7 +390,7 @@ fn decompositions_bring_back_their_matrix() {
         same(&v.t().dot(&v), &Array2::eye(p), "vectors");
         assert!(spectrum.values.is_sorted_by(|a, b| a >= b) && spectrum.rank(1e-6) == k);
         let b = gram.dot(&Array2::ones((p, 1)));
-        let x = spectrum.solve(k, &flat(&b)).unwrap();
+        let x = spectrum.solve(k, 0.0, &flat(&b)).unwrap();
         same(
             &gram.dot(&columns(p, 1, &x)),
             &b,

@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
     algo::{
-        self, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead,
-        one_pass, r2, rounds,
+        self, Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective,
+        lead, one_pass, r2, rounds,
     },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
@@ -43,6 +43,8 @@ struct Problem<T> {
     positive: bool,
     /// Whether the last rank has all rows.
     heap: bool,
+    /// Penalties of the targets.
+    alphas: Vec<f64>,
 }
 
 impl Problem<f64> {
@@ -56,6 +58,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: self.alphas.clone(),
         }
     }
 }
@@ -121,16 +125,20 @@ impl<T: Real> Problem<T> {
                 ..Facts::default()
             };
             let most = comm.agree(&facts, Ok(()))?.most;
-            let (positive, tol) = (self.positive, 1e-13);
-            LeastSquares {
-                rows,
+            let aim = Aim {
                 intercept: true,
-                tol,
-                positive,
+                tol: 1e-13,
+                positive: self.positive,
+                alphas: &self.alphas,
+            };
+            let threads = self.threads;
+            let fit = LeastSquares {
+                rows,
+                aim,
                 most,
-                threads: self.threads,
-            }
-            .fit(comm)
+                threads,
+            };
+            fit.fit(comm)
         })
     }
 
@@ -217,7 +225,7 @@ fn laws<S: Summary + Sync + PartialEq + Debug>(
             "{size}: {all:?} {whole:?}"
         );
         assert_eq!(all[0].tail(), [size as f64, 1.0]);
-        assert!(messages <= 2 + size.ilog2() as usize);
+        assert!(messages <= 3 + size.ilog2() as usize);
     }
 }
 
@@ -307,6 +315,24 @@ fn every_summary_obeys_the_laws() {
     laws(span, spanned);
     let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
     laws(slope, |seen| seen.gradient().to_vec());
+    for centered in [true, false] {
+        let border = |rank| {
+            let (x, w) = (rows(rank), weights(rank));
+            let w = w.slice(s![..x.nrows(), ..]);
+            let data = Data {
+                device: &Cpu { threads: 1 },
+                x: &x,
+                y: None,
+                w: Some(&w),
+            };
+            algo::bordered(&data, centered).unwrap()
+        };
+        laws(border, |seen| {
+            let r = ArrayView2::from_shape((4, 4), seen.triangle().columns()).unwrap();
+            let products = r.dot(&r.t()).iter().copied().collect();
+            [means(seen.means()), products].concat()
+        });
+    }
     for h in [4, 7] {
         let triangle = |rank| {
             let (device, x, mean) = (&Cpu { threads: 1 }, rows(rank), [1e3; 4]);
@@ -458,6 +484,11 @@ fn ranks_equal_batch_and_each_other_however_rows_are_spread() {
     for (n, offset, within) in [(7, 0.0, 1e-9), (101, 1e6, 1e-7), (101, 1e8, 1e-5)] {
         let flat = Problem::new(noise(n, 4, offset), &coef, 0.1);
         flat.ranks_equal_batch(within);
+        Problem {
+            alphas: vec![0.5, 1e-3],
+            ..flat.clone()
+        }
+        .ranks_equal_batch(within);
         Problem {
             positive: true,
             ..flat

@@ -146,10 +146,9 @@ def test_messages_are_what_the_notes_say(rng, cls):
         for name in said:
             method = getattr(model, name)
             known = inspect.signature(method).parameters
-            offer = {"X": X, "X_test": X, "comp_cov": np.eye(X.shape[1])}
+            rows = model.transform(X) if name == "inverse_transform" else X
+            offer = {"X": rows, "X_test": X, "comp_cov": np.eye(X.shape[1])}
             offer |= {"y": y, "other": cls(comm=comm)}
-            if name == "inverse_transform":
-                offer["X"] = model.transform(X)
             wanted = [offer[given] for given in offer if given in known]
             counts[name] = count(method, *wanted)
         silent = [

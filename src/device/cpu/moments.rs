@@ -108,11 +108,19 @@ pub(super) fn origin<T: Real>(rows: &Data<'_, '_, Cpu, T>) -> Result<Vec<f64>> {
     let mut origin = memory::zeros(p + m, "means")?;
     let none = memory::zeros(p + m, "means")?;
     let mut scratch = Scratch::<T>::bare(rows, 0..p + m)?;
-    first_mean(&mut scratch, rows, &(0..n.min(FIRST)), &none, &mut origin);
+    let first = first(rows, &(0..n));
+    first_mean(&mut scratch, rows, &first, &none, &mut origin);
     for place in &mut origin {
         *place = T::of(*place).into();
     }
     Ok(origin)
+}
+
+/// Some rows, from the first one that weighs something: those before may be anywhere.
+fn first<T: Real>(rows: &Data<'_, '_, Cpu, T>, within: &Range<usize>) -> Range<usize> {
+    let weighs = |i: &usize| rows.w.is_none_or(|w| Into::<f64>::into(w[[*i, 0]]) > 0.0);
+    let start = within.clone().find(weighs).unwrap_or(within.start);
+    start..within.end.min(start + FIRST)
 }
 
 /// The mean of the first rows less `origin`, by weight if they have some: rows without any may be
@@ -242,11 +250,10 @@ impl<A: Real> Side<A> {
         let mut start = memory::zeros(width, "means")?;
         let mut scratch = Scratch::<A>::new(rows, panel.clone(), block::<A>())?;
         if let Some(origin) = origin {
-            let first = group.start..group.end.min(group.start + FIRST);
             first_mean(
                 &mut scratch,
                 rows,
-                &first,
+                &first(rows, group),
                 &origin[panel.clone()],
                 &mut start,
             );
