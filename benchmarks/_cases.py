@@ -22,10 +22,11 @@ MODELS = {
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
+    "l1": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
 }
 FORMS = (
-    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|logistic=K:]"
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|logistic=K:|l1=K:]"
     "ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
@@ -40,6 +41,8 @@ CASES = (
     "pca=10:500000x100:float32",
     "logistic=5:200000x100:float64",
     "logistic=2:500000x100:float64",
+    "l1=2:200000x50:float64",
+    "l1=5:50000x50:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -58,6 +61,7 @@ QUICK = (
     "plusplus=20:50000x50:float64",
     "pca=10:50000x50:float64",
     "logistic=5:50000x50:float64",
+    "l1=2:20000x20:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -103,6 +107,9 @@ class Case(NamedTuple):
         cls = getattr(importlib.import_module(f"{library}.{module}"), name)
         if self.model in ("linear", "logistic"):
             return cls()
+        if self.model == "l1":  # the faster of scikit-learn's ways
+            solver = "liblinear" if self.numbers[0] == 2 else "saga"
+            return cls(l1_ratio=1, solver=solver, C=0.01)
         if self.model == "pca":
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
@@ -131,6 +138,6 @@ class Case(NamedTuple):
             generator = np.random.default_rng(b)
             X[part] = generator.standard_normal(X[part].shape, self.dtype)
             y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
-        if self.model == "logistic":  # classes in turn along the line, blurred
+        if self.model in ("logistic", "l1"):  # classes in turn along the line, blurred
             y = np.floor((y - 3) / 4) % self.numbers[0]
         return X, y

@@ -20,7 +20,8 @@ choose themselves; the environment can limit them all.
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances
-are others. With neither: least squares.
+are others. logistic=K: K classes; l1=K: the same with an l1 penalty. With neither:
+least squares.
 """
 
 import argparse
