@@ -133,6 +133,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             })
         })?;
         let mut climb = Climb::new(self, way, &mean, metric, &start.coef)?;
+        climb.leads = comm.rank() == 0;
         let limit = self.limit.saturating_add(1).saturating_mul(30);
         let found = rounds(&mut climb, comm, start, limit)?;
         lead(comm, || {
@@ -168,12 +169,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// Where rows are put, and what bends the loss.
     fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<(Vec<f64>, Metric)> {
         let (rows, (_, p, _)) = (self.rows, self.rows.shape());
-        let bare = Data {
-            device: rows.device,
-            x: rows.x,
-            y: None,
-            w: rows.w,
-        };
+        let bare = Data { y: None, ..*rows };
         let centered = self.intercept[1];
         let ridge = [0, 1].map(|of| self.penalties[1][of] / self.total);
         // What one score's curvature is of the weight where all classes are alike.
@@ -210,6 +206,8 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
 struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
     way: Way,
+    /// Whether this rank's steps are everybody's; else it takes none.
+    leads: bool,
     mean: &'t [f64],
     goal: Penalized,
     metric: Metric,
@@ -242,6 +240,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         Ok(Self {
             task,
             way,
+            leads: true,
             mean,
             goal,
             metric,
@@ -383,10 +382,10 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
     }
 
     fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
-        if self.way == Way::Gradient {
-            self.glide(odds, seen.gradient())
-        } else {
-            self.descend(odds, seen.gradient())
+        match self.way {
+            _ if !self.leads => Ok((odds, false)),
+            Way::Gradient => self.glide(odds, seen.gradient()),
+            _ => self.descend(odds, seen.gradient()),
         }
     }
 }

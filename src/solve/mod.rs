@@ -1,5 +1,6 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod coordinates;
 mod dimension;
 mod fista;
 mod lbfgs;
