@@ -1,6 +1,7 @@
 """What is compared: models, their parameters, and data, the same for any ranks."""
 
 import importlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +25,12 @@ MODELS = {
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "l1": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
+    "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
+    "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
+    "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
 FORMS = (
-    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|logistic=K:|l1=K:]"
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|logistic=K:|l1=K:|qr=:|svd=:]"
     "ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
@@ -39,6 +43,7 @@ CASES = (
     "plusplus=50:500000x100:float64",
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
+    "tsvd=10:500000x100:float64",
     "logistic=5:200000x100:float64",
     "logistic=2:500000x100:float64",
     "l1=2:200000x50:float64",
@@ -51,6 +56,8 @@ CASES = (
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
+    "daal4py:qr=:500000x50:float64",
+    "daal4py:svd=:500000x50:float64",
 )
 QUICK = (
     "50000x50:float64",
@@ -66,6 +73,18 @@ QUICK = (
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
 )
+
+
+class Factors:
+    """A function that factors rows, as an estimator."""
+
+    def __init__(self, function: Callable[[np.ndarray], tuple]) -> None:
+        self.function = function
+
+    def fit(self, X: np.ndarray, y: object) -> "Factors":  # noqa: ARG002
+        """Factor the rows, and keep the triangle, but for signs, or the values."""
+        self.answer_ = np.abs(self.function(X)[1])
+        return self
 
 
 class Case(NamedTuple):
@@ -86,7 +105,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2}.get(model, 1 if model in MODELS else None)
+        wanted = {"linear": 0, "kmeans": 2, "qr": 0, "svd": 0}
+        wanted = wanted.get(model, 1 if model in MODELS else None)
+        if where == "alone" and model in ("qr", "svd"):
+            raise ValueError(text)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted or not known:
             raise ValueError(text)
@@ -110,7 +132,9 @@ class Case(NamedTuple):
         if self.model == "l1":  # the faster of scikit-learn's ways
             solver = "liblinear" if self.numbers[0] == 2 else "saga"
             return cls(l1_ratio=1, solver=solver, C=0.01)
-        if self.model == "pca":
+        if self.model in ("qr", "svd"):
+            return Factors(cls)
+        if self.model in ("pca", "tsvd"):
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
             return cls(self.numbers[0], n_init=1, max_iter=1, tol=0, random_state=0)

@@ -145,6 +145,10 @@ def with_daal4py(case: Case, X: np.ndarray, y: np.ndarray) -> Callable[[], objec
     if case.model == "pca":  # of columns scaled to variance 1: it has no other
         pca = daal4py.pca(method="correlationDense", **spread)
         return lambda: pca.compute(X).eigenvalues[0, : case.numbers[0]]
+    if case.model in ("qr", "svd"):
+        factors = getattr(daal4py, case.model)(**spread)
+        name = "matrixR" if case.model == "qr" else "singularValues"
+        return lambda: np.abs(getattr(factors.compute(X), name))
     k, rounds = (*case.numbers, 1)[:2]
     lloyd = daal4py.kmeans(k, rounds, accuracyThreshold=0, **spread)
     # Over ranks it gives no labels; as our fit does, each rank finds its own.

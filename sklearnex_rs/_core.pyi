@@ -9,6 +9,7 @@ __all__ = [
     "Comm",
     "Seat",
     "drawn",
+    "factor",
     "host",
     "inertia",
     "kmeans",
@@ -27,6 +28,7 @@ __all__ = [
     "solo",
     "spread",
     "threads",
+    "truncated_svd",
 ]
 
 _Numbers = NDArray[np.float64]
@@ -113,6 +115,17 @@ def drawn(
     threads: int,
 ) -> tuple[_Numbers, _Numbers]:
     """Draw rows by weight, none of `found`: their numbers, and rows around `place`."""
+
+def factor(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    singular: bool,
+    out: NDArray[Any] | None,
+    threads: int,
+    together: int,
+) -> tuple[_Numbers, _Numbers]:
+    """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
@@ -270,3 +283,14 @@ def threads(
     quota: float | None,
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
+
+def truncated_svd(
+    comm: Comm,
+    x: NDArray[Any],
+    samples: int,
+    count: int,
+    ranged: bool,
+    threads: int,
+    together: int,
+) -> tuple[_Numbers, _Numbers, _Numbers, float]:
+    """Return right vectors, singular values, variances along them, and of all."""

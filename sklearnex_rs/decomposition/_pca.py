@@ -233,7 +233,8 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
             solver, wanted = call.alike(lambda: self._wanted(shape))
             short = call.shortage(*memory(solver, shape))
             if short is not None:
-                solver = call.alike(lambda: way_out(solver, shape, wanted[0], short))
+                what = ("PCA", f"svd_solver={solver!r}")
+                solver = call.alike(lambda: way_out(what, shape, wanted[0], short))
             threads = (call.threads(), call.together())
             found = call.run(
                 _core.pca, rows.x, samples, solver, *wanted, *threads, rows=rows

@@ -25,19 +25,22 @@ def memory(solver: str, shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def way_out(
-    solver: str,
+    what: tuple[str, str],
     shape: tuple[int, int],
     count: int | None,
     short: tuple[int, int, int],
 ) -> str:
-    """Return the solver that keeps no summary, if it can find so many components."""
+    """Return the solver that keeps no summary, if it can find so many components.
+
+    ``what`` is wanted: a class, and the parameter that chose.
+    """
     needed, left, ranks = short
     block = 8 * shape[1] * ((count or 0) + SPARE)
     most = min(shape) // 4 - SPARE
     if count is not None and 1 <= count <= most and (6 * ranks + 12) * block < left:
         return "range"
     msg = (
-        f"PCA of {shape[1]} columns with svd_solver={solver!r} needs {needed:,} bytes "
+        f"{what[0]} of {shape[1]} columns with {what[1]} needs {needed:,} bytes "
         f"for the {ranks} rank(s) on a node, of which {left:,} are free; ask for fewer "
         f"components (n_components as an int, well below {max(most, 1)}), start fewer "
         "ranks on a node, or use fewer columns"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import cluster, decomposition, linear_model
+from sklearnex_rs.spmd import cluster, decomposition, linalg, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
-from sklearnex_rs.spmd.decomposition import PCA
+from sklearnex_rs.spmd.decomposition import PCA, TruncatedSVD
 from sklearnex_rs.spmd.linear_model import LinearRegression, LogisticRegression
 
 __all__ = [
@@ -21,9 +21,11 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "ThreadComm",
+    "TruncatedSVD",
     "cluster",
     "communicator",
     "decomposition",
+    "linalg",
     "linear_model",
     "rank",
     "run",

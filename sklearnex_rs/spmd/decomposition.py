@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs.decomposition import PCA as _PCA
+from sklearnex_rs.decomposition import TruncatedSVD as _TruncatedSVD
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
-__all__ = ["PCA"]
+__all__ = ["PCA", "TruncatedSVD"]
 
 
 class PCA(SPMDMixin, _PCA):
@@ -97,5 +98,86 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
             n_oversamples=n_oversamples,
             power_iteration_normalizer=power_iteration_normalizer,
             random_state=random_state,
+        )
+        self.comm = comm
+
+
+class TruncatedSVD(SPMDMixin, _TruncatedSVD):
+    """The leading singular values and right vectors of the rows of all ranks.
+
+    Every rank brings its own rows, none or any number, and ends with the same model:
+    bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
+    in float32) the one that a single machine fits on the concatenated rows.
+
+    Parameters
+    ----------
+    n_components, algorithm, n_iter, n_oversamples, power_iteration_normalizer, \
+random_state, tol
+        As of :class:`sklearnex_rs.decomposition.TruncatedSVD`, where ``n_samples`` are
+        the rows of all ranks; the same on all ranks.
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
+
+    Attributes
+    ----------
+    components_, explained_variance_, explained_variance_ratio_, singular_values_, \
+n_features_in_, feature_names_in_
+        As of :class:`sklearnex_rs.decomposition.TruncatedSVD`, of all rows. To read
+        them never communicates.
+
+    See Also
+    --------
+    sklearnex_rs.decomposition.TruncatedSVD : The same for the rows of one process.
+
+    Notes
+    -----
+    ``fit`` : collective. Every rank of `comm` calls it, with its rows.
+
+    ``fit_transform`` : collective. Returns this rank's rows along the components.
+
+    ``transform`` : local. For the rows at hand; needs neither MPI nor mpi4py.
+
+    ``inverse_transform`` : local.
+
+    A rank without rows may pass an empty array, and has no say in types or names.
+    If any rank fails, all ranks raise its error, with the rank in front, and `comm`
+    and the estimator can be used again.
+
+    A fit sends a header, the number of rows, the means, the products of columns and
+    the components; where the largest singular value exceeds the last 100 times, also
+    the triangle, and the variances. Memory is agreed on as by
+    :class:`sklearnex_rs.spmd.PCA`.
+
+    Examples
+    --------
+    >>> from sklearnex_rs.spmd import TruncatedSVD
+    >>> model = TruncatedSVD(n_components=2)  # model.fit(my_rows) on every rank
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        **_TruncatedSVD._parameter_constraints,
+        "comm": "no_validation",
+    }
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        algorithm: str = "randomized",
+        n_iter: int = 5,
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+        tol: float = 0.0,
+        comm: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components=n_components,
+            algorithm=algorithm,
+            n_iter=n_iter,
+            n_oversamples=n_oversamples,
+            power_iteration_normalizer=power_iteration_normalizer,
+            random_state=random_state,
+            tol=tol,
         )
         self.comm = comm

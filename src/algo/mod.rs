@@ -6,8 +6,11 @@ mod least_squares;
 mod logistic_regression;
 mod looks;
 mod pca;
+mod qr;
 mod r2;
+mod range;
 mod spread;
+mod truncated_svd;
 
 use crate::{
     Error, Result,
@@ -20,14 +23,17 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use looks::{means, moments, triangle};
+use range::range;
 
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};
 pub use logistic_regression::{LogisticRegression, Odds};
 pub use pca::{Components, Count, Pca, Way};
+pub use qr::Qr;
 pub use r2::r2;
 pub use spread::spread;
+pub use truncated_svd::{Truncated, TruncatedSvd};
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {

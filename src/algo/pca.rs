@@ -23,14 +23,14 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, lead, means, moments, one_pass, shared, triangle};
+use super::{Model, lead, means, moments, one_pass, range, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
     device::{Data, Kernels, Look},
     memory,
     real::Real,
-    solve::{self, Spectrum, Subspace},
+    solve::{self, Spectrum},
     summary::{Means, Moments, Slope},
 };
 
@@ -44,14 +44,6 @@ const FEW: usize = 32;
 const MANY: usize = 6;
 /// Part of a component that a polish may bring from the others.
 const FAR: f64 = 3e-3;
-/// Directions in a block of `Range`, more than components.
-const SPARE: usize = 10;
-/// Looks of `Range` at most.
-const LOOKS: usize = 500;
-/// Residual, over the largest eigenvalue, at which `Range` is done.
-const TIGHT: f64 = 1e-13;
-/// Residual that will do after all looks.
-const LOOSE: f64 = 1e-9;
 /// Sum of squares below which `f64` products do.
 const TINIEST: f64 = 1e-280;
 /// Mean square below which `f32` products fall to zero.
@@ -199,66 +191,19 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         })
     }
 
-    /// The first rank keeps a basis, and says in which directions to look.
     fn by_range(&self, comm: &dyn Communicator, k: usize) -> Result<Components> {
         let means = means(self.rows, comm)?;
-        let (mut basis, mut seen): (_, Option<Slope>) = (None, None);
-        for round in 0..=LOOKS {
-            let limit = if round < LOOKS { TIGHT } else { LOOSE };
-            let found = lead(comm, || {
-                self.directions(&mut basis, seen.as_ref(), &means, (k, limit))
-            })?;
-            if found.next == Next::Nothing {
-                return Ok(found);
-            }
-            let look = || {
-                comm.step("the look at the components")?;
-                let (device, mean) = (self.rows.device, means.mean());
-                Ok(Slope::of(device.scatter(
-                    self.rows,
-                    mean,
-                    &found.vectors,
-                )?))
-            };
-            let words = found.vectors.len() + 1;
-            seen = Some(one_pass(comm, || Slope::empty(words), look)?);
-        }
-        Err(Error::NoDecomposition("the range finder"))
-    }
-
-    /// The components if they are found, else where to look next.
-    fn directions(
-        &self,
-        basis: &mut Option<Subspace>,
-        seen: Option<&Slope>,
-        means: &Means,
-        (k, limit): (usize, f64),
-    ) -> Result<Components> {
-        let (p, l) = (self.rows.shape().1, k + SPARE);
-        let basis = match basis {
-            Some(basis) => basis,
-            None => basis.insert(Subspace::new(p, l)?),
-        };
-        let mut next = Components::none(means.rows(), Next::Polish);
-        if let Some(seen) = seen {
-            let (products, squares) = seen.gradient().split_at(p * l);
-            let (mut spectrum, residual) = basis.improve(k, products)?;
-            if residual <= limit {
-                spectrum.values.truncate(k);
-                spectrum.vectors.truncate(k * p);
-                spectrum.turn(p);
-                let kept: f64 = spectrum.values.iter().map(|value| value * value).sum();
-                let others = self.all.min(p) - k;
-                next.total = squares[0] / (next.n - 1.0);
-                next.noise = (squares[0] - kept) / (next.n - 1.0) / others as f64;
-                next.mean = memory::copy(means.mean(), "means")?;
-                (next.singular, next.vectors) = (spectrum.values, spectrum.vectors);
-                next.next = Next::Nothing;
-                return Ok(next);
-            }
-        }
-        next.vectors = memory::copy(basis.fresh(), "directions")?;
-        Ok(next)
+        let (spectrum, squares) = range(self.rows, comm, means.mean(), k)?;
+        let (kept, freedom) = (spectrum.values.iter().map(|v| v * v), means.rows() - 1.0);
+        let others = self.all.min(means.mean().len()) - k;
+        Ok(Components {
+            total: squares / freedom,
+            noise: (squares - kept.sum::<f64>()) / freedom / others as f64,
+            mean: memory::copy(means.mean(), "means")?,
+            singular: spectrum.values,
+            vectors: spectrum.vectors,
+            ..Components::none(means.rows(), Next::Nothing)
+        })
     }
 
     /// What follows from the moments, and whether that is enough.

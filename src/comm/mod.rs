@@ -13,6 +13,7 @@ mod mpi;
 mod pending;
 mod solo;
 mod threads;
+mod tree;
 
 use crate::{Error, Result, block::Block};
 

@@ -1,6 +1,7 @@
 //! Where my rows live, and the primitives that touch them.
 
 mod cpu;
+mod factor;
 mod link;
 mod moments;
 mod nearest;
@@ -9,6 +10,7 @@ mod product;
 use crate::{Result, real::Real};
 
 pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
+pub use factor::FactorKernels;
 pub use link::{LinkKernels, Linked, Scores, free};
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
@@ -62,8 +64,14 @@ impl<D: Device, T: Real> Data<'_, '_, D, T> {
 }
 
 /// Every primitive: what an algorithm may ask of a device.
-pub trait Kernels: LinkKernels + MomentKernels + NearestKernels + ProductKernels {}
-impl<D: LinkKernels + MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
+pub trait Kernels:
+    FactorKernels + LinkKernels + MomentKernels + NearestKernels + ProductKernels
+{
+}
+impl<D: FactorKernels + LinkKernels + MomentKernels + NearestKernels + ProductKernels> Kernels
+    for D
+{
+}
 
 /// Rows of either type in either place, with targets and weights: what the binding layer hands in.
 pub enum Input<'a> {

@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, Count, Pca, Way};
+use crate::algo::{self, Count, Pca, TruncatedSvd, Way};
 use crate::device::Kernels;
 use crate::{dispatch, real::Real};
 use numpy::{
@@ -73,6 +73,45 @@ pub(super) fn pca<'py>(
         variances.into_pyarray(py),
         shares.into_pyarray(py),
         found.noise,
+    ))
+}
+
+/// `(components, singular values, variances, variance in all)`.
+type Truncated<'py> = (Bound<'py, PyArray2<f64>>, Numbers<'py>, Numbers<'py>, f64);
+
+/// The `count` leading singular values and vectors of the rows of all ranks, `samples` in number, and the
+/// variances along these; by the range finder if `ranged`. Threads as of `least_squares`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, samples, count, ranged, threads, together))]
+#[allow(clippy::too_many_arguments)] // a call
+pub(super) fn truncated_svd<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    samples: usize,
+    count: usize,
+    ranged: bool,
+    threads: usize,
+    together: usize,
+) -> PyResult<Truncated<'py>> {
+    let (py, lent) = (comm.py(), [Some(x), None, None]);
+    let found = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = TruncatedSvd {
+                rows: &data(device, rows)?,
+                all: samples,
+                k: count,
+                ranged,
+                threads: together,
+            };
+            fit.fit(comm)
+        })
+    })?;
+    let p = found.vectors.len() / count.max(1);
+    Ok((
+        found.vectors.into_pyarray(py).reshape([count, p])?,
+        found.singular.into_pyarray(py),
+        found.variances.into_pyarray(py),
+        found.total,
     ))
 }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod comm;
 mod decomposition;
 mod error;
+mod linalg;
 mod linear_model;
 mod logistic_regression;
 mod system;
@@ -19,7 +20,9 @@ mod _core {
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]
-    use super::decomposition::{pca, project};
+    use super::decomposition::{pca, project, truncated_svd};
+    #[pymodule_export]
+    use super::linalg::factor;
     #[pymodule_export]
     use super::linear_model::{least_squares, linear, r2};
     #[pymodule_export]

@@ -9,6 +9,7 @@ mod newton;
 mod nonnegative;
 mod orthogonal;
 mod penalized;
+mod root;
 mod spectrum;
 mod subspace;
 
@@ -18,7 +19,8 @@ pub use lbfgs::{Memory, Metric};
 pub use line_search::{Line, Verdict, moved};
 pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
-pub use orthogonal::{least_squares, stack, triangle};
+pub use orthogonal::{least_squares, orthogonal, stack, triangle};
 pub use penalized::Penalized;
+pub use root::{product, root};
 pub use spectrum::{Spectrum, dot, eigen, gap, right, singular};
 pub use subspace::Subspace;

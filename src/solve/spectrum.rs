@@ -42,11 +42,17 @@ impl Spectrum {
     /// Turns every vector, `p` long, so that its entry of largest size, the first of such, is positive:
     /// scikit-learn's `svd_flip(u_based_decision=False)`.
     pub fn turn(&mut self, p: usize) {
-        for vector in self.vectors.chunks_exact_mut(p) {
+        self.turn_with(p, &mut []);
+    }
+
+    /// The same, each with its left vector.
+    pub fn turn_with(&mut self, p: usize, left: &mut [f64]) {
+        let h = left.len() / self.values.len().max(1);
+        for (i, vector) in self.vectors.chunks_exact_mut(p).enumerate() {
             let first = vector.first().copied().unwrap_or(0.0);
             let larger = |most: f64, v: &f64| if v.abs() > most.abs() { *v } else { most };
             if vector.iter().fold(first, larger) < 0.0 {
-                for entry in vector {
+                for entry in vector.iter_mut().chain(&mut left[i * h..][..h]) {
                     *entry = -*entry;
                 }
             }

@@ -1,5 +1,6 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
+mod branch;
 mod clusters;
 mod means;
 mod moments;
@@ -8,6 +9,7 @@ mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
 
+pub use branch::Branch;
 pub use clusters::{Clusters, Farthest, Round};
 pub use means::Means;
 pub use moments::Moments;

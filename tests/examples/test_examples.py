@@ -68,6 +68,9 @@ CHECKED = (
     "logistic_regression_spmd",
     "pca_spmd",
     "pipeline",
+    "qr_spmd",
+    "svd_spmd",
+    "truncated_svd_spmd",
 )
 
 
@@ -146,3 +149,36 @@ def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):
     assert ours_best == their_best
     assert out.count("predicts the same: True") == 2
     assert "pca0, pca1" in out
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_factors_of_a_photograph_bring_the_line_of_one_machine(tmp_path, ranks):
+    out = run("qr_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "rows: 269028, 72 columns" in out
+    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
+    assert float(re.search(r"from the rows: (\S+)", out)[1]) < 1e-13
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 4])
+def test_a_photograph_of_few_singular_values_loses_the_least(tmp_path, ranks):
+    out = run("svd_spmd", tmp_path, "mine.png", ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert float(re.search(r"orthonormal but for: (\S+)", out)[1]) < 1e-13
+    lost, least = re.search(r"lost: (\S+), as little as can be: (\S+)\n", out).groups()
+    assert lost == least
+    assert float(re.search(r"from NumPy: (\S+)", out)[1]) < 1e-13
+    with Image.open(tmp_path / "mine.png") as image:
+        assert (image.format, image.mode, image.size) == ("PNG", "RGB", (640, 427))
+        assert all(low < 128 < high for low, high in image.getextrema())
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_leading_vectors_of_patches_are_those_of_one_machine(tmp_path, ranks):
+    out = run("truncated_svd_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    kept, lost = (float(part) for part in re.findall(r"part .*: (\S+)", out))
+    assert kept + lost == pytest.approx(1, abs=2e-6)
+    assert 0.9 < kept < 1
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9

@@ -18,6 +18,7 @@ ESTIMATORS = [
     spmd.LogisticRegression(),
     spmd.KMeans(n_clusters=3),
     spmd.PCA(),
+    spmd.TruncatedSVD(n_components=1),
 ]
 
 

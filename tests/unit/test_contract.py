@@ -3,7 +3,7 @@
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA
+from sklearnex_rs.decomposition import PCA, TruncatedSVD
 from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
 
 ESTIMATORS = [
@@ -18,6 +18,8 @@ ESTIMATORS = [
     PCA(),
     PCA(n_components=1, whiten=True, svd_solver="full"),
     PCA(n_components=0.9, svd_solver="covariance_eigh"),
+    TruncatedSVD(n_components=1),
+    TruncatedSVD(n_components=1, algorithm="arpack"),
 ]
 
 

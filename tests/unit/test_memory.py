@@ -9,7 +9,8 @@ import ctypes, json, re, warnings
 from pathlib import Path
 import numpy as np
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA
+from sklearnex_rs.decomposition import PCA, TruncatedSVD
+from sklearnex_rs.linalg import qr, svd
 from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
 
 warnings.simplefilter("ignore")  # two rounds are not enough
@@ -36,6 +37,9 @@ fits = {{
     "full": lambda X, y, w: PCA(5, svd_solver="full").fit(X),
     "covariance": lambda X, y, w: PCA(5, svd_solver="covariance_eigh").fit(X),
     "leading": lambda X, y, w: PCA(5, svd_solver="randomized").fit(X),
+    "truncated": lambda X, y, w: TruncatedSVD(5).fit(X),
+    "values": lambda X, y, w: svd(X, compute_uv=False),
+    "triangle": lambda X, y, w: qr(X, mode="r"),
     "line": lambda X, y, w: LinearRegression().fit(X, y),
     "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
     "two classes": lambda X, y, w: LogisticRegression().fit(X, y > 0),

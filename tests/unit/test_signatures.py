@@ -11,7 +11,7 @@ import sklearn.linear_model
 from sklearn.base import is_classifier
 
 import sklearnex_rs
-from sklearnex_rs import cluster, decomposition, linear_model, spmd
+from sklearnex_rs import cluster, decomposition, linalg, linear_model, spmd
 
 FAMILIES = [
     (cluster, spmd.cluster, sklearn.cluster),
@@ -105,7 +105,7 @@ def test_docstrings_name_every_attribute(cls, rng):
             assert name in cls.__doc__
 
 
-@pytest.mark.parametrize("module", [sklearnex_rs, spmd])
+@pytest.mark.parametrize("module", [sklearnex_rs, spmd, linalg, spmd.linalg])
 def test_public_functions_document_every_parameter(module):
     for name in module.__all__:
         function = getattr(module, name)
@@ -116,7 +116,13 @@ def test_public_functions_document_every_parameter(module):
 
 @pytest.mark.parametrize(
     "module",
-    [sklearnex_rs, spmd, *(ours for *both, _ in FAMILIES for ours in both)],
+    [
+        sklearnex_rs,
+        spmd,
+        linalg,
+        spmd.linalg,
+        *(ours for *both, _ in FAMILIES for ours in both),
+    ],
 )
 def test_everything_in_all_is_there_and_has_a_docstring(module):
     for name in module.__all__:
