@@ -133,7 +133,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             })
         })?;
         let mut climb = Climb::new(self, way, &mean, metric, &start.coef)?;
-        climb.leads = comm.rank() == 0;
         let limit = self.limit.saturating_add(1).saturating_mul(30);
         let found = rounds(&mut climb, comm, start, limit)?;
         lead(comm, || {
@@ -206,8 +205,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
 struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
     way: Way,
-    /// Whether this rank's steps are everybody's; else it takes none.
-    leads: bool,
     mean: &'t [f64],
     goal: Penalized,
     metric: Metric,
@@ -240,7 +237,6 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         Ok(Self {
             task,
             way,
-            leads: true,
             mean,
             goal,
             metric,
@@ -383,7 +379,6 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
 
     fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
         match self.way {
-            _ if !self.leads => Ok((odds, false)),
             Way::Gradient => self.glide(odds, seen.gradient()),
             _ => self.descend(odds, seen.gradient()),
         }

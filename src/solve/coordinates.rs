@@ -8,8 +8,9 @@ use crate::{Result, memory};
 /// How much of the first sweep's change may be left, and how many sweeps there are at most.
 const SETTLED: f64 = 1e-8;
 const SWEEPS: usize = 500;
-/// Sweeps before each leap.
+/// Sweeps before each leap, and how many leaps there are at most.
 const PATIENCE: usize = 20;
+const LEAPS: usize = 12;
 
 /// Where the way from `x` has come to.
 pub(super) struct Coordinates<'a> {
@@ -27,18 +28,23 @@ pub(super) struct Coordinates<'a> {
 impl Coordinates<'_> {
     /// The step to the least `gᵀd + ½ dᵀHd + Σ lⱼ |xⱼ + dⱼ|`.
     pub(super) fn descend(mut self) -> Result<Vec<f64>> {
-        let (mut first, mut whole) = (0.0_f64, true);
+        let (mut first, mut whole, mut leaps) = (0.0_f64, true, LEAPS);
         for sweep in 1..=SWEEPS {
             let moved = self.sweep(whole);
             first = first.max(moved);
             let settled = moved <= SETTLED * SETTLED * first;
-            if settled && whole {
-                break;
-            }
+            let done = settled && whole;
             whole = settled; // those that are not zero first, then all
-            if !settled && sweep % PATIENCE == 0 {
-                self.leap()?;
-                whole = true;
+            if leaps > 0 && (done || sweep % PATIENCE == 0) {
+                // Where columns are nearly alike small changes do not say that it is near.
+                let fall = self.leap()?;
+                (whole, leaps) = (true, leaps - 1);
+                if fall > SETTLED * SETTLED * first {
+                    continue;
+                }
+            }
+            if done {
+                break;
             }
         }
         Ok(self.step)
@@ -78,13 +84,13 @@ impl Coordinates<'_> {
     }
 
     /// To the least among those that are not zero, as far as no sign changes. What would change its
-    /// sign becomes zero: all of that, or where it does not lead down the first alone.
-    fn leap(&mut self) -> Result<()> {
+    /// sign becomes zero: all of that, or where it does not lead down the first alone. Says how far down.
+    fn leap(&mut self) -> Result<f64> {
         let size = self.x.len();
         let free = |j: &usize| self.l[*j] == 0.0 || self.here(*j) != 0.0;
         let active: Vec<usize> = (0..size).filter(free).collect();
         let Some(way) = self.way(&active)? else {
-            return Ok(());
+            return Ok(0.0);
         };
         let crosses =
             |j: usize, way: f64| self.l[j] > 0.0 && self.here(j) * (self.here(j) + way) < 0.0;
@@ -118,10 +124,10 @@ impl Coordinates<'_> {
                     }
                     self.slope[j] += bent[j];
                 }
-                return Ok(());
+                return Ok(-fall);
             }
         }
-        Ok(())
+        Ok(0.0)
     }
 
     /// Newton's way among some, whose signs stay; none where their second derivatives are not definite.
