@@ -8,10 +8,15 @@ PEAK = """
 import ctypes, json, re, warnings
 from pathlib import Path
 import numpy as np
+from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA, TruncatedSVD
+from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearnex_rs.linalg import qr, svd
-from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
+from sklearnex_rs.linear_model import (
+    ElasticNet, IncrementalLinearRegression, IncrementalRidge, Lasso, Ridge,
+    LinearRegression, LogisticRegression,
+)
 
 warnings.simplefilter("ignore")  # two rounds are not enough
 
@@ -37,6 +42,17 @@ fits = {{
     "full": lambda X, y, w: PCA(5, svd_solver="full").fit(X),
     "covariance": lambda X, y, w: PCA(5, svd_solver="covariance_eigh").fit(X),
     "leading": lambda X, y, w: PCA(5, svd_solver="randomized").fit(X),
+    "statistics": lambda X, y, w: BasicStatistics().fit(X, sample_weight=w),
+    "covariances": lambda X, y, w: EmpiricalCovariance().fit(X),
+    "batches": lambda X, y, w: IncrementalBasicStatistics().fit(X, sample_weight=w),
+    "batch": lambda X, y, w: IncrementalBasicStatistics().partial_fit(X, None, w),
+    "covariance batches": lambda X, y, w: IncrementalEmpiricalCovariance().fit(X),
+    "covariance batch": lambda X, y, w: IncrementalEmpiricalCovariance().partial_fit(X),
+    "component batches": lambda X, y, w: IncrementalPCA(5).fit(X),
+    "component batch": lambda X, y, w: IncrementalPCA(5).partial_fit(X),
+    "triangle batches": lambda X, y, w: IncrementalPCA(5, svd_solver="full").fit(X),
+    "triangle batch":
+        lambda X, y, w: IncrementalPCA(5, svd_solver="full").partial_fit(X),
     "truncated": lambda X, y, w: TruncatedSVD(5).fit(X),
     "values": lambda X, y, w: svd(X, compute_uv=False),
     "triangle": lambda X, y, w: qr(X, mode="r"),
@@ -45,6 +61,13 @@ fits = {{
     "two classes": lambda X, y, w: LogisticRegression().fit(X, y > 0),
     "classes": lambda X, y, w: LogisticRegression().fit(X, labels[: len(X)], w),
     "sparse": lambda X, y, w: LogisticRegression(**sparse).fit(X, labels[: len(X)]),
+    "ridge": lambda X, y, w: Ridge().fit(X, y),
+    "steep weighted ridge": lambda X, y, w: Ridge(1e-12).fit(X, y, w),
+    "positive ridge": lambda X, y, w: Ridge(1e-3, positive=True).fit(X, y),
+    "lasso": lambda X, y, w: Lasso(1e-3).fit(X, y),
+    "weighted elastic net": lambda X, y, w: ElasticNet(1e-3).fit(X, y, w),
+    "batches": lambda X, y, w: IncrementalLinearRegression().fit(X, y),
+    "one weighted batch": lambda X, y, w: IncrementalRidge().partial_fit(X, y, w),
 }}
 grown = {{}}
 for name, fit in fits.items():
