@@ -1,5 +1,6 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod coordinates;
 mod definite;
 mod descent;
 mod dimension;
