@@ -17,10 +17,13 @@ wheel=$(ls -t "$PWD"/dist/*.whl | head -1)
 sha256sum "$wheel"
 for mpi in $mpis; do
   (source ci/env.sh "$mpi"; "$VENV/bin/python" -m pip install -q --no-deps --force-reinstall "$wheel")
-  LIMIT=500 bash ci/test_spmd.sh "$mpi" 2 3
+  LIMIT=900 bash ci/test_spmd.sh "$mpi" 2 3
   bash ci/test_jobs.sh "$mpi"
 done
-[ "${SKIP_TEST:-0}" = 1 ] || bash ci/test_spmd.sh openmpi 6
+if [ "${SKIP_TEST:-0}" != 1 ]; then
+  bash ci/test_spmd.sh mpich 2 4
+  LIMIT=900 bash ci/test_spmd.sh openmpi 6
+fi
 for version in 1.8 1.7; do
   echo "== scikit-learn $version"
   old=.venv-sklearn-$version

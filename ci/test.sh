@@ -9,7 +9,7 @@ bash ci/check.sh
 bash ci/test_rust.sh
 bash ci/test_unit.sh
 bash ci/test_spmd.sh openmpi 1 2 3 4
-bash ci/test_spmd.sh mpich 2 4
+bash ci/test_spmd.sh mpich 3
 bash ci/test_jobs.sh openmpi
 bash ci/test_jobs.sh mpich
 bash ci/test_examples.sh

@@ -10,6 +10,6 @@ source ci/env.sh "$mpi"
 export SKLEARNEX_RS_EXIT_GUARD=0
 for ranks in ${*:-1 2 3 4}; do
   echo "== $mpi, $ranks ranks"
-  timeout -k 5 ${LIMIT:-300} "$VENV/bin/mpirun" -n "$ranks" "$VENV/bin/python" -P -m pytest tests/spmd -q \
+  timeout -k 5 ${LIMIT:-600} "$VENV/bin/mpirun" -n "$ranks" "$VENV/bin/python" -P -m pytest tests/spmd -q \
     -p no:cacheprovider --timeout 120 --color=no
 done

@@ -229,7 +229,7 @@ class LogisticRegression(LinearClassifier):
                 self._start(call, rows, len(classes)),
                 _penalties.strengths(self),
                 [bool(self.fit_intercept), bool(self.fit_intercept) and free],
-                (tols, int(self.max_iter), rows.most, _ROOM),
+                (tols, int(self.max_iter), _ROOM),
                 call.threads(),
                 rows=rows,
             )

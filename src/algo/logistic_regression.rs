@@ -52,8 +52,6 @@ pub struct LogisticRegression<'r, 'a, 'm, D: Kernels, T: Real> {
     pub tol: [f64; 2],
     /// Steps at most.
     pub limit: usize,
-    /// No rank has more rows.
-    pub most: usize,
     /// Second derivatives of more unknowns have no room.
     pub room: usize,
 }
@@ -112,7 +110,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// The model of the rows of all ranks, from the first rank's coefficients. A header must have
     /// agreed on all but the rows.
     pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
-        let (width, way) = (self.rows.shape().1 + 1, self.way(comm, start.len()));
+        let (width, way) = (self.rows.shape().1 + 1, self.way(start.len()));
         let (mean, metric) = self.place(comm, way, start.len() / width)?;
         let around = |coef: &mut [f64], sign: f64| {
             for coef in coef.chunks_exact_mut(width) {
@@ -143,13 +141,12 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         })
     }
 
-    /// By what all ranks know.
-    fn way(&self, comm: &dyn Communicator, unknowns: usize) -> Way {
+    /// By the weight of all rows: a row of weight 2 goes the way of two rows, on any number of ranks.
+    fn way(&self, unknowns: usize) -> Way {
         let [[first, second], _] = self.penalties;
         let bent = first > 0.0 || second > 0.0;
         let fits = unknowns <= self.room;
-        let cheap =
-            self.expense(unknowns) <= CHEAP && self.most.saturating_mul(comm.size()) >= unknowns;
+        let cheap = self.expense(unknowns) <= CHEAP && self.total >= unknowns as f64;
         match (bent, fits) {
             (true, true) => Way::Proximal,
             (true, false) => Way::Gradient,
@@ -174,7 +171,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         // What one score's curvature is of the weight where all classes are alike.
         let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
         let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
-        if way == Way::Quasi && few && self.most.saturating_mul(comm.size()) >= p {
+        if way == Way::Quasi && few && self.total >= p as f64 {
             let look = Look {
                 centered,
                 exact: false,

@@ -11,8 +11,7 @@ type Fitted<'py> = (Bound<'py, PyArray2<f64>>, usize, bool, f64, f64);
 /// Logistic regression over the rows of all ranks, from the first rank's `start`: a row a score, its
 /// intercept last. `classes` are weights of classes, `total` the weight of all rows; `penalties` stand
 /// by first and second power, for coefficients and for intercepts; `stop`: the gradient that is small
-/// enough, the one that ends it, steps, the largest share of any rank, and unknowns whose second
-/// derivatives have room.
+/// enough, the one that ends it, steps, and unknowns whose second derivatives have room.
 #[pyfunction]
 #[pyo3(signature = (comm, x, y, w, classes, total, start, penalties, intercept, stop, threads))]
 #[allow(clippy::too_many_arguments)] // rows, what is sought, when to stop
@@ -26,14 +25,14 @@ pub(super) fn logistic<'py>(
     start: PyReadonlyArray2<'py, f64>,
     penalties: [[f64; 2]; 2],
     intercept: [bool; 2],
-    stop: ([f64; 2], usize, usize, usize),
+    stop: ([f64; 2], usize, usize),
     threads: usize,
 ) -> PyResult<Fitted<'py>> {
     let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
     let (weights, start) = (classes.as_slice()?, start.as_array());
     let shape = start.dim();
     let start: Vec<f64> = start.iter().copied().collect();
-    let (tol, limit, most, room) = stop;
+    let (tol, limit, room) = stop;
     let odds = comm.get().on(lent, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let task = LogisticRegression {
@@ -44,7 +43,6 @@ pub(super) fn logistic<'py>(
                 intercept,
                 tol,
                 limit,
-                most,
                 room,
             };
             task.fit(comm, &start)

@@ -351,7 +351,7 @@ impl Problem {
                 columns: x.ncols(),
                 ..Facts::default()
             };
-            let most = comm.agree(&facts, Ok(()))?.most;
+            comm.agree(&facts, Ok(()))?;
             let [first, second] = self.powers;
             let scores = if self.m == 2 { 1 } else { self.m };
             let start = vec![0.0; scores * (x.ncols() + 1)];
@@ -363,7 +363,6 @@ impl Problem {
                 intercept: [true, self.centered],
                 tol: [self.tol, 0.02 * self.tol],
                 limit: 2000,
-                most,
                 room: self.room,
             };
             task.fit(comm, &start)
