@@ -5,19 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array
 
 from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
 
 BLOCK = 4096  # rows whose distances are computed at a time
 
 
-def linear(X: Any, coef: Any, intercept: Any) -> Any:
-    """Return ``X @ coef + intercept``, all of one type."""
-    out = np.empty((len(X), coef.shape[1]), X.dtype)
-    coef = np.ascontiguousarray(coef, X.dtype)
-    _core.linear(X, coef.ravel(), intercept, out, threads())
+def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
+    """Return ``X @ coef + intercept``, of the wider type of rows and coefficients."""
+    dtype = np.result_type(X.dtype, coef.dtype)
+    columns = np.ascontiguousarray(coef, dtype)
+    offset = np.empty(coef.shape[1], dtype)
+    offset[:] = intercept
+    out = np.empty((len(X), coef.shape[1]), dtype)
+    X = X.astype(dtype, copy=False)
+    _core.linear(X, columns.ravel(), offset, out, threads(n_jobs))
     return out
+
+
+def back(X: Any, components: Any, offset: Any, least: int) -> Any:
+    """Return ``X @ components + offset`` as X has it, of `least` rows or more."""
+    options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
+    rows = check_array(as_host(X), **options)
+    if rows.shape[1] != len(components):
+        msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
+        raise ValueError(msg)
+    return like(X)(linear(rows, components, offset))
 
 
 def distances(X: Any, mean: Any, precision: Any) -> Any:
@@ -30,6 +47,6 @@ def distances(X: Any, mean: Any, precision: Any) -> Any:
     return found
 
 
-def threads() -> int:
+def threads(n_jobs: int | None = None) -> int:
     """Return how many threads a local method may use."""
-    return thread_count(None, [], 0)[0]
+    return thread_count(n_jobs, [], 0)[0]

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import FLOATS, Estimator, is_empty
+from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._products import distances, linear, threads
+from sklearnex_rs._products import back, distances, threads
 
 
 class Probabilistic(Estimator):
@@ -188,19 +187,12 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilisti
             Rows, in the library of X: the nearest to those that were transformed.
         """
         check_is_fitted(self)
-        least = 0 if self._shares else 1
-        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
-        rows = check_array(as_host(X), **options)
         components = np.asarray(as_host(self.components_))
-        if rows.shape[1] != len(components):
-            msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
-            raise ValueError(msg)
         if self.whiten:
             variance = np.asarray(as_host(self.explained_variance_))
             components = np.sqrt(variance)[:, None] * components
-        dtype = np.result_type(rows.dtype, components.dtype)
-        mean = np.array(as_host(self.mean_), dtype)
-        return like(X)(linear(rows.astype(dtype, copy=False), components, mean))
+        mean = np.asarray(as_host(self.mean_))
+        return back(X, components, mean, 0 if self._shares else 1)
 
     @property
     def _n_features_out(self) -> int:

@@ -7,15 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import FLOATS, Estimator
+from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._products import linear
+from sklearnex_rs._products import back, linear
 from sklearnex_rs.decomposition._solvers import memory, way_out
 
 
@@ -226,9 +225,7 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
     def _along(self, X: Any) -> Any:
         components = np.asarray(as_host(self.components_))
-        dtype = np.result_type(X.dtype, components.dtype)
-        none = np.zeros(len(components), dtype)
-        return linear(X.astype(dtype, copy=False), components.T, none)
+        return linear(X, components.T, 0.0)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the rows that have these places along the components.
@@ -244,16 +241,8 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             ``X @ components_``, in the library of X.
         """
         check_is_fitted(self)
-        least = 0 if self._shares else 1
-        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
-        rows = check_array(as_host(X), **options)
         components = np.asarray(as_host(self.components_))
-        if rows.shape[1] != len(components):
-            msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
-            raise ValueError(msg)
-        dtype = np.result_type(rows.dtype, components.dtype)
-        none = np.zeros(components.shape[1], dtype)
-        return like(X)(linear(rows.astype(dtype, copy=False), components, none))
+        return back(X, components, 0.0, 0 if self._shares else 1)
 
     @property
     def _n_features_out(self) -> int:

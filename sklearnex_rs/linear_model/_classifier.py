@@ -16,7 +16,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._products import linear
 
 
 class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
@@ -37,14 +37,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
         coef, intercept = self._model()
-        dtype = np.result_type(X.dtype, coef.dtype)
-        out = np.empty((len(X), len(coef)), dtype)
-        columns = np.ascontiguousarray(coef.T, dtype)
-        offset = np.empty(len(coef), dtype)
-        offset[:] = intercept
-        threads = thread_count(self.n_jobs, [], 0)[0]
-        _core.linear(X.astype(dtype, copy=False), columns.ravel(), offset, out, threads)
-        return out
+        return linear(X, coef.T, intercept, self.n_jobs)
 
     def _known(self, X: Any) -> Any:
         """Return scores of any rows, on the host."""

@@ -17,7 +17,7 @@ from sklearnex_rs._array import as_host
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._products import linear
 
 
 class Linear(MultiOutputMixin, RegressorMixin, Estimator):
@@ -67,14 +67,8 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
     def _predict(self, X: Any) -> Any:
         coef = np.asarray(as_host(self.coef_))
         intercept = np.asarray(as_host(self.intercept_))
-        dtype = np.result_type(X.dtype, coef.dtype)
-        columns = np.ascontiguousarray(coef.reshape(-1, X.shape[1]).T, dtype)
-        offset = np.empty(columns.shape[1], dtype)
-        offset[:] = intercept
-        out = np.empty((len(X), columns.shape[1]), dtype)
-        X = X.astype(dtype, copy=False)
-        threads = thread_count(getattr(self, "n_jobs", None), [], 0)[0]
-        _core.linear(X, columns.ravel(), offset, out, threads)
+        columns = coef.reshape(-1, X.shape[1]).T
+        out = linear(X, columns, intercept, getattr(self, "n_jobs", None))
         return out[:, 0] if coef.ndim == 1 else out
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
