@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Comm",
     "Seat",
+    "conjugates",
     "drawn",
     "factor",
     "host",
@@ -103,6 +104,18 @@ class Seat:
 
     def leave(self) -> None:
         """Make no more calls."""
+
+def conjugates(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    fit_intercept: bool,
+    tol: float,
+    alphas: _Numbers,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, bool]:
+    """Return coefficients, columns by targets, intercepts, whether rounds converged."""
 
 def drawn(
     comm: Comm,

@@ -304,7 +304,7 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
 }
 
 /// `ȳ − Cᵀx̄`.
-fn intercept(coef: &[f64], mean: &[f64], m: usize) -> Result<Vec<f64>> {
+pub(super) fn intercept(coef: &[f64], mean: &[f64], m: usize) -> Result<Vec<f64>> {
     let (x, y) = mean.split_at(mean.len() - m);
     let mut intercept = memory::copy(y, "intercepts")?;
     for (row, x) in coef.chunks_exact(m.max(1)).zip(x) {

@@ -1,5 +1,6 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod conjugate;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
@@ -21,9 +22,11 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use least_squares::intercept;
 use looks::{means, moments, triangle};
 use range::range;
 
+pub use conjugate::Conjugates;
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::{LeastSquares, Line};

@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::algo::{self, LeastSquares};
+use crate::algo::{self, Conjugates, LeastSquares};
 use crate::device::ProductKernels;
 use crate::{dispatch, real::Real};
 use numpy::{
@@ -59,6 +59,42 @@ pub(super) fn least_squares<'py>(
         line.singular.into_pyarray(py),
     );
     Ok((coef, intercept, line.rank, singular))
+}
+
+/// `(coef, intercept, settled)`, as `least_squares` has them.
+type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>, bool);
+
+/// Least squares over the rows of all ranks, penalised by `alphas`, one of each target, in rounds that keep
+/// no products of columns; and whether these came to their end.
+#[pyfunction]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, alphas, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn conjugates<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    fit_intercept: bool,
+    tol: f64,
+    alphas: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<Found<'py>> {
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let alphas = alphas.as_slice()?;
+    let (coef, intercept, settled) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = Conjugates {
+                rows: &data(device, rows)?,
+                intercept: fit_intercept,
+                tol,
+                alphas,
+            };
+            fit.fit(comm)
+        })
+    })?;
+    let (m, size) = (intercept.len(), coef.len());
+    let coef = coef.into_pyarray(py).reshape([size / m.max(1), m])?;
+    Ok((coef, intercept.into_pyarray(py), settled))
 }
 
 /// Rows in all, then for each target the sums of squares of residuals and around the mean, over the

@@ -23,7 +23,7 @@ mod _core {
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
-    use super::linear_model::{least_squares, linear, r2};
+    use super::linear_model::{conjugates, least_squares, linear, r2};
     #[pymodule_export]
     use super::system::{simd, threads};
 }

@@ -1,5 +1,6 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod conjugate;
 mod dimension;
 mod nonnegative;
 mod orthogonal;
@@ -7,6 +8,7 @@ mod root;
 mod spectrum;
 mod subspace;
 
+pub use conjugate::{Ask, Conjugate};
 pub use dimension::{by_share, likeliest, variances};
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, orthogonal, stack, triangle};
