@@ -22,13 +22,14 @@ MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
+    "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
     "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
 FORMS = (
-    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|qr=:|svd=:]"
+    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|logistic=K:|qr=:|svd=:]"
     "ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
@@ -42,6 +43,8 @@ CASES = (
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
     "tsvd=10:500000x100:float64",
+    "logistic=5:200000x100:float64",
+    "logistic=2:500000x100:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -61,6 +64,7 @@ QUICK = (
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
     "pca=10:50000x50:float64",
+    "logistic=5:50000x50:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -97,10 +101,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        one, none = dict.fromkeys(("plusplus", "pca", "tsvd"), 1), {"linear": 0}
-        if where != "alone":
-            none |= {"qr": 0, "svd": 0}
-        wanted = {"kmeans": 2, **one, **none}.get(model)
+        wanted = {"linear": 0, "kmeans": 2, "qr": 0, "svd": 0}
+        wanted = wanted.get(model, 1 if model in MODELS else None)
+        if where == "alone" and model in ("qr", "svd"):
+            raise ValueError(text)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted or not known:
             raise ValueError(text)
@@ -119,7 +123,7 @@ class Case(NamedTuple):
         """Return the estimator of a library, unfitted."""
         module, name, *_ = MODELS[self.model]
         cls = getattr(importlib.import_module(f"{library}.{module}"), name)
-        if self.model == "linear":
+        if self.model in ("linear", "logistic"):
             return cls()
         if self.model in ("qr", "svd"):
             return Factors(cls)
@@ -151,4 +155,6 @@ class Case(NamedTuple):
             generator = np.random.default_rng(b)
             X[part] = generator.standard_normal(X[part].shape, self.dtype)
             y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
+        if self.model == "logistic":  # classes in turn along the line, blurred
+            y = np.floor((y - 3) / 4) % self.numbers[0]
         return X, y

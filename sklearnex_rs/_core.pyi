@@ -16,6 +16,7 @@ __all__ = [
     "kmeans",
     "least_squares",
     "linear",
+    "logistic",
     "mpi",
     "nearest",
     "oversample",
@@ -189,6 +190,21 @@ def linear(
     threads: int,
 ) -> None:
     """Write ``x coef + intercept`` into `out`, all of one type."""
+
+def logistic(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    classes: _Numbers,
+    total: float,
+    start: _Numbers,
+    penalties: list[list[float]],
+    intercept: list[bool],
+    stop: tuple[float, int, int, int],
+    threads: int,
+) -> tuple[_Numbers, int, bool, float, float]:
+    """Return coefficients beside intercepts, steps, convergence, value, gradient."""
 
 def mpi(
     comm: Any,

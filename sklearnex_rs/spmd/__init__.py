@@ -13,12 +13,13 @@ from sklearnex_rs.spmd import cluster, decomposition, linalg, linear_model
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.cluster import KMeans
 from sklearnex_rs.spmd.decomposition import PCA, TruncatedSVD
-from sklearnex_rs.spmd.linear_model import LinearRegression
+from sklearnex_rs.spmd.linear_model import LinearRegression, LogisticRegression
 
 __all__ = [
     "PCA",
     "KMeans",
     "LinearRegression",
+    "LogisticRegression",
     "ThreadComm",
     "TruncatedSVD",
     "cluster",

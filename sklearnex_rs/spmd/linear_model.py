@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs.linear_model import LinearRegression as _LinearRegression
+from sklearnex_rs.linear_model import LogisticRegression as _LogisticRegression
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
-__all__ = ["LinearRegression"]
+__all__ = ["LinearRegression", "LogisticRegression"]
 
 
 class LinearRegression(SPMDMixin, _LinearRegression):
@@ -81,5 +82,111 @@ class LinearRegression(SPMDMixin, _LinearRegression):
             tol=tol,
             n_jobs=n_jobs,
             positive=positive,
+        )
+        self.comm = comm
+
+
+class LogisticRegression(SPMDMixin, _LogisticRegression):
+    """Logistic regression over the rows of all ranks.
+
+    Every rank brings its own rows, none or any number, of all classes or some, and
+    ends with the same model: bit by bit the same on all ranks, and to the rounding
+    of the optimum the one that a single machine fits on the concatenated rows.
+
+    Parameters
+    ----------
+    penalty, C, l1_ratio, dual, tol, fit_intercept, intercept_scaling, class_weight, \
+random_state, solver, max_iter, verbose, warm_start, n_jobs
+        As of :class:`sklearnex_rs.linear_model.LogisticRegression`; the same on all
+        ranks, but for `verbose` and `n_jobs`. 'balanced' goes by the rows of all.
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
+
+    Attributes
+    ----------
+    classes_, coef_, intercept_, n_iter_, n_features_in_, feature_names_in_
+        As of :class:`sklearnex_rs.linear_model.LogisticRegression`, of all rows:
+        classes are those of all ranks. To read them never communicates.
+
+    See Also
+    --------
+    sklearnex_rs.linear_model.LogisticRegression : The same for the rows of one
+        process.
+
+    Notes
+    -----
+    ``fit`` : collective. Every rank of `comm` calls it, with its rows. The first
+    rank warns where it did not converge.
+
+    ``score`` : collective. Over the rows of all ranks.
+
+    ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
+
+    ``predict_proba`` : local. As `predict`.
+
+    ``predict_log_proba`` : local. As `predict`.
+
+    ``decision_function`` : local. As `predict`.
+
+    ``sparsify`` : local. It makes ``coef_`` sparse.
+
+    ``densify`` : local. It undoes that.
+
+    ``set_callbacks`` : local. It refuses any.
+
+    A rank without rows may pass an empty array, and has no say in types, names or
+    classes. If any rank fails, all ranks raise its error, with the rank in front,
+    and `comm` and the estimator can be used again.
+
+    A fit sends a header, the classes, the means and variances or the co-moments,
+    and for each step the first rank's coefficients and the sums of all ranks: of
+    ``n_classes * n_features`` numbers, where second derivatives are read of
+    ``(n_classes * n_features)**2 / 4``.
+
+    Examples
+    --------
+    >>> from sklearnex_rs.spmd import LogisticRegression
+    >>> model = LogisticRegression()  # model.fit(my_rows, my_labels) on every rank
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        **_LogisticRegression._parameter_constraints,
+        "comm": "no_validation",
+    }
+
+    def __init__(
+        self,
+        penalty: str | None = "deprecated",
+        *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
+        tol: float = 1e-4,
+        fit_intercept: bool = True,
+        intercept_scaling: float = 1,
+        class_weight: dict[Any, float] | str | None = None,
+        random_state: Any = None,
+        solver: str = "lbfgs",
+        max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        comm: Any = None,
+    ) -> None:
+        super().__init__(
+            penalty,
+            C=C,
+            l1_ratio=l1_ratio,
+            dual=dual,
+            tol=tol,
+            fit_intercept=fit_intercept,
+            intercept_scaling=intercept_scaling,
+            class_weight=class_weight,
+            random_state=random_state,
+            solver=solver,
+            max_iter=max_iter,
+            verbose=verbose,
+            warm_start=warm_start,
+            n_jobs=n_jobs,
         )
         self.comm = comm

@@ -2,6 +2,7 @@
 
 mod cpu;
 mod factor;
+mod link;
 mod moments;
 mod nearest;
 mod product;
@@ -10,6 +11,7 @@ use crate::{Result, real::Real};
 
 pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
 pub use factor::FactorKernels;
+pub use link::{LinkKernels, Linked, Scores, free};
 pub use moments::{Look, Looked, MomentKernels};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
@@ -62,8 +64,14 @@ impl<D: Device, T: Real> Data<'_, '_, D, T> {
 }
 
 /// Every primitive: what an algorithm may ask of a device.
-pub trait Kernels: FactorKernels + MomentKernels + NearestKernels + ProductKernels {}
-impl<D: FactorKernels + MomentKernels + NearestKernels + ProductKernels> Kernels for D {}
+pub trait Kernels:
+    FactorKernels + LinkKernels + MomentKernels + NearestKernels + ProductKernels
+{
+}
+impl<D: FactorKernels + LinkKernels + MomentKernels + NearestKernels + ProductKernels> Kernels
+    for D
+{
+}
 
 /// Rows of either type in either place, with targets and weights: what the binding layer hands in.
 pub enum Input<'a> {

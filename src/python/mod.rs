@@ -7,6 +7,7 @@ mod decomposition;
 mod error;
 mod linalg;
 mod linear_model;
+mod logistic_regression;
 mod system;
 
 /// Everything exported, in one list.
@@ -24,6 +25,8 @@ mod _core {
     use super::linalg::factor;
     #[pymodule_export]
     use super::linear_model::{conjugates, least_squares, linear, r2};
+    #[pymodule_export]
+    use super::logistic_regression::logistic;
     #[pymodule_export]
     use super::system::{simd, threads};
 }

@@ -2,16 +2,26 @@
 
 mod conjugate;
 mod dimension;
+mod fista;
+mod lbfgs;
+mod line_search;
+mod newton;
 mod nonnegative;
 mod orthogonal;
+mod penalized;
 mod root;
 mod spectrum;
 mod subspace;
 
 pub use conjugate::{Ask, Conjugate};
 pub use dimension::{by_share, likeliest, variances};
+pub use fista::Fista;
+pub use lbfgs::{Memory, Metric};
+pub use line_search::{Line, Verdict, moved};
+pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, orthogonal, stack, triangle};
+pub use penalized::Penalized;
 pub use root::{product, root};
-pub use spectrum::{Spectrum, eigen, gap, right, singular};
+pub use spectrum::{Spectrum, dot, eigen, gap, right, singular};
 pub use subspace::Subspace;

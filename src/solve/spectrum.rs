@@ -115,7 +115,7 @@ impl Spectrum {
 }
 
 /// `Σ aᵢ bᵢ`.
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 

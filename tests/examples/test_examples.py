@@ -62,8 +62,16 @@ def check_residual(out, picture, ranks):
 
 
 # Below, with their words.
-CHECKED = ("kmeans_spmd", "linear_regression_spmd", "pca_spmd", "pipeline")
-CHECKED += ("qr_spmd", "svd_spmd", "truncated_svd_spmd")
+CHECKED = (
+    "kmeans_spmd",
+    "linear_regression_spmd",
+    "logistic_regression_spmd",
+    "pca_spmd",
+    "pipeline",
+    "qr_spmd",
+    "svd_spmd",
+    "truncated_svd_spmd",
+)
 
 
 @pytest.mark.parametrize("name", [s for s in SCRIPTS if s not in CHECKED])
@@ -121,6 +129,17 @@ def test_colours_of_a_photograph_are_those_of_one_machine(tmp_path, ranks):
         assert len(before.getcolors(640 * 427)) > 32 >= len(after.getcolors(640 * 427))
         difference = ImageChops.difference(before, after)
         assert max(ImageStat.Stat(difference).rms) < 30  # of 255
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_photographs_are_told_apart_as_on_one_machine(tmp_path, ranks):
+    out = run("logistic_regression_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "rows: 107610 to fit, 26904 to test, 72 columns" in out
+    ours, theirs = (float(part) for part in re.findall(r"accuracy .*: (\S+)", out))
+    assert ours == pytest.approx(theirs, abs=2e-4)
+    assert ours > 0.75  # guessing would be right for half
+    assert float(re.search(r"from scikit-learn, relative: (\S+)", out)[1]) < 1e-6
 
 
 def test_a_pipeline_chooses_and_scores_as_scikit_learns(tmp_path):

@@ -13,8 +13,13 @@ def expected(estimator):
     return {}
 
 
-ESTIMATORS = [spmd.LinearRegression(), spmd.KMeans(n_clusters=3), spmd.PCA()]
-ESTIMATORS += [spmd.TruncatedSVD(n_components=1)]
+ESTIMATORS = [
+    spmd.LinearRegression(),
+    spmd.LogisticRegression(),
+    spmd.KMeans(n_clusters=3),
+    spmd.PCA(),
+    spmd.TruncatedSVD(n_components=1),
+]
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected)

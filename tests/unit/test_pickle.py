@@ -8,17 +8,18 @@ import cloudpickle
 import joblib
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 
 from sklearnex_rs import spmd
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA
-from sklearnex_rs.linear_model import LinearRegression
+from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
 
 # Class, parameters, what a fitted one does with rows, and one of its attributes.
 ESTIMATORS = [
     (LinearRegression, {}, "predict", "coef_"),
     (LinearRegression, {"positive": True}, "predict", "coef_"),
+    (LogisticRegression, {}, "predict_proba", "coef_"),
     (KMeans, {"n_clusters": 3, "random_state": 0}, "predict", "cluster_centers_"),
     (KMeans, {"n_clusters": 5, "random_state": 1}, "transform", "cluster_centers_"),
     (PCA, {"n_components": 2, "whiten": True}, "transform", "components_"),
@@ -66,8 +67,13 @@ def spread(cls):
     return getattr(spmd, cls.__name__)
 
 
+def targets(cls, y):
+    return np.sign(y[:, 0] - y[:, 1]) if is_classifier(cls()) else y
+
+
 def fitted(cls, params, X, y):
     """Batch and SPMD models, of two ranks."""
+    y = targets(cls, y)
 
     def program(comm):
         model = spread(cls)(comm=comm, **params)
@@ -146,8 +152,8 @@ def test_a_fresh_process_without_mpi4py_does_the_same(rows, tmp_path, python, bl
 
 @each
 def test_a_loaded_model_is_fitted_again(rows, cls, params, call, attribute):
-    X, y = rows
-    first = fitted(cls, params, X, y)[0]
+    X, y = rows[0], targets(cls, rows[1])
+    first = fitted(cls, params, *rows)[0]
     again = pickle.loads(pickle.dumps(first)).fit(X, y)
     one, other = (getattr(m, attribute) for m in (first, again))
     np.testing.assert_array_equal(one, other)

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
 
 from sklearnex_rs import config_context, spmd
@@ -132,6 +132,7 @@ def test_notes_have_a_word_for_every_method(cls):
 @pytest.mark.parametrize("cls", ESTIMATORS.values(), ids=ESTIMATORS)
 def test_messages_are_what_the_notes_say(rng, cls):
     X, y = problem(rng)
+    y = y > 2 if is_classifier(cls()) else y
     said = words_of(cls)
 
     def program(comm):

@@ -23,6 +23,18 @@ pub(super) fn gram<A: Real>(n: usize, [a, b]: [&Scratch<A>; 2], to: &mut Aligned
     });
 }
 
+/// Adds `AᵀB` down to the diagonal, where that is symmetric: `B` are the rows of `A`, each times a
+/// number.
+pub(super) fn weighted_gram(n: usize, rows: &Scratch<f64>, scaled: &[f64], to: &mut [f64]) {
+    Arch::new().dispatch(Gram {
+        left: (rows.entries(n), rows.pitch()),
+        right: (&scaled[..n * rows.pitch()], rows.pitch()),
+        widths: [rows.padded(); 2],
+        same: true,
+        to,
+    });
+}
+
 /// Rows of `widths` numbers, each with the numbers from one row to the next.
 struct Gram<'a, A> {
     left: (&'a [A], usize),

@@ -2,16 +2,20 @@
 
 mod ahead;
 mod blocks;
+mod curves;
 mod distances;
 mod divide;
+mod exponent;
 mod factor;
 mod gram;
+mod link;
 mod loops;
 mod moments;
 mod nearest;
 mod pool;
 mod product;
 mod residual;
+mod scores;
 mod tally;
 mod tiles;
 mod triangle;

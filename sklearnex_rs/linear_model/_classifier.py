@@ -1,0 +1,166 @@
+"""Classes by scores that are linear in the columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model._base import SparseCoefMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.validation import check_is_fitted
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import Estimator, is_empty
+from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._threads import thread_count
+
+
+class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
+    """What follows from coefficients, intercepts and classes."""
+
+    coef_: Any
+    intercept_: Any
+    classes_: Any
+    n_features_in_: int
+    n_jobs: int | None
+
+    def _model(self) -> tuple[Any, Any]:
+        """Return coefficients and intercepts on the host."""
+        coef = as_host(self.coef_)
+        coef = coef.toarray() if issparse(coef) else np.asarray(coef)
+        return coef, np.asarray(as_host(self.intercept_))
+
+    def _scores(self, X: Any) -> Any:
+        """Return scores of checked rows, always in columns."""
+        coef, intercept = self._model()
+        dtype = np.result_type(X.dtype, coef.dtype)
+        out = np.empty((len(X), len(coef)), dtype)
+        columns = np.ascontiguousarray(coef.T, dtype)
+        offset = np.empty(len(coef), dtype)
+        offset[:] = intercept
+        threads = thread_count(self.n_jobs, [], 0)[0]
+        _core.linear(X.astype(dtype, copy=False), columns.ravel(), offset, out, threads)
+        return out
+
+    def _known(self, X: Any) -> Any:
+        """Return scores of any rows, on the host."""
+        check_is_fitted(self)
+        return np.asarray(as_host(self._answer(X, self._scores)))
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the scores of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            One column for two classes: above 0 the second is predicted. In the
+            library of X.
+        """
+        scores = self._known(X)
+        return like(X)(scores.ravel() if scores.shape[1] == 1 else scores)
+
+    def predict(self, X: Any) -> Any:
+        """Predict labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels; where they are numbers, in the library of X.
+        """
+        scores = self._known(X)
+        binary = scores.shape[1] == 1
+        best = (scores.ravel() > 0).astype(np.intp) if binary else scores.argmax(axis=1)
+        labels = self.classes_.take(best)
+        return like(X)(labels) if labels.dtype.kind in "biuf" else labels
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            By class, in the order of ``classes_``; in the library of X.
+        """
+        return like(X)(probabilities(self._known(X)))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithms of probabilities, exact for small ones as well.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows; a share of an SPMD class may be empty.
+
+        Returns
+        -------
+        logarithms : ndarray of shape (n_samples, n_classes)
+            By class, in the order of ``classes_``; in the library of X.
+        """
+        return like(X)(logarithms(self._known(X)))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the part of labels that are predicted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            The accuracy, by weight.
+        """
+        sums = np.zeros(2)
+
+        def check() -> Rows:
+            check_is_fitted(self)
+            if call.spread and is_empty(as_host(X)):
+                return self._empty_share(as_host(X), y, sample_weight)
+            guess, truth, weights = map(as_host, (self.predict(X), y, sample_weight))
+            options = {"normalize": False, "sample_weight": weights}
+            sums[0] = accuracy_score(truth, guess, **options)
+            sums[1] = len(guess) if weights is None else np.sum(weights, dtype=float)
+            return Rows.of(np.empty((len(guess), self.n_features_in_)))
+
+        with Call(self, "score") as call:
+            rows = call.agree(check)
+            hits, total = call.run(_core.Comm.sum, sums, rows=rows)
+        return float(hits / total) if total > 0 else float("nan")
+
+
+def probabilities(scores: Any) -> Any:
+    """Return the softmax; of one column, that of the second of two classes."""
+    if scores.shape[1] == 1:
+        return np.hstack([expit(-scores), expit(scores)])
+    return softmax(scores, axis=1) if len(scores) else scores
+
+
+def logarithms(scores: Any) -> Any:
+    """Return the logarithms of the same."""
+    if scores.shape[1] == 1:
+        return np.hstack([log_expit(-scores), log_expit(scores)])
+    return log_softmax(scores, axis=1) if len(scores) else scores

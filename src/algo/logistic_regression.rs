@@ -1,0 +1,399 @@
+//! # Logistic regression
+//!
+//! Minimises `F = Σᵢ wᵢ ℓᵢ / W + Σⱼ (½ l₂ⱼ βⱼ² + l₁ⱼ |βⱼ|)` over coefficients and intercepts `β`, with the
+//! losses `ℓ` of `device::LinkKernels` and `W = Σᵢ wᵢ`. Rows are put around their means where there is an
+//! intercept without penalty: so nothing is lost far from the origin, and coefficients are the same.
+//!
+//! Kept of the rows: `Slope` of loss, gradient and second derivatives. Ways, chosen by sizes alone:
+//!
+//! * Few coefficients: Newton's steps by Cholesky; `n p²` flops for each pair of scores, and its
+//!   `p² / 2` numbers reduced, a round (Nocedal and Wright, *Numerical Optimization*, 3.3).
+//! * Many: limited memory, from the curvature that the co-moments of the columns bound (Böhning 1992);
+//!   `4 n p m` flops and `p m` numbers a round. Where that takes long, Newton's steps at the end.
+//! * `l₁`: Newton's steps with the penalty in each, by coordinates (Lee, Sun and Saunders 2014); where
+//!   second derivatives have no room, proximal gradients with momentum.
+//!
+//! The first rank's iterate goes round before each look; on a line it is judged by `solve::Line`.
+
+use super::{Model, Rounds, lead, moments, rounds, spread};
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, Kernels, Look, Scores, free},
+    memory,
+    real::Real,
+    solve::{self, Fista, Line, Memory, Metric, Penalized, Verdict, dot, moved},
+    summary::Slope,
+};
+
+/// Coefficients for each score up to which the co-moments of the columns pay, and at most.
+const SPECTRAL: [usize; 2] = [64, 1024];
+/// What second derivatives may cost, in gradients, where Newton's steps are the first way.
+const CHEAP: usize = 8;
+/// Part of `tol` that is reached: so the gradient is not larger than where others stop.
+const SURE: f64 = 0.02;
+/// Part of the last fall above which second derivatives are looked at anew.
+const STALE: f64 = 0.05;
+/// Part of `F` below which a fall cannot be seen.
+const STILL: f64 = 1e-22;
+
+/// Parameters and my rows.
+pub struct LogisticRegression<'r, 'a, 'm, D: Kernels, T: Real> {
+    /// My rows, with numbers of classes.
+    pub rows: &'r Data<'a, 'm, D, T>,
+    /// What rows of each class weigh, beside their own weight.
+    pub weights: &'r [f64],
+    /// `W`.
+    pub total: f64,
+    /// `W l₁` and `W l₂`, of coefficients and of intercepts.
+    pub penalties: [[f64; 2]; 2],
+    /// Whether there is an intercept, and whether rows are put around their means.
+    pub intercept: [bool; 2],
+    /// The largest entry of the gradient, for columns as they are, when it is over.
+    pub tol: f64,
+    /// Steps at most.
+    pub limit: usize,
+    /// No rank has more rows.
+    pub most: usize,
+    /// Second derivatives of more unknowns have no room.
+    pub room: usize,
+}
+
+/// How steps are found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Way {
+    Newton,
+    Quasi,
+    Proximal,
+    Gradient,
+}
+
+/// The iterate that is looked at, and what is known of the last one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odds {
+    /// `C` and `b` side by side, `m × (p + 1)`, row by row.
+    pub coef: Vec<f64>,
+    /// Steps so far.
+    pub steps: usize,
+    /// Whether the gradient is small enough, or as small as rounding lets it be.
+    pub converged: bool,
+    /// `F`.
+    pub value: f64,
+    /// The largest entry of the gradient.
+    pub steepness: f64,
+    /// Whether second derivatives are wanted.
+    curved: bool,
+}
+
+impl Model for Odds {
+    fn words(&self) -> Result<Vec<f64>> {
+        let mut words = memory::copy(&self.coef, "coefficients")?;
+        let flags = [self.converged, self.curved].map(|flag| f64::from(u8::from(flag)));
+        words.extend([self.steps as f64, self.value, self.steepness]);
+        words.extend(flags);
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
+    fn of(mut words: Vec<f64>) -> Result<Self> {
+        let rest = words.len().checked_sub(5);
+        let rest = words.split_off(rest.ok_or(Error::Shape("coefficients"))?);
+        Ok(Self {
+            coef: words,
+            steps: rest[0] as usize,
+            value: rest[1],
+            steepness: rest[2],
+            converged: rest[3] > 0.0,
+            curved: rest[4] > 0.0,
+        })
+    }
+}
+
+impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
+    /// The model of the rows of all ranks, from the first rank's coefficients. A header must have
+    /// agreed on all but the rows.
+    pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
+        let (width, way) = (self.rows.shape().1 + 1, self.way(comm, start.len()));
+        let (mean, metric) = self.place(comm, way, start.len() / width)?;
+        let around = |coef: &mut [f64], sign: f64| {
+            for coef in coef.chunks_exact_mut(width) {
+                let shift = coef.iter().zip(&mean).map(|(c, mean)| c * mean);
+                coef[width - 1] += sign * shift.sum::<f64>();
+            }
+        };
+        let start = lead(comm, || {
+            let mut coef = memory::copy(start, "coefficients")?;
+            around(&mut coef, 1.0);
+            Ok(Odds {
+                coef,
+                steps: 0,
+                converged: false,
+                value: f64::INFINITY,
+                steepness: f64::INFINITY,
+                curved: matches!(way, Way::Newton | Way::Proximal),
+            })
+        })?;
+        let mut climb = Climb::new(self, way, &mean, metric, &start.coef)?;
+        let limit = self.limit.saturating_add(1).saturating_mul(30);
+        let found = rounds(&mut climb, comm, start, limit)?;
+        lead(comm, || {
+            let mut odds = found.clone();
+            climb.goal.settle(&mut odds.coef);
+            around(&mut odds.coef, -1.0);
+            Ok(odds)
+        })
+    }
+
+    /// By what all ranks know.
+    fn way(&self, comm: &dyn Communicator, unknowns: usize) -> Way {
+        let [[first, second], _] = self.penalties;
+        let bent = first > 0.0 || second > 0.0;
+        let fits = unknowns <= self.room;
+        let cheap =
+            self.expense(unknowns) <= CHEAP && self.most.saturating_mul(comm.size()) >= unknowns;
+        match (bent, fits) {
+            (true, true) => Way::Proximal,
+            (true, false) => Way::Gradient,
+            (false, true) if cheap => Way::Newton,
+            (false, _) => Way::Quasi,
+        }
+    }
+
+    /// What second derivatives cost, in gradients.
+    fn expense(&self, unknowns: usize) -> usize {
+        let width = self.rows.shape().1 + 1;
+        let m = unknowns / width;
+        width * free(m) * (free(m) + 1) / (8 * m.max(1))
+    }
+
+    /// Where rows are put, and what bends the loss.
+    fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<(Vec<f64>, Metric)> {
+        let (rows, (_, p, _)) = (self.rows, self.rows.shape());
+        let bare = Data {
+            device: rows.device,
+            x: rows.x,
+            y: None,
+            w: rows.w,
+        };
+        let centered = self.intercept[1];
+        let ridge = [0, 1].map(|of| self.penalties[1][of] / self.total);
+        // What one score's curvature is of the weight where all classes are alike.
+        let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
+        let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
+        if way == Way::Quasi && few && self.most.saturating_mul(comm.size()) >= p {
+            let look = Look {
+                centered,
+                exact: false,
+            };
+            let seen = moments(&bare, comm, look)?;
+            if !seen.is_finite() {
+                return Err(Error::NotFinite);
+            }
+            let spectrum = solve::eigen(p, &seen.products(p)?, 1)?;
+            let weight = seen.means().weight();
+            let mean = memory::copy(seen.means().mean(), "means")?;
+            return Ok((mean, Metric::spectral(spectrum, part, ridge, weight)));
+        }
+        let (means, mut squares) = spread(&bare, comm)?;
+        let mut mean = memory::copy(means.mean(), "means")?;
+        for (square, mean) in squares.iter_mut().zip(&mut mean) {
+            *square /= means.weight();
+            if !centered {
+                *square += *mean * *mean;
+                *mean = 0.0;
+            }
+        }
+        Ok((mean, Metric::diagonal(&squares, part, ridge, m)?))
+    }
+}
+
+/// The steps from one iterate to the next.
+struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
+    task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
+    way: Way,
+    mean: &'t [f64],
+    goal: Penalized,
+    metric: Metric,
+    memory: Memory,
+    fista: Fista,
+    /// `β` and the gradient where the first rank has been.
+    at: Option<[Vec<f64>; 2]>,
+    step: Vec<f64>,
+    line: Line,
+    far: f64,
+    /// What the last step promised.
+    slope: f64,
+    /// The last second derivatives.
+    bends: Vec<f64>,
+}
+
+impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
+    fn new(
+        task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
+        way: Way,
+        mean: &'t [f64],
+        metric: Metric,
+        start: &[f64],
+    ) -> Result<Self> {
+        let bends = match &metric {
+            Metric::Diagonal(bends) => memory::copy(bends, "a metric")?,
+            Metric::Spectral { .. } => Vec::new(),
+        };
+        let goal = Penalized::of(task.total, task.penalties, task.intercept[0], mean, start)?;
+        Ok(Self {
+            task,
+            way,
+            mean,
+            goal,
+            metric,
+            memory: Memory::default(),
+            fista: Fista::new(bends),
+            at: None,
+            step: Vec::new(),
+            line: Line::new(0.0, 0.0),
+            far: 0.0,
+            slope: f64::NEG_INFINITY,
+            bends: Vec::new(),
+        })
+    }
+
+    /// Judges the iterate; if it is on the way, brings the next trial.
+    fn descend(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
+        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+        if let Some([coef, before]) = &self.at {
+            let slope = (self.way != Way::Proximal).then(|| dot(&gradient, &self.step));
+            match self.line.judge(self.far, value, slope) {
+                Verdict::Accept => odds.steps += 1,
+                Verdict::Over => {
+                    // Rounding decides from here on: the last place is as good as any.
+                    odds.coef = memory::copy(coef, "coefficients")?;
+                    return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
+                }
+                Verdict::Try(far) => {
+                    (self.far, odds.curved) = (far, self.way != Way::Quasi);
+                    odds.coef = moved(coef, &self.step, far)?;
+                    return Ok((odds, false));
+                }
+            }
+            if self.way == Way::Quasi {
+                let step = moved(&odds.coef, coef, -1.0)?;
+                let change = moved(&gradient, before, -1.0)?;
+                self.memory.remember(step, change, &self.metric)?;
+            }
+        }
+        (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
+        if odds.steepness <= SURE * self.task.tol || odds.steps >= self.task.limit {
+            let converged = odds.steepness <= self.task.tol;
+            return Ok(over(odds, converged));
+        }
+        if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
+            odds = match self.bend(odds) {
+                Ok(next) => return Ok(next),
+                Err(odds) => odds,
+            };
+        }
+        self.depart(odds, gradient, &seen[1..])
+    }
+
+    /// Takes the direction from an iterate that stays.
+    fn depart(&mut self, mut odds: Odds, gradient: Vec<f64>, seen: &[f64]) -> Result<(Odds, bool)> {
+        if odds.curved {
+            self.bends = memory::copy(&seen[odds.coef.len()..], "second derivatives")?;
+        }
+        let (step, slope) = match self.way {
+            Way::Newton => self.goal.newton(&gradient, &self.bends)?,
+            Way::Proximal => self.goal.proximal(&odds.coef, &gradient, &self.bends)?,
+            Way::Quasi | Way::Gradient => {
+                let step = self.memory.direction(&gradient, &self.metric)?;
+                let slope = dot(&gradient, &step);
+                (step, slope)
+            }
+        };
+        // A fall too small to be seen, which was hardly larger before: nothing but rounding is left.
+        let still = -slope <= STILL * odds.value.abs() && slope < 0.25 * self.slope;
+        if slope.is_nan() || slope >= 0.0 || still {
+            return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
+        }
+        // Second derivatives that serve well are kept.
+        let stale = odds.steps < 2 || slope < STALE * self.slope;
+        odds.curved = stale && self.way != Way::Quasi;
+        (self.line, self.far, self.slope) = (Line::new(odds.value, slope), 1.0, slope);
+        let next = moved(&odds.coef, &step, 1.0)?;
+        let coef = std::mem::replace(&mut odds.coef, next);
+        (self.step, self.at) = (step, Some([coef, gradient]));
+        Ok((odds, false))
+    }
+
+    /// Where limited memory takes long, second derivatives are looked at there, and Newton's steps
+    /// follow; unless they have no room.
+    fn bend(&mut self, mut odds: Odds) -> std::result::Result<(Odds, bool), Odds> {
+        if self.way != Way::Quasi || odds.coef.len() > self.task.room {
+            return Err(odds);
+        }
+        (self.way, self.at, self.slope) = (Way::Newton, None, f64::NEG_INFINITY);
+        odds.curved = true;
+        Ok((odds, false))
+    }
+
+    /// The same by proximal gradients.
+    fn glide(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
+        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+        let first = self.goal.first();
+        let [x, next, rest] = self.fista.step(&odds.coef, &gradient, &first)?;
+        (odds.value, odds.steepness) = (value, self.goal.steepness(&x, &rest, true));
+        let sure = odds.steepness <= SURE * self.task.tol;
+        if sure || odds.steps >= self.task.limit {
+            let converged = odds.steepness <= self.task.tol;
+            odds.coef = x;
+            return Ok(over(odds, converged));
+        }
+        odds.steps += 1;
+        odds.coef = next;
+        Ok((odds, false))
+    }
+}
+
+impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
+    type Summary = Slope;
+    type Model = Odds;
+
+    const LED: bool = true;
+
+    fn neutral(&self, odds: &Odds) -> Result<Slope> {
+        let (width, unknowns) = (self.mean.len() + 1, odds.coef.len());
+        let free = free(unknowns / width);
+        let pairs = if odds.curved {
+            free * (free + 1) / 2
+        } else {
+            0
+        };
+        Slope::empty(1 + unknowns + pairs * width * (width + 1) / 2)
+    }
+
+    fn look(&mut self, odds: &Odds) -> Result<Slope> {
+        let (rows, weights) = (self.task.rows, self.task.weights);
+        let at = Scores {
+            mean: self.mean,
+            coef: &odds.coef,
+            weights,
+        };
+        let mut found = rows.device.link(rows, at, odds.curved)?;
+        found.gradient.insert(0, found.loss);
+        found.gradient.extend(found.curvature);
+        Ok(Slope::of(found.gradient))
+    }
+
+    fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
+        if self.way == Way::Gradient {
+            self.glide(odds, seen.gradient())
+        } else {
+            self.descend(odds, seen.gradient())
+        }
+    }
+}
+
+/// That is the end.
+fn over(mut odds: Odds, converged: bool) -> (Odds, bool) {
+    (odds.converged, odds.curved) = (converged, false);
+    (odds, true)
+}
