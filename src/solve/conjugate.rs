@@ -8,8 +8,12 @@
 use super::{spectrum::dot, subspace::draw};
 use crate::{Error, Result, memory};
 
-/// Residual, to that at the start, at which an answer is looked at again: the first time, and later.
-const DEEP: [f64; 2] = [1e-10, 1e-3];
+/// Residual, to that at the start, at which an answer is looked at again: the first time.
+const DEEP: f64 = 1e-10;
+/// Between these later; by the condition, so that no direction is left out.
+const LATER: [f64; 2] = [1e-8, 1e-3];
+/// Directions are noise that rise less than this part of the flattest of the first time.
+const NOISE: f64 = 0.01;
 /// Move, to the length of the answer, after which nothing but rounding is left.
 const TIGHT: f64 = 1e-10;
 /// Last move that will do.
@@ -184,8 +188,10 @@ struct Side {
     direction: Vec<f64>,
     /// Squared length of the residual at the start, and now.
     lengths: [f64; 2],
-    /// Largest `dᵀ(S + αI)d` over the squared length of `d`, and which part of it is nothing.
+    /// Largest `dᵀ(S + αI)d` over the squared length of `d`, and the least of the first time.
     steepest: f64,
+    least: f64,
+    /// Which part of the largest is noise.
     flat: f64,
     /// How far the last step went.
     moved: f64,
@@ -211,6 +217,7 @@ impl Side {
             direction: none()?,
             lengths: [0.0; 2],
             steepest: 0.0,
+            least: f64::INFINITY,
             flat: f64::EPSILON.max(tol * tol),
             moved: f64::INFINITY,
             begun: false,
@@ -284,7 +291,12 @@ impl Side {
             for (step, direction) in self.step.iter_mut().zip(&self.direction) {
                 *step += length * direction;
             }
-            let deep = DEEP[usize::from(self.moved.is_finite())];
+            let deep = if self.moved.is_finite() {
+                self.flat.clamp(LATER[0], LATER[1])
+            } else {
+                self.least = self.least.min(rise);
+                DEEP
+            };
             self.lengths[1] = self.shorten();
             self.walks = self.lengths[1] > deep * deep * self.lengths[0];
         }
@@ -319,6 +331,7 @@ impl Side {
         }
         self.step.fill(0.0);
         (self.moved, self.settled) = (moved, moved <= TIGHT);
+        self.flat = self.flat.max(NOISE * self.least / self.steepest);
     }
 
     /// How far the step is from the truth, to its length.
