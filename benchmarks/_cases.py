@@ -16,10 +16,16 @@ class Model(NamedTuple):
     name: str
     calls: tuple[str, ...]
     answer: str
+    params: tuple[tuple[str, float], ...] = ()
 
 
 MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
+    "weighted": Model("linear_model", "LinearRegression", ("fit",), "coef_"),
+    "ridge": Model("linear_model", "Ridge", ("fit",), "coef_"),
+    "lasso": Model("linear_model", "Lasso", ("fit",), "coef_", (("alpha", 0.05),)),
+    "net": Model("linear_model", "ElasticNet", ("fit",), "coef_", (("alpha", 0.05),)),
+    "batches": Model("linear_model", "IncrementalLinearRegression", ("fit",), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
@@ -28,14 +34,23 @@ MODELS = {
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
+PLAIN = ("linear", "weighted", "ridge", "lasso", "net")  # they take no numbers
+RANKED = ("qr", "svd")  # neither do these; only ranks have them
 FORMS = (
-    "[ranks:|daal4py:][kmeans=KxROUNDS:|plusplus=K:|pca=K:|tsvd=K:|logistic=K:|qr=:|svd=:]"
-    "ROWSxCOLUMNS:DTYPE"
+    "[ranks:|daal4py:][weighted:|ridge:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
+    "plusplus=K:|pca=K:|tsvd=K:|logistic=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
     "500000x100:float32",
     "1000x10:float64",
+    "weighted:500000x100:float64",
+    "ridge:500000x100:float64",
+    "ridge:500000x100:float32",
+    "lasso:500000x100:float64",
+    "net:500000x100:float64",
+    "batches=500:500000x100:float64",
+    "batches=50000:500000x100:float64",
     "kmeans=50x10:500000x100:float64",
     "kmeans=50x10:500000x100:float32",
     "kmeans=1000x5:200000x20:float64",
@@ -50,6 +65,7 @@ CASES = (
     "ranks:kmeans=50x10:500000x100:float64",
     "ranks:kmeans=50x10:500000x100:float32",
     "daal4py:500000x100:float64",
+    "daal4py:ridge:500000x100:float64",
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
@@ -60,6 +76,10 @@ QUICK = (
     "50000x50:float64",
     "50000x50:float32",
     "1000x10:float64",
+    "weighted:50000x50:float64",
+    "ridge:50000x50:float64",
+    "lasso:50000x50:float64",
+    "batches=5000:50000x50:float64",
     "kmeans=20x5:50000x50:float64",
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
@@ -101,12 +121,10 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {"linear": 0, "kmeans": 2, "qr": 0, "svd": 0}
-        wanted = wanted.get(model, 1 if model in MODELS else None)
-        if where == "alone" and model in ("qr", "svd"):
-            raise ValueError(text)
+        wanted = {**dict.fromkeys(MODELS, 1), **dict.fromkeys(PLAIN, 0), "kmeans": 2}
+        wanted |= dict.fromkeys(RANKED, None if where == "alone" else 0)
         known = dtype in ("float32", "float64")
-        if len(before) > 1 or len(sizes) != wanted or not known:
+        if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
             raise ValueError(text)
         rows, columns = map(int, shape.split("x"))
         return cls(text, where, model, sizes, rows, columns, dtype)
@@ -119,14 +137,18 @@ class Case(NamedTuple):
         """The calls that are timed."""
         return MODELS[self.model].calls
 
-    def make(self, library: str) -> object:
-        """Return the estimator of a library, unfitted."""
-        module, name, *_ = MODELS[self.model]
-        cls = getattr(importlib.import_module(f"{library}.{module}"), name)
-        if self.model in ("linear", "logistic"):
-            return cls()
-        if self.model in ("qr", "svd"):
+    def make(self, library: str) -> object | None:
+        """Return the estimator of a library, unfitted; None where it has none."""
+        module, name, _, _, params = MODELS[self.model]
+        if library == "sklearnex" and self.model in ("lasso", "net"):
+            library = "daal4py.sklearn"  # where they stand
+        cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
+        if cls is None or self.model in (*PLAIN, "logistic"):
+            return cls and cls(**dict(params))
+        if self.model in RANKED:
             return Factors(cls)
+        if self.model == "batches":
+            return cls(batch_size=self.numbers[0])
         if self.model in ("pca", "tsvd"):
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow
@@ -137,6 +159,12 @@ class Case(NamedTuple):
     def answer(self, model: object) -> np.ndarray:
         """Return what fitted models are compared by."""
         return np.asarray(getattr(model, MODELS[self.model].answer), np.float64)
+
+    def data(self, call: str, X: np.ndarray, y: np.ndarray) -> tuple:
+        """Return what a call is given of the rows."""
+        if call != "fit":
+            return (X,)
+        return (X, y, 0.5 + y % 1) if self.model == "weighted" else (X, y)
 
     def start(self) -> np.ndarray:
         """Return the first centers: as many first rows of the first block."""

@@ -142,6 +142,12 @@ def with_daal4py(case: Case, X: np.ndarray, y: np.ndarray) -> Callable[[], objec
     if case.model == "linear":
         line = daal4py.linear_regression_training(interceptFlag=True, **spread)
         return lambda: line.compute(X, y[:, None]).model.Beta[0, 1:]
+    if case.model == "ridge":
+        penalty = {"ridgeParameters": np.array([[1.0]], X.dtype)}
+        line = daal4py.ridge_regression_training(
+            interceptFlag=True, **penalty, **spread
+        )
+        return lambda: line.compute(X, y[:, None]).model.Beta[0, 1:]
     if case.model == "pca":  # of columns scaled to variance 1: it has no other
         pca = daal4py.pca(method="correlationDense", **spread)
         return lambda: pca.compute(X).eigenvalues[0, : case.numbers[0]]
@@ -180,7 +186,8 @@ def with_ours(
 ) -> Callable[[], object]:
     """Return what fits by our classes, and returns the answer."""
     model = case.make(library)
-    return lambda: case.answer(model.fit(X, y))
+    data = case.data("fit", X, y)
+    return lambda: case.answer(model.fit(*data))
 
 
 def work(case: Case, library: str) -> None:

@@ -21,7 +21,8 @@ qr= and svd=: factors, with Q or U; only among ranks. tsvd=K: as pca=K.
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances
-are others. With neither: least squares.
+are others. weighted:, ridge:, lasso:, net:, batches=ROWS: least squares with weights,
+with a penalty, in batches. With none of these: least squares.
 """
 
 import argparse
@@ -60,7 +61,7 @@ class Fallbacks(logging.Handler):
         logger.handlers, logger.propagate = [self], False
         logger.setLevel(logging.INFO)
         for call in case.calls:
-            getattr(model, call)(*((X, y) if call == "fit" else (X,)))
+            getattr(model, call)(*case.data(call, X, y))
         logger.handlers, _, logger.propagate = before
         logger.setLevel(before[1])
 
@@ -92,19 +93,20 @@ def compare_libraries(cases: list[Case], rounds: int, libraries: list[str]) -> s
     pairs: dict[str, list] = {name: [] for name in libraries if name in OTHERS}
     for case in cases:
         X, y = case.blocks()
-        fitted = {name: case.make(name) for name in libraries}
+        made = {name: case.make(name) for name in libraries}
+        fitted = {name: model for name, model in made.items() if model}
         for name, model in fitted.items():
             if name == "sklearnex":
                 fallbacks.listen(case, model, X, y)
             else:
-                model.fit(X, y)
+                model.fit(*case.data("fit", X, y))
         note = differences(case, fitted)
         for call in case.calls:
-            times = measured(fitted, call, X, y, rounds)
+            times = measured(fitted, call, case.data(call, X, y), rounds)
             rows.append((str(case), call, *cells(times), note))
-            for name, own in pairs.items():
-                own.append((times[name], times["sklearnex_rs"]))
-    means = (f"{name} {mean_ratio(own)}" for name, own in pairs.items())
+            for name in fitted.keys() & pairs.keys():
+                pairs[name].append((times[name], times["sklearnex_rs"]))
+    means = (f"{name} {mean_ratio(own)}" for name, own in pairs.items() if own)
     lines = [table(rows), f"geometric mean / sklearnex_rs: {', '.join(means)}"]
     if fallbacks.heard:
         lines.append("sklearnex left some of this to scikit-learn")
@@ -119,11 +121,8 @@ def differences(case: Case, fitted: dict) -> str:
     return ", ".join(f"{name} {text}" for name, text in far if name != base)
 
 
-def measured(
-    fitted: dict, call: str, X: np.ndarray, y: np.ndarray, rounds: int
-) -> dict:
+def measured(fitted: dict, call: str, data: tuple, rounds: int) -> dict:
     """Return the times of one call by library."""
-    data = (X, y) if call == "fit" else (X,)
     measures = {
         name: timed(partial(getattr(model, call), *data))
         for name, model in fitted.items()

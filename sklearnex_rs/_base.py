@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, is_foreign, like
-from sklearnex_rs._call import Call, Rows, plain
+from sklearnex_rs._call import Call, Local, Rows, plain
 from sklearnex_rs._compat import check_sample_weight
 
 FLOATS = [np.float64, np.float32]
@@ -30,13 +30,17 @@ class Estimator(BaseEstimator):
         """Return the ranks of one call, and why it may not go on."""
         return _core.solo(), None
 
+    def _alone(self) -> bool:
+        """Say whether there is no other rank, without asking any."""
+        return True
+
     def _check_params(self) -> None:
         if not get_sklearn_config()["skip_parameter_validation"]:
             self._validate_params()
 
     def _check_rows(
         self,
-        call: Call,
+        call: Call | Local,
         X: Any,
         y: Any,
         sample_weight: Any,

@@ -21,6 +21,7 @@ from sklearnex_rs._threads import ranks_on_node, thread_count, threads_together
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
 _UTF8 = ("utf-8", "surrogatepass")
+NOT_FINITE = "input contains NaN or infinity"  # as src/error.rs says it
 TOO_LARGE = "values are too large: their sums overflow float64; scale the columns"
 Answer = TypeVar("Answer")
 _RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
@@ -184,10 +185,10 @@ class Call:
         try:
             return self.send(function, *args)
         except ValueError as error:
-            if "input contains NaN or infinity" not in str(error):
+            if NOT_FINITE not in str(error):
                 raise
         self.begun = self.agreed = not self.spread
-        self.agree(lambda: self._finite(rows))
+        self.agree(lambda: check_finite(rows, self.name))
         self.refuse(ValueError(TOO_LARGE))
 
     def total(self, rows: Rows) -> int:
@@ -219,14 +220,6 @@ class Call:
             return check()
         except Exception as error:
             self.refuse(error)
-
-    def _finite(self, rows: Rows) -> Rows:
-        """Raise in scikit-learn's words where rows are not finite."""
-        with config_context(assume_finite=False):
-            for name, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
-                if part is not None:
-                    assert_all_finite(part, estimator_name=self.name, input_name=name)
-        return rows
 
     def _checked(
         self, check: Callable[[], Rows]
@@ -292,6 +285,23 @@ class Call:
             for part in (rows.x, rows.y, rows.w)
         )
         return replace(rows, x=x, y=y, w=w, names=names, most=most)
+
+
+@dataclass(frozen=True)
+class Local:
+    """A call of a method that needs no other rank."""
+
+    #: Whether a batch may have no rows.
+    spread: bool
+
+
+def check_finite(rows: Rows, name: str) -> Rows:
+    """Raise in scikit-learn's words where rows are not finite."""
+    with config_context(assume_finite=False):
+        for which, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
+            if part is not None:
+                assert_all_finite(part, estimator_name=name, input_name=which)
+    return rows
 
 
 def plain(array: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import sklearn
+from scipy.sparse import csr_array, csr_matrix
 from sklearn.utils.validation import _check_sample_weight
 
 _KNOWN = inspect.signature(_check_sample_weight).parameters
@@ -16,3 +18,9 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Any:
     if "allow_all_zero_weights" in _KNOWN:  # since 1.9
         options["allow_all_zero_weights"] = True
     return _check_sample_weight(sample_weight, X, **options)
+
+
+def csr_of(array: Any) -> Any:
+    """Return a sparse array of the kind that scikit-learn is set to return."""
+    matrix = sklearn.get_config().get("sparse_interface", "spmatrix") == "spmatrix"
+    return csr_matrix(array) if matrix else csr_array(array)

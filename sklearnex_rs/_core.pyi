@@ -8,11 +8,20 @@ from numpy.typing import NDArray
 __all__ = [
     "Comm",
     "Seat",
+    "absorb_columns",
+    "absorb_line",
+    "absorb_moments",
+    "absorb_span",
+    "basic_statistics",
+    "components",
     "conjugates",
+    "covariance",
     "drawn",
+    "elastic_net",
     "factor",
     "host",
     "inertia",
+    "inverse",
     "kmeans",
     "least_squares",
     "linear",
@@ -25,11 +34,13 @@ __all__ = [
     "project",
     "r2",
     "seats",
+    "settle",
     "simd",
     "solo",
     "spread",
     "threads",
     "truncated_svd",
+    "union",
 ]
 
 _Numbers = NDArray[np.float64]
@@ -106,6 +117,42 @@ class Seat:
     def leave(self) -> None:
         """Make no more calls."""
 
+def absorb_columns(
+    known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
+) -> _Numbers:
+    """Return what is known of the columns of a batch as well; `known` may be empty."""
+
+def absorb_line(
+    known: _Numbers,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    centered: bool,
+    threads: int,
+) -> _Numbers:
+    """Return what is known of rows and targets of a batch as well."""
+
+def absorb_moments(
+    known: _Numbers, x: NDArray[Any], centered: bool, threads: int
+) -> _Numbers:
+    """Return what is known of the products of columns of a batch as well."""
+
+def absorb_span(known: _Numbers, x: NDArray[Any], room: int, threads: int) -> _Numbers:
+    """Return what is known of a batch as well, by rows that span it."""
+
+def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
+    """Return rows and weight; means, squares around them, least, largest."""
+
+def components(
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    room: int,
+    count: int | None,
+    together: int,
+) -> _Numbers:
+    """Return four numbers; means, variances, singular values, components."""
+
 def conjugates(
     comm: Comm,
     x: NDArray[Any],
@@ -117,6 +164,16 @@ def conjugates(
     threads: int,
 ) -> tuple[_Numbers, _Numbers, bool]:
     """Return coefficients, columns by targets, intercepts, whether rounds converged."""
+
+def covariance(
+    comm: Comm,
+    known: _Numbers,
+    columns: int,
+    centered: bool,
+    precise: bool,
+    together: int,
+) -> _Numbers:
+    """Return the number of rows, their means, covariance and precision."""
 
 def drawn(
     comm: Comm,
@@ -140,6 +197,22 @@ def factor(
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
+def elastic_net(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    alphas: _Numbers,
+    tolerances: list[float],
+    switches: list[bool],
+    max_iter: int,
+    seeds: NDArray[np.uint32],
+    gram: _Numbers,
+    start: _Numbers,
+    threads: int,
+) -> tuple[list[_Numbers], float, bool]:
+    """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
+
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
@@ -152,6 +225,9 @@ def inertia(
     threads: int,
 ) -> float:
     """Sum the squared distances of the rows of all ranks to their nearest centers."""
+
+def inverse(matrix: _Numbers, columns: int) -> _Numbers:
+    """Return the pseudo-inverse of a symmetric matrix, row by row."""
 
 def kmeans(
     comm: Comm,
@@ -176,6 +252,7 @@ def least_squares(
     fit_intercept: bool,
     tol: float,
     positive: bool,
+    alphas: _Numbers,
     most: int,
     threads: int,
     together: int,
@@ -277,6 +354,16 @@ def r2(
 def seats(size: int) -> list[Seat]:
     """Return the ranks of a world of threads."""
 
+def settle(
+    comm: Comm,
+    known: _Numbers,
+    shape: tuple[int, int],
+    fit_intercept: bool,
+    tol: float,
+    alphas: _Numbers,
+) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
+    """Return what `least_squares` returns, of what all ranks know; and their rows."""
+
 def simd() -> str:
     """Name the instructions that are chosen at run time."""
 
@@ -307,3 +394,6 @@ def truncated_svd(
     together: int,
 ) -> tuple[_Numbers, _Numbers, _Numbers, float]:
     """Return right vectors, singular values, variances along them, and of all."""
+
+def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
+    """Return what is known of the rows of two streams."""

@@ -5,21 +5,16 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, Self
 
-import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import FLOATS
+from sklearnex_rs._array import like
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs.decomposition._probabilistic import Probabilistic, linear, threads
+from sklearnex_rs.decomposition._probabilistic import Projection
 from sklearnex_rs.decomposition._solvers import check_truncated, choice, memory, way_out
 
 
-class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
+class PCA(Projection):
     """Principal component analysis.
 
     The directions in which the rows vary most: the leading right singular vectors of
@@ -279,71 +274,3 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
         if 0 < count < 1:
             return solver, (None, float(count))
         return solver, (int(count), None)
-
-    def transform(self, X: Any) -> Any:
-        """Return rows along the components.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        X_new : ndarray of shape (n_samples, n_components)
-            Centered rows along each component, in the library of X; divided by the
-            deviation if ``whiten=True``.
-        """
-        check_is_fitted(self)
-        return self._answer(X, self._project)
-
-    def _project(self, X: Any) -> Any:
-        components = np.asarray(as_host(self.components_))
-        dtype = np.result_type(X.dtype, components.dtype)
-        if self.whiten:
-            scale = np.sqrt(np.asarray(as_host(self.explained_variance_)))
-            components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
-        columns = np.ascontiguousarray(components.T, dtype)
-        mean = np.array(as_host(self.mean_), np.float64)
-        out = np.empty((len(X), len(components)), dtype)
-        X = X.astype(dtype, copy=False)
-        _core.project(X, mean, columns.ravel(), out, threads())
-        return out
-
-    def inverse_transform(self, X: Any) -> Any:
-        """Return the rows that have these places along the components.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            What `transform` returned.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Rows, in the library of X: the nearest to those that were transformed.
-        """
-        check_is_fitted(self)
-        least = 0 if self._shares else 1
-        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
-        rows = check_array(as_host(X), **options)
-        components = np.asarray(as_host(self.components_))
-        if rows.shape[1] != len(components):
-            msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
-            raise ValueError(msg)
-        if self.whiten:
-            variance = np.asarray(as_host(self.explained_variance_))
-            components = np.sqrt(variance)[:, None] * components
-        dtype = np.result_type(rows.dtype, components.dtype)
-        mean = np.array(as_host(self.mean_), dtype)
-        return like(X)(linear(rows.astype(dtype, copy=False), components, mean))
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

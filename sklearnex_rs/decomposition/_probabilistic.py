@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import Estimator, is_empty
+from sklearnex_rs._base import FLOATS, Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._threads import thread_count
-
-BLOCK = 4096  # rows whose likelihood is computed at a time
+from sklearnex_rs._products import distances, linear, threads
 
 
 class Probabilistic(Estimator):
@@ -109,13 +109,8 @@ class Probabilistic(Estimator):
         sign, volume = np.linalg.slogdet(precision)
         volume = volume if sign > 0 else -np.inf
         mean = np.asarray(as_host(self.mean_), np.float64)
-        none, start = np.zeros_like(mean), volume - len(mean) * np.log(2 * np.pi)
-        likelihoods = np.empty(len(X))
-        for first in range(0, len(X), BLOCK):
-            rows = np.subtract(X[first : first + BLOCK], mean, order="C")
-            distances = np.einsum("ij,ij->i", rows, linear(rows, precision, none))
-            likelihoods[first : first + BLOCK] = 0.5 * (start - distances)
-        return likelihoods
+        start = volume - len(mean) * np.log(2 * np.pi)
+        return 0.5 * (start - distances(X, mean, precision))
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return the mean log-likelihood of the rows under the probabilistic model.
@@ -146,14 +141,73 @@ class Probabilistic(Estimator):
         return float(total / count)
 
 
-def linear(X: Any, coef: Any, intercept: Any) -> Any:
-    """Return ``X @ coef + intercept``, all of one type."""
-    out = np.empty((len(X), coef.shape[1]), X.dtype)
-    coef = np.ascontiguousarray(coef, X.dtype)
-    _core.linear(X, coef.ravel(), intercept, out, threads())
-    return out
+class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
+    """Rows along the components."""
 
+    def transform(self, X: Any) -> Any:
+        """Return rows along the components.
 
-def threads() -> int:
-    """Return how many threads a local method may use."""
-    return thread_count(None, [], 0)[0]
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+            Centered rows along each component, in the library of X; divided by the
+            deviation if ``whiten=True``.
+        """
+        check_is_fitted(self)
+        return self._answer(X, self._project)
+
+    def _project(self, X: Any) -> Any:
+        components = np.asarray(as_host(self.components_))
+        dtype = np.result_type(X.dtype, components.dtype)
+        if self.whiten:
+            scale = np.sqrt(np.asarray(as_host(self.explained_variance_)))
+            components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
+        columns = np.ascontiguousarray(components.T, dtype)
+        mean = np.array(as_host(self.mean_), np.float64)
+        out = np.empty((len(X), len(components)), dtype)
+        X = X.astype(dtype, copy=False)
+        _core.project(X, mean, columns.ravel(), out, threads())
+        return out
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Return the rows that have these places along the components.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            What `transform` returned.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Rows, in the library of X: the nearest to those that were transformed.
+        """
+        check_is_fitted(self)
+        least = 0 if self._shares else 1
+        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
+        rows = check_array(as_host(X), **options)
+        components = np.asarray(as_host(self.components_))
+        if rows.shape[1] != len(components):
+            msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
+            raise ValueError(msg)
+        if self.whiten:
+            variance = np.asarray(as_host(self.explained_variance_))
+            components = np.sqrt(variance)[:, None] * components
+        dtype = np.result_type(rows.dtype, components.dtype)
+        mean = np.array(as_host(self.mean_), dtype)
+        return like(X)(linear(rows.astype(dtype, copy=False), components, mean))
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.components_)
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

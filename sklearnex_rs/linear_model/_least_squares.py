@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import MultiOutputMixin, RegressorMixin
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
-from sklearnex_rs._base import Estimator, is_empty
+from sklearnex_rs._array import like
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._compat import check_sample_weight
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs.linear_model._linear import Linear
 from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
 
 
-class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
+class LinearRegression(Linear):
     """Ordinary least squares.
 
     Minimises ``sum_i w_i ||y_i - X_i coef.T - intercept||**2``; among equal answers
@@ -166,112 +159,21 @@ class LinearRegression(MultiOutputMixin, RegressorMixin, Estimator):
                 alphas = np.zeros(max(rows.targets - 1, 1))
                 coef, intercept = by_rounds(call, rows, (*aim, alphas))
             else:
-                args = (rows.x, rows.y, rows.w, *aim, positive, rows.most)
-                threads = (call.threads(), call.together())
+                args = (rows.x, rows.y, rows.w, *aim, positive, np.empty(0))
+                threads = (rows.most, call.threads(), call.together())
                 coef, intercept, *known = call.run(
                     _core.least_squares, *args, *threads, rows=rows
                 )
-        kind, dtype = like(X), rows.x.dtype
-        coef, intercept = coef.T.astype(dtype), intercept.astype(dtype)
-        if rows.targets == 1:
-            coef, intercept = coef[0], intercept[0]
-        self.coef_ = kind(np.ascontiguousarray(coef))
-        self.intercept_ = kind(intercept) if self.fit_intercept else 0.0
+        self._keep(like(X), rows, (coef.T, intercept), flat=False)
         if known is None:  # what an earlier fit has left is not of this one
             vars(self).pop("rank_", None)
             vars(self).pop("singular_", None)
         elif not positive:
             self.rank_, singular = known
-            self.singular_ = kind(singular.astype(dtype))
+            self.singular_ = like(X)(singular.astype(rows.x.dtype))
         return self
 
     def _rcond(self, dtype: Any) -> float:
         """Return ``tol``, or where LAPACK's gelsd does not take it, the rounding."""
         tol = float(self.tol)
         return tol if 0 < tol < 1 else float(np.finfo(dtype).eps)
-
-    def predict(self, X: Any) -> Any:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows; a share of an SPMD class may be empty.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
-            Predictions, in the library of X.
-        """
-        check_is_fitted(self)
-        return self._answer(X, self._predict)
-
-    def _predict(self, X: Any) -> Any:
-        coef = np.asarray(as_host(self.coef_))
-        intercept = np.asarray(as_host(self.intercept_))
-        dtype = np.result_type(X.dtype, coef.dtype)
-        columns = np.ascontiguousarray(coef.reshape(-1, X.shape[1]).T, dtype)
-        offset = np.empty(columns.shape[1], dtype)
-        offset[:] = intercept
-        out = np.empty((len(X), columns.shape[1]), dtype)
-        X = X.astype(dtype, copy=False)
-        threads = thread_count(self.n_jobs, [], 0)[0]
-        _core.linear(X, columns.ravel(), offset, out, threads)
-        return out[:, 0] if coef.ndim == 1 else out
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the coefficient of determination, R squared, of the predictions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            True targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        Returns
-        -------
-        score : float
-            The mean over targets; 1.0 is best. NaN with fewer than two rows.
-        """
-
-        def check() -> Rows:
-            check_is_fitted(self)
-            return self._residuals(call, X, y, sample_weight)
-
-        with Call(self, "score") as call:
-            rows = call.agree(check)
-            args = (rows.x, rows.y, rows.w, call.threads())
-            count, *sums = call.run(_core.r2, *args, rows=rows)
-        if count < 2:
-            if call.comm.rank == 0:
-                msg = "R^2 score is not well-defined with less than two samples."
-                warnings.warn(msg, UndefinedMetricWarning, stacklevel=2)
-            return float("nan")
-        residual, total = np.array(sums[0::2]), np.array(sums[1::2])
-        scores = np.where(residual == 0, 1.0, 0.0)
-        np.divide(residual, total, out=residual, where=total != 0)
-        scores = np.where(total != 0, 1.0 - residual, scores)
-        return float(scores.mean())
-
-    def _residuals(self, call: Call, X: Any, y: Any, sample_weight: Any) -> Rows:
-        """Check a share, and return its targets beside their residuals."""
-        X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if call.spread and is_empty(X):
-            return self._empty_share(X, y, sample_weight)
-        X = self._check_more(X)
-        y = check_array(y, ensure_2d=False, dtype="numeric")
-        check_consistent_length(y, X, sample_weight)
-        predicted = self._predict(X).reshape(len(X), -1)
-        y = y.reshape(len(X), -1).astype(np.float64, copy=False)
-        if y.shape != predicted.shape:
-            msg = (
-                "y_true and y_pred have different number of output "
-                f"({y.shape[1]}!={predicted.shape[1]})"
-            )
-            raise ValueError(msg)
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, y)
-        return Rows.of(y, y - predicted, sample_weight)

@@ -9,22 +9,61 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd import cluster, decomposition, linalg, linear_model
+from sklearnex_rs.spmd import (
+    basic_statistics,
+    cluster,
+    covariance,
+    decomposition,
+    linalg,
+    linear_model,
+)
 from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd.basic_statistics import (
+    BasicStatistics,
+    IncrementalBasicStatistics,
+)
 from sklearnex_rs.spmd.cluster import KMeans
-from sklearnex_rs.spmd.decomposition import PCA, TruncatedSVD
-from sklearnex_rs.spmd.linear_model import LinearRegression, LogisticRegression
+from sklearnex_rs.spmd.covariance import (
+    EmpiricalCovariance,
+    IncrementalEmpiricalCovariance,
+)
+from sklearnex_rs.spmd.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.spmd.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+    enet_path,
+    lasso_path,
+)
 
 __all__ = [
     "PCA",
+    "BasicStatistics",
+    "ElasticNet",
+    "EmpiricalCovariance",
+    "IncrementalBasicStatistics",
+    "IncrementalEmpiricalCovariance",
+    "IncrementalLinearRegression",
+    "IncrementalPCA",
+    "IncrementalRidge",
     "KMeans",
+    "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "Ridge",
     "ThreadComm",
     "TruncatedSVD",
+    "basic_statistics",
     "cluster",
     "communicator",
+    "covariance",
     "decomposition",
+    "enet_path",
+    "lasso_path",
     "linalg",
     "linear_model",
     "rank",

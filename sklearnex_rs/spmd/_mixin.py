@@ -8,7 +8,7 @@ from typing import Any, Self
 from sklearn.base import clone
 
 from sklearnex_rs import _core
-from sklearnex_rs.spmd._ranks import join
+from sklearnex_rs.spmd._ranks import join, size_of
 
 
 class SPMDMixin:
@@ -23,6 +23,9 @@ class SPMDMixin:
 
     def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:
         return join(self.comm, method)
+
+    def _alone(self) -> bool:
+        return size_of(self.comm) == 1
 
     def __sklearn_clone__(self) -> Self:
         params = self.get_params(deep=False)  # type: ignore[attr-defined]

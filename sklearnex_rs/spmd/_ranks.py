@@ -120,16 +120,7 @@ def join(comm: Any, method: str) -> tuple[_core.Comm, BaseException | None]:
     config = get_config()
     if isinstance(comm, ThreadComm):
         return comm._seat.join(method, config.spmd_timeout), None
-    MPI = mpi()
-    if comm is None:
-        comm = MPI.COMM_WORLD
-        _refuse_lone_world(MPI)
-    if not isinstance(comm, MPI.Intracomm):
-        msg = f"comm must be an mpi4py.MPI.Intracomm, got {comm!r}"
-        raise TypeError(msg)
-    if comm == MPI.COMM_NULL:
-        msg = "comm must not be MPI.COMM_NULL: this process is not a member"
-        raise ValueError(msg)
+    MPI, comm = mpi(), _intracomm(comm)
     _guard.install()
     level = MPI.Query_thread()
     refusal = None
@@ -148,6 +139,26 @@ def join(comm: Any, method: str) -> tuple[_core.Comm, BaseException | None]:
         level < MPI.THREAD_MULTIPLE,
     )
     return ranks, refusal
+
+
+def size_of(comm: Any) -> int:
+    """Return how many ranks there are, without a message."""
+    return int((comm if isinstance(comm, ThreadComm) else _intracomm(comm)).size)
+
+
+def _intracomm(comm: Any) -> Any:
+    """Return mpi4py's communicator, of which this process is a member."""
+    MPI = mpi()
+    if comm is None:
+        comm = MPI.COMM_WORLD
+        _refuse_lone_world(MPI)
+    if not isinstance(comm, MPI.Intracomm):
+        msg = f"comm must be an mpi4py.MPI.Intracomm, got {comm!r}"
+        raise TypeError(msg)
+    if comm == MPI.COMM_NULL:
+        msg = "comm must not be MPI.COMM_NULL: this process is not a member"
+        raise ValueError(msg)
+    return comm
 
 
 def _refuse_lone_world(MPI: Any) -> None:

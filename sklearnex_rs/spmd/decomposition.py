@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs.decomposition import PCA as _PCA
+from sklearnex_rs.decomposition import IncrementalPCA as _IncrementalPCA
 from sklearnex_rs.decomposition import TruncatedSVD as _TruncatedSVD
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
-__all__ = ["PCA", "TruncatedSVD"]
+__all__ = ["PCA", "IncrementalPCA", "TruncatedSVD"]
 
 
 class PCA(SPMDMixin, _PCA):
@@ -179,5 +180,90 @@ n_features_in_, feature_names_in_
             power_iteration_normalizer=power_iteration_normalizer,
             random_state=random_state,
             tol=tol,
+        )
+        self.comm = comm
+
+
+class IncrementalPCA(SPMDMixin, _IncrementalPCA):
+    """Principal component analysis of the batches of all ranks.
+
+    Parameters
+    ----------
+    n_components, whiten, copy, batch_size, svd_solver, n_jobs
+        As of :class:`sklearnex_rs.decomposition.IncrementalPCA`, where ``n_samples``
+        are the rows of all ranks; the same on all ranks, but for `copy` and `n_jobs`.
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
+
+    Attributes
+    ----------
+    components_, explained_variance_, explained_variance_ratio_, singular_values_, \
+mean_, var_, noise_variance_, n_components_, n_samples_seen_, batch_size_, \
+n_features_in_, feature_names_in_
+        As of :class:`sklearnex_rs.decomposition.IncrementalPCA`, of the batches of all
+        ranks. To read them never communicates; after `partial_fit` they raise
+        NotFittedError until all ranks have called `finalize`.
+
+    Notes
+    -----
+    ``partial_fit`` : local. It never communicates, and its errors are this rank's. Any
+    number of calls, none included; on one rank it finalizes.
+
+    ``merge`` : local. On one rank it finalizes.
+
+    ``finalize`` : collective. Every rank of `comm` calls it, also one that had no
+    batch. What went wrong in `partial_fit` on any rank since the last call, all ranks
+    raise; another call does without that batch.
+
+    ``fit`` : collective. It forgets, takes in this rank's rows, and finalizes.
+
+    ``fit_transform`` : collective. Returns this rank's rows along the components.
+
+    ``score`` : collective. The mean over the rows of all ranks.
+
+    ``transform`` : local. For the rows at hand; needs neither MPI nor mpi4py.
+
+    ``inverse_transform`` : local.
+
+    ``score_samples`` : local. For the rows at hand.
+
+    ``get_covariance`` : local.
+
+    ``get_precision`` : local.
+
+    A `finalize` sends a header, the means, half the covariance, and the components;
+    with ``svd_solver='full'``, or above 5,000 columns, a header, the rows that span
+    those seen, once for each doubling of the number of ranks, and the components.
+
+    Examples
+    --------
+    >>> from sklearnex_rs.spmd import IncrementalPCA
+    >>> model = IncrementalPCA(n_components=2)
+    >>> # on every rank: model.partial_fit(batch) for its batches; model.finalize()
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        **_IncrementalPCA._parameter_constraints,
+        "comm": "no_validation",
+    }
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        whiten: bool = False,
+        copy: bool = True,
+        batch_size: int | None = None,
+        svd_solver: str = "covariance_eigh",
+        n_jobs: int | None = None,
+        comm: Any = None,
+    ) -> None:
+        super().__init__(
+            n_components=n_components,
+            whiten=whiten,
+            copy=copy,
+            batch_size=batch_size,
+            svd_solver=svd_solver,
+            n_jobs=n_jobs,
         )
         self.comm = comm

@@ -6,9 +6,25 @@ from typing import Any
 
 from sklearnex_rs.linear_model import LinearRegression as _LinearRegression
 from sklearnex_rs.linear_model import LogisticRegression as _LogisticRegression
+from sklearnex_rs.linear_model import Ridge as _Ridge
+from sklearnex_rs.spmd._elastic_net import ElasticNet, Lasso, enet_path, lasso_path
+from sklearnex_rs.spmd._incremental_linear import (
+    IncrementalLinearRegression,
+    IncrementalRidge,
+)
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
-__all__ = ["LinearRegression", "LogisticRegression"]
+__all__ = [
+    "ElasticNet",
+    "IncrementalLinearRegression",
+    "IncrementalRidge",
+    "Lasso",
+    "LinearRegression",
+    "LogisticRegression",
+    "Ridge",
+    "enet_path",
+    "lasso_path",
+]
 
 
 class LinearRegression(SPMDMixin, _LinearRegression):
@@ -188,5 +204,78 @@ random_state, solver, max_iter, verbose, warm_start, n_jobs
             verbose=verbose,
             warm_start=warm_start,
             n_jobs=n_jobs,
+        )
+        self.comm = comm
+
+
+class Ridge(SPMDMixin, _Ridge):
+    """Least squares with a penalty on squares, over the rows of all ranks.
+
+    Every rank brings its own rows, none or any number, and ends with the same model:
+    bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
+    in float32) the one that a single machine fits on the concatenated rows.
+
+    Parameters
+    ----------
+    alpha, fit_intercept, copy_X, max_iter, tol, solver, positive, random_state
+        As of :class:`sklearnex_rs.linear_model.Ridge`; the same on all ranks, but
+        for `copy_X`.
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
+
+    Attributes
+    ----------
+    coef_, intercept_, n_iter_, solver_, n_features_in_, feature_names_in_
+        As of :class:`sklearnex_rs.linear_model.Ridge`, of all rows. To read them
+        never communicates.
+
+    See Also
+    --------
+    sklearnex_rs.linear_model.Ridge : The same for the rows of one process.
+
+    Notes
+    -----
+    ``fit`` : collective. Every rank of `comm` calls it, with its rows.
+
+    ``score`` : collective. Over the rows of all ranks.
+
+    ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
+
+    A fit sends a header, the means, the co-moments and the model: four messages, of
+    ``(n_features + n_targets)**2 / 2`` numbers at most.
+
+    Examples
+    --------
+    >>> from sklearnex_rs.spmd import Ridge
+    >>> model = Ridge(alpha=0.1)  # model.fit(my_rows, my_targets) on every rank
+    """
+
+    _parameter_constraints: dict[str, Any] = {
+        **_Ridge._parameter_constraints,
+        "comm": "no_validation",
+    }
+
+    def __init__(
+        self,
+        alpha: Any = 1.0,
+        *,
+        fit_intercept: bool = True,
+        copy_X: bool = True,
+        max_iter: int | None = None,
+        tol: float = 1e-4,
+        solver: str = "auto",
+        positive: bool = False,
+        random_state: Any = None,
+        comm: Any = None,
+    ) -> None:
+        super().__init__(
+            alpha,
+            fit_intercept=fit_intercept,
+            copy_X=copy_X,
+            max_iter=max_iter,
+            tol=tol,
+            solver=solver,
+            positive=positive,
+            random_state=random_state,
         )
         self.comm = comm

@@ -9,7 +9,7 @@
 //! `X`, its columns scaled to length one: about twenty times that. Columns of much unlike length also take a
 //! probe with them, `p` numbers more, unless `α` makes the answer unique.
 
-use super::{intercept, lead, one_pass, spread};
+use super::{Aim, intercept, lead, one_pass, spread, weighs};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -31,12 +31,8 @@ const TINIEST: f64 = 1e-280;
 pub struct Conjugates<'r, 'a, 'm, D: Kernels, T: Real> {
     /// My rows, with targets.
     pub rows: &'r Data<'a, 'm, D, T>,
-    /// Whether `b` is sought; else it is zero, and nothing is centred.
-    pub intercept: bool,
-    /// Singular values at or below `tol` times the largest count as zero, where `α` is.
-    pub tol: f64,
-    /// `α` of each target.
-    pub alphas: &'r [f64],
+    /// What is sought, of any sign; with `α` of each target.
+    pub aim: Aim<'r>,
 }
 
 impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
@@ -46,7 +42,11 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
         let (_, p, m) = self.rows.shape();
         let (means, squares) = spread(self.rows, comm)?;
         let none = memory::zeros(p + m, "means")?;
-        let mean = if self.intercept { means.mean() } else { &none };
+        let mean = if self.aim.intercept {
+            means.mean()
+        } else {
+            &none
+        };
         let (mut state, mut seen): (_, Option<Slope>) = (None, None);
         for look in 0..=LOOKS {
             let words = lead(comm, || {
@@ -87,15 +87,11 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
     fn start(&self, means: &Means, squares: &[f64]) -> Result<Conjugate> {
         let (_, p, _) = self.rows.shape();
         let weight = means.weight();
-        if weight <= 0.0 {
-            return Err(Error::Unfit(
-                "Sample weights must contain at least one non-zero number.",
-            ));
-        }
+        weighs(weight)?;
         let mut diagonal = memory::copy(&squares[..p], "a diagonal")?;
         for (square, mean) in diagonal.iter_mut().zip(means.mean()) {
             let far = weight * mean * mean;
-            if !self.intercept {
+            if !self.aim.intercept {
                 *square += far;
             } else if *square <= NOISE * f64::EPSILON * f64::EPSILON * far {
                 *square = 0.0; // constant
@@ -109,14 +105,14 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
                 "values are too small: their squares vanish in float64; scale the columns",
             ));
         }
-        if self.alphas.contains(&0.0) {
-            let least = self.tol * self.tol * most;
+        if self.aim.least() <= 0.0 {
+            let least = self.aim.tol.powi(2) * most;
             for square in diagonal.iter_mut().filter(|square| **square <= least) {
                 *square = 0.0;
             }
         }
         let full = means.rows() > p as f64;
-        Conjugate::new(&diagonal, full, self.alphas, self.tol)
+        Conjugate::new(&diagonal, full, self.aim.alphas, self.aim.tol)
     }
 }
 

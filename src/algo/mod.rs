@@ -1,9 +1,15 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
+mod basic_statistics;
 mod conjugate;
+mod elastic_net;
+mod empirical_covariance;
+mod incremental;
+mod incremental_pca;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
+mod line;
 mod logistic_regression;
 mod looks;
 mod pca;
@@ -11,6 +17,7 @@ mod qr;
 mod r2;
 mod range;
 mod spread;
+mod stream;
 mod truncated_svd;
 
 use crate::{
@@ -23,19 +30,27 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use least_squares::intercept;
+use line::{Next, intercept, put, weighs};
 use looks::{means, moments, triangle};
 use range::range;
+use stream::gather;
 
+pub use basic_statistics::{basic_statistics, columns};
 pub use conjugate::Conjugates;
+pub use elastic_net::{ElasticNet, Grid, Lines};
+pub use empirical_covariance::{comoments, empirical_covariance};
+pub use incremental::{bordered, settle};
+pub use incremental_pca::{components, span};
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
-pub use least_squares::{LeastSquares, Line};
+pub use least_squares::LeastSquares;
+pub use line::{Aim, Line};
 pub use logistic_regression::{LogisticRegression, Odds};
 pub use pca::{Components, Count, Pca, Way};
 pub use qr::Qr;
 pub use r2::r2;
 pub use spread::spread;
+pub use stream::{absorb, union};
 pub use truncated_svd::{Truncated, TruncatedSvd};
 
 /// What is learned; it crosses between ranks as numbers.

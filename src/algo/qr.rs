@@ -25,6 +25,8 @@ use crate::{
     summary::{Branch, Slope},
 };
 
+/// Squared length below which a column counts for none.
+const TINIEST: f64 = 1e-280;
 /// `‖R̃⁻¹‖²` over `p` up to which one look will do.
 const EVEN: f64 = 4.0;
 /// `‖R̃⁻¹‖²` above which squares are not enough.
@@ -187,13 +189,15 @@ fn root(
     p: usize,
     products: impl FnOnce() -> Result<Option<Vec<f64>>>,
 ) -> Result<(Vec<f64>, f64)> {
+    let fit = |square: &f64| square.is_finite() && *square > TINIEST;
     let mut words = lead(comm, || {
-        let found = match products()? {
-            Some(products) => solve::root(p, &products)?,
+        let products = products()?.filter(|s| s.iter().step_by(p + 1).all(fit));
+        let found = match products {
+            Some(products) => solve::root(p, p, products)?,
             None => None,
         };
-        let (mut r, loss) = found.unwrap_or((Vec::new(), f64::INFINITY));
-        r.push(loss);
+        let (mut r, steep) = found.unwrap_or((Vec::new(), f64::INFINITY));
+        r.push(steep * steep);
         Ok(r)
     })?;
     let loss = words.pop().ok_or(Error::Shape("a root"))?;

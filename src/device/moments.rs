@@ -32,7 +32,13 @@ pub trait MomentKernels: Device {
     where
         Self: Sized;
 
-    /// The same and `S`. Reads each row once from memory and once from cache: `n q²` flops.
+    /// The same, and of the rows that weigh something the largest `−x`, then the largest `x`, of each
+    /// column. Reads each row once from memory and twice from cache: `7 n q` flops.
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)>
+    where
+        Self: Sized;
+
+    /// `n`, `Σw`, the means and `S`. Reads each row once from memory and once from cache: `n q²` flops.
     fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked>
     where
         Self: Sized;

@@ -4,10 +4,11 @@ use super::{
     array::{Held, data},
     comm::Comm,
     error::raise,
+    stream::brought,
 };
-use crate::algo::{self, Conjugates, LeastSquares};
+use crate::algo::{self, Aim, Conjugates, ElasticNet, Grid, LeastSquares, Line, Lines};
 use crate::device::ProductKernels;
-use crate::{dispatch, real::Real};
+use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
 };
@@ -21,10 +22,10 @@ type Fitted<'py> = (
     Bound<'py, PyArray1<f64>>,
 );
 
-/// Least squares over the rows of all ranks; `most` is the largest share of any rank. Of the ranks on
-/// a node each has `threads`, or one of them all `together`.
+/// Least squares over the rows of all ranks, penalised by `alphas`, of each target or none; `most` is the
+/// largest share of any rank. Of the ranks on a node each has `threads`, or one of them all `together`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, most, threads, together))]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, positive, alphas, most, threads, together))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
 pub(super) fn least_squares<'py>(
     comm: &Bound<'py, Comm>,
@@ -34,24 +35,33 @@ pub(super) fn least_squares<'py>(
     fit_intercept: bool,
     tol: f64,
     positive: bool,
+    alphas: PyReadonlyArray1<'py, f64>,
     most: usize,
     threads: usize,
     together: usize,
 ) -> PyResult<Fitted<'py>> {
     let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive,
+        alphas: alphas.as_slice()?,
+    };
     let line = comm.get().on(lent, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let fit = LeastSquares {
                 rows: &data(device, rows)?,
-                intercept: fit_intercept,
-                tol,
-                positive,
+                aim,
                 most,
                 threads: together,
             };
             fit.fit(comm)
         })
     })?;
+    fitted(py, line)
+}
+
+fn fitted(py: Python<'_>, line: Line) -> PyResult<Fitted<'_>> {
     let m = line.intercept.len();
     let coef = line.coef.into_pyarray(py).reshape([line.p, m])?;
     let (intercept, singular) = (
@@ -64,8 +74,8 @@ pub(super) fn least_squares<'py>(
 /// `(coef, intercept, settled)`, as `least_squares` has them.
 type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>, bool);
 
-/// Least squares over the rows of all ranks, penalised by `alphas`, one of each target, in rounds that keep
-/// no products of columns; and whether these came to their end.
+/// The same in rounds that keep no products of columns; and whether these came to their end. `alphas` has
+/// one of each target.
 #[pyfunction]
 #[pyo3(signature = (comm, x, y, w, fit_intercept, tol, alphas, threads))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
@@ -80,21 +90,141 @@ pub(super) fn conjugates<'py>(
     threads: usize,
 ) -> PyResult<Found<'py>> {
     let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
-    let alphas = alphas.as_slice()?;
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive: false,
+        alphas: alphas.as_slice()?,
+    };
     let (coef, intercept, settled) = comm.get().on(lent, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
-            let fit = Conjugates {
-                rows: &data(device, rows)?,
-                intercept: fit_intercept,
-                tol,
-                alphas,
-            };
-            fit.fit(comm)
+            let rows = &data(device, rows)?;
+            Conjugates { rows, aim }.fit(comm)
         })
     })?;
     let (m, size) = (intercept.len(), coef.len());
     let coef = coef.into_pyarray(py).reshape([size / m.max(1), m])?;
     Ok((coef, intercept.into_pyarray(py), settled))
+}
+
+/// What is known of the rows and targets of a batch as well; `centered` where an intercept is sought.
+#[pyfunction]
+#[pyo3(signature = (known, x, y, w, centered, threads))]
+pub(super) fn absorb_line<'py>(
+    known: PyReadonlyArray1<'py, f64>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    centered: bool,
+    threads: usize,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let py = x.py();
+    let held = Held::of([Some(x), Some(y), w])?;
+    let (input, known) = (held.input(threads), known.as_slice()?);
+    brought(py, || {
+        dispatch!(&input, |device, rows| algo::absorb(known, || {
+            algo::bordered(&data(device, rows)?, centered)
+        }))
+    })
+}
+
+/// Least squares of what all ranks know of `shape`, columns and targets, and how many rows they have.
+#[pyfunction]
+#[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas))]
+pub(super) fn settle<'py>(
+    comm: &Bound<'py, Comm>,
+    known: PyReadonlyArray1<'py, f64>,
+    shape: [usize; 2],
+    fit_intercept: bool,
+    tol: f64,
+    alphas: PyReadonlyArray1<'py, f64>,
+) -> PyResult<(Fitted<'py>, f64)> {
+    let py = comm.py();
+    let (comm, known) = (comm.get(), known.as_slice()?);
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive: false,
+        alphas: alphas.as_slice()?,
+    };
+    let fit = || algo::collective(comm.get(), |comm| algo::settle(comm, known, shape, &aim));
+    let (line, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
+    Ok((fitted(py, line)?, rows))
+}
+
+/// `(alphas, coef, intercept, gaps, rounds, tolerances, n_samples, anew)`, as `algo::Lines` has them.
+type Nets<'py> = ([Bound<'py, PyArray1<f64>>; 6], f64, bool);
+
+/// Elastic nets over the rows of all ranks, one for each of `alphas`; where `least` is not zero, for
+/// `alphas[0]` strengths evenly down to that share of the largest. Of `tolerances`: `l1_ratio`, `tol`,
+/// `least`; of `switches`: `fit_intercept`, `positive`, `screening`.
+#[pyfunction]
+#[pyo3(signature = (comm, x, y, w, alphas, tolerances, switches, max_iter, seeds, gram, start, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn elastic_net<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    alphas: PyReadonlyArray1<'py, f64>,
+    tolerances: [f64; 3],
+    switches: [bool; 3],
+    max_iter: usize,
+    seeds: PyReadonlyArray1<'py, u32>,
+    gram: PyReadonlyArray1<'py, f64>,
+    start: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<Nets<'py>> {
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let (alphas, seeds, start) = (alphas.as_slice()?, seeds.as_slice()?, start.as_slice()?);
+    let gram = gram.as_slice()?;
+    let ([share, tol, least], [intercept, positive, screening]) = (tolerances, switches);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of strengths
+    let grid = match alphas.first() {
+        Some(count) if least > 0.0 => Grid::Spaced {
+            count: *count as usize,
+            least,
+        },
+        _ => Grid::Given(alphas),
+    };
+    let descent = Descent {
+        gram: &[],
+        side: &[],
+        square: 0.0,
+        tol,
+        limit: max_iter,
+        positive,
+        screening,
+    };
+    let lines = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let fit = ElasticNet {
+                rows: &data(device, rows)?,
+                intercept,
+                grid,
+                share,
+                descent,
+                seeds,
+                gram,
+                start,
+            };
+            fit.fit(comm)
+        })
+    })?;
+    Ok(nets(py, lines))
+}
+
+fn nets(py: Python<'_>, lines: Lines) -> Nets<'_> {
+    let (samples, anew) = (lines.samples, lines.anew);
+    let parts = [
+        lines.alphas,
+        lines.coef,
+        lines.intercept,
+        lines.gaps,
+        lines.rounds,
+        lines.tolerances,
+    ];
+    (parts.map(|part| part.into_pyarray(py)), samples, anew)
 }
 
 /// Rows in all, then for each target the sums of squares of residuals and around the mean, over the

@@ -8,6 +8,7 @@ mod error;
 mod linalg;
 mod linear_model;
 mod logistic_regression;
+mod stream;
 mod system;
 
 /// Everything exported, in one list.
@@ -24,9 +25,16 @@ mod _core {
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
-    use super::linear_model::{conjugates, least_squares, linear, r2};
+    use super::linear_model::{
+        absorb_line, conjugates, elastic_net, least_squares, linear, r2, settle,
+    };
     #[pymodule_export]
     use super::logistic_regression::logistic;
+    #[pymodule_export]
+    use super::stream::{
+        absorb_columns, absorb_moments, absorb_span, basic_statistics, components, covariance,
+        inverse, union,
+    };
     #[pymodule_export]
     use super::system::{simd, threads};
 }

@@ -1,27 +1,31 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
 mod conjugate;
+mod definite;
+mod descent;
 mod dimension;
 mod fista;
+mod inverse;
 mod lbfgs;
 mod line_search;
 mod newton;
 mod nonnegative;
 mod orthogonal;
 mod penalized;
-mod root;
 mod spectrum;
 mod subspace;
 
 pub use conjugate::{Ask, Conjugate};
+pub use definite::{product, root};
+pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use fista::Fista;
+pub use inverse::inverse;
 pub use lbfgs::{Memory, Metric};
 pub use line_search::{Line, Verdict, moved};
 pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
 pub use orthogonal::{least_squares, orthogonal, stack, triangle};
 pub use penalized::Penalized;
-pub use root::{product, root};
 pub use spectrum::{Spectrum, dot, eigen, gap, right, singular};
 pub use subspace::Subspace;

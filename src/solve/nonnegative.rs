@@ -50,13 +50,18 @@ pub fn nonnegative(h: usize, p: usize, a: &[f64], b: &[f64]) -> Result<Vec<f64>>
     Err(Error::NoDecomposition("non-negative least squares"))
 }
 
-/// Non-negative least squares of the rows with this spectrum and `S_xy`: on `A = Λ^½ Vᵀ` and `Λ^-½ Vᵀ S_xy`.
-pub fn nonnegative_of(spectrum: &Spectrum, right: &[f64]) -> Result<Vec<f64>> {
+/// Non-negative least squares of the rows with this spectrum and `S_xy`, penalised by `α‖x‖²`: on
+/// `A = (Λ + α)^½ Vᵀ` and `(Λ + α)^-½ Vᵀ S_xy`.
+pub fn nonnegative_of(spectrum: &Spectrum, alpha: f64, right: &[f64]) -> Result<Vec<f64>> {
     let p = right.len();
     let mut root = memory::zeros(p * p, "a root")?;
     let mut side = memory::zeros(p, "a right side")?;
-    let parts = spectrum.vectors.chunks_exact(p).zip(&spectrum.values);
-    for (k, (v, value)) in parts.enumerate().filter(|(_, (_, value))| **value > 0.0) {
+    let values = spectrum
+        .values
+        .iter()
+        .map(|value| value.hypot(alpha.sqrt()));
+    let parts = spectrum.vectors.chunks_exact(p).zip(values);
+    for (k, (v, value)) in parts.enumerate().filter(|(_, (_, value))| *value > 0.0) {
         for (j, v) in v.iter().enumerate() {
             root[j * p + k] = value * v;
         }

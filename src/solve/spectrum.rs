@@ -31,10 +31,11 @@ impl Spectrum {
         self.values.iter().filter(|value| **value > least).count()
     }
 
-    /// Largest over smallest value.
-    pub fn condition(&self) -> f64 {
+    /// Largest over smallest value, those of the rows with `√α I` below them.
+    pub fn condition(&self, alpha: f64) -> f64 {
+        let with = |value: &f64| value.hypot(alpha.sqrt());
         match (self.values.first(), self.values.last()) {
-            (Some(largest), Some(least)) if *largest > 0.0 => largest / least,
+            (Some(largest), Some(least)) if *largest > 0.0 => with(largest) / with(least),
             _ => 1.0,
         }
     }
@@ -96,8 +97,9 @@ impl Spectrum {
             .fold(0.0, f64::max))
     }
 
-    /// `V diag(σ⁻²) Vᵀ b` over the first `rank` values: what `Sc = b` means in their span.
-    pub fn solve(&self, rank: usize, b: &[f64]) -> Result<Vec<f64>> {
+    /// `V diag(1 / (σ² + α)) Vᵀ b` over the first `rank` values: what `(S + αI) c = b` means in their
+    /// span.
+    pub fn solve(&self, rank: usize, alpha: f64, b: &[f64]) -> Result<Vec<f64>> {
         let mut c = memory::zeros(b.len(), "a solution")?;
         for (v, value) in self
             .vectors
@@ -105,7 +107,7 @@ impl Spectrum {
             .zip(&self.values)
             .take(rank)
         {
-            let along = dot(v, b) / value / value;
+            let along = dot(v, b) / value / (value + alpha / value); // no square: it may overflow
             for (c, v) in c.iter_mut().zip(v) {
                 *c += along * v;
             }
@@ -127,7 +129,7 @@ pub fn gap(values: &[f64], k: usize) -> f64 {
 }
 
 /// In a pool of so many threads; whoever asks for several is in theirs.
-fn by(threads: usize) -> Par {
+pub(super) fn by(threads: usize) -> Par {
     if threads > 1 {
         Par::rayon(threads)
     } else {

@@ -48,6 +48,11 @@ impl Means {
         &self.mean
     }
 
+    /// A place near the rows, and `x̄` less that place.
+    pub(super) fn parts(&self) -> [&[f64]; 2] {
+        [&self.origin, &self.words[2..2 + self.origin.len()]]
+    }
+
     /// `x̄` less a place, with digits that `x̄` itself has no room for.
     pub fn from(&self, place: &[f64]) -> Result<Vec<f64>> {
         let mut shift = memory::copy(&self.origin, "means")?;

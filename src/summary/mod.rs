@@ -1,19 +1,27 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
+mod bordered;
 mod branch;
 mod clusters;
+mod columns;
+mod extremes;
 mod means;
 mod moments;
 mod slope;
+mod span;
 mod triangle;
 
 use crate::{Result, comm::Communicator, memory};
 
+pub use bordered::Bordered;
 pub use branch::Branch;
 pub use clusters::{Clusters, Farthest, Round};
+pub use columns::Columns;
+pub use extremes::Extremes;
 pub use means::Means;
 pub use moments::Moments;
 pub use slope::Slope;
+pub use span::Span;
 pub use triangle::Triangle;
 
 /// How many words at the end of every summary are not about rows.
@@ -53,6 +61,18 @@ pub trait Summary: Sized + Send {
         let rows = words.len() - TAIL;
         &mut words[rows..]
     }
+}
+
+/// A summary that is kept between batches of rows, as one stretch of numbers.
+pub trait Kept: Summary {
+    /// All of it but the tail.
+    fn pack(self) -> Result<Vec<f64>>;
+
+    /// The summary that was packed.
+    fn unpack(numbers: &[f64]) -> Result<Self>;
+
+    /// What two must share to be merged: the number of columns, and how they were looked at.
+    fn shape(&self) -> [usize; 2];
 }
 
 /// A summary of that shape with these words.

@@ -8,7 +8,7 @@
 //! it is rounded by more than `x̄ₐ − x̄` bears; so it is a place near the mean, and `a (x̄ₐ − place)`
 //! travels along: the true mean is that much off, and the products are moved there at the end. Co-moments are symmetric; the lower triangle is kept, row by row.
 
-use super::{Means, Summary, TAIL, add};
+use super::{Kept, Means, Summary, TAIL, add};
 use crate::{Error, Result, comm::Communicator, memory};
 use std::ops::Range;
 
@@ -179,5 +179,46 @@ impl Summary for Moments {
         }
         self.means = means;
         Ok(())
+    }
+}
+
+impl Kept for Moments {
+    /// `S`, place and rest of the means, then four numbers.
+    fn pack(mut self) -> Result<Vec<f64>> {
+        let [origin, rest] = self.means.parts();
+        let mut numbers = std::mem::take(&mut self.words);
+        let entries = self.q * (self.q + 1) / 2;
+        numbers.truncate(entries);
+        let more = 2 * self.q + 4;
+        let no_room = Error::OutOfMemory {
+            bytes: 8 * (entries + more),
+            what: "co-moments",
+        };
+        numbers.try_reserve_exact(more).map_err(|_| no_room)?;
+        numbers.extend(origin);
+        numbers.extend(rest);
+        numbers.extend([self.means.rows(), self.means.weight()]);
+        numbers.extend([self.q as f64, f64::from(u8::from(self.centered))]);
+        Ok(numbers)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it was `usize`
+    fn unpack(numbers: &[f64]) -> Result<Self> {
+        let broken = Error::Shape("co-moments");
+        let (numbers, facts) = numbers.split_last_chunk().ok_or(broken.clone())?;
+        let [rows, weight, q, centered]: [f64; 4] = *facts;
+        let q = q as usize;
+        let entries = q.saturating_mul(q + 1) / 2;
+        let (entries, means) = numbers.split_at_checked(entries).ok_or(broken.clone())?;
+        if means.len() != 2 * q {
+            return Err(broken);
+        }
+        let (origin, rest) = means.split_at(q);
+        let means = Means::of([rows, weight], origin, rest)?;
+        Self::of(means, memory::copy(entries, "co-moments")?, centered > 0.0)
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.q, usize::from(self.centered)]
     }
 }

@@ -44,9 +44,18 @@ impl Triangle {
         &self.words[..self.h * self.q]
     }
 
+    /// How many of the `h` rows are in use.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    fn used(&self) -> usize {
+    pub(super) fn used(&self) -> usize {
         self.words[self.h * self.q] as usize
+    }
+
+    /// Takes in one row.
+    pub(super) fn put(&mut self, row: &[f64]) -> Result<()> {
+        let (h, q, used) = (self.h, self.q, self.used());
+        let used = solve::stack([h, q], (&mut self.words[..h * q], used), (row, 1, 1))?;
+        self.words[h * q] = used as f64;
+        Ok(())
     }
 }
 

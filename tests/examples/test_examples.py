@@ -63,12 +63,19 @@ def check_residual(out, picture, ranks):
 
 # Below, with their words.
 CHECKED = (
+    "basic_statistics_spmd",
+    "covariance_spmd",
+    "elastic_net",
+    "incremental_basic_statistics",
+    "incremental_linear_regression",
+    "incremental_pca",
     "kmeans_spmd",
     "linear_regression_spmd",
     "logistic_regression_spmd",
     "pca_spmd",
     "pipeline",
     "qr_spmd",
+    "ridge_regression_spmd",
     "svd_spmd",
     "truncated_svd_spmd",
 )
@@ -182,3 +189,71 @@ def test_leading_vectors_of_patches_are_those_of_one_machine(tmp_path, ranks):
     assert kept + lost == pytest.approx(1, abs=2e-6)
     assert 0.9 < kept < 1
     assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_the_penalty_of_all_ranks_is_that_of_one_machine(tmp_path, ranks):
+    out = run("ridge_regression_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    scores = [float(score) for score in re.findall(r"other rows (\S+)", out)]
+    assert len(scores) == 5
+    assert max(scores) > 0.95
+    assert "best alpha: 0.1\n" in out
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+def test_elastic_nets_are_scikit_learns(tmp_path):
+    out = run("elastic_net", tmp_path)
+    found = re.findall(r"R2 (\S+), (\d+) columns, (\d+) rounds", out)
+    (ours, *counts), (theirs, *expected) = found
+    assert float(ours) == pytest.approx(float(theirs), rel=1e-8)
+    assert counts == expected
+    columns = [
+        line.split(": ")[1].split() for line in out.splitlines() if "gap" in line
+    ]
+    assert columns[0] == ["nothing"]
+    assert len(columns[-1]) > len(columns[1])
+
+
+def test_a_line_of_batches_is_that_of_all_rows(tmp_path):
+    out = run("incremental_linear_regression", tmp_path)
+    assert "269028 rows" in out
+    assert "rank 72" in out
+    assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9
+    assert float(re.search(r"over the line's: (\S+)", out)[1]) < 1
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_statistics_of_colours_are_numpys(tmp_path, ranks):
+    out = run("basic_statistics_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "pixels: 273280, in 3 channels" in out
+    assert len(re.findall(r"^\w+(?: +\d+\.\d{3}){3}$", out, re.M)) == 10
+    near, far = (float(n) for n in re.findall(r"deviation.*: (\S+)", out))
+    assert near < 1e-9
+    assert far < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_the_covariance_of_patches_is_that_of_one_machine(tmp_path, ranks):
+    out = run("covariance_spmd", tmp_path, ranks=ranks)
+    assert f"ranks: {ranks or 1}\n" in out
+    assert "rows: 265860, 192 columns" in out
+    assert float(re.search(r"number of columns: (\S+)", out)[1]) == 192
+    assert "farthest patch: row 75, column 183" in out  # as of scikit-learn
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+def test_a_stream_of_pixels_is_all_pixels(tmp_path):
+    out = run("incremental_basic_statistics", tmp_path)
+    assert int(re.search(r"as a pickle: (\d+) bytes", out)[1]) < 2000
+    assert "273280 pixels" in out
+    apart = [float(n) for n in re.findall(r"all at once (\S+)", out)]
+    assert len(apart) == 2
+    assert max(apart) < 1e-9
+
+
+def test_components_of_batches_are_those_of_all_rows(tmp_path):
+    out = run("incremental_pca", tmp_path)
+    assert "rows: 265860, 192 columns" in out
+    assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9

@@ -164,7 +164,8 @@ fn roots_are_of_their_matrix_and_know_what_they_lose() {
         let x = noise(100, p, 0)
             * &Array2::from_shape_fn((1, p), |(_, j)| 10_f64.powf((j % 7) as f64 * 9.0 - 30.0));
         let s = x.t().dot(&x);
-        let (r, loss) = solve::root(p, &flat(&s)).unwrap().unwrap();
+        let (r, loss) = solve::root(p, p, flat(&s)).unwrap().unwrap();
+        let loss = loss * loss;
         let r = columns(p, p, &r).to_owned();
         let scale = Array2::from_shape_fn((p, p), |(i, j)| 1.0 / (s[(i, i)] * s[(j, j)]).sqrt());
         assert!(apart(&(r.t().dot(&r) * &scale), &(&s * &scale)) < 1e-14);
@@ -174,18 +175,15 @@ fn roots_are_of_their_matrix_and_know_what_they_lose() {
         );
     }
     let steep = steep(200, 3, 24);
-    let (_, loss) = solve::root(3, &flat(&steep.t().dot(&steep)))
+    let (_, loss) = solve::root(3, 3, flat(&steep.t().dot(&steep)))
         .unwrap()
         .unwrap();
-    assert!(loss > 1e6, "{loss}");
-    for bad in [
-        vec![0.0; 4],
-        vec![1.0, 1.0, 1.0, 1.0 - 1e-9],
-        vec![f64::NAN; 4],
-        vec![1.0, 2.0, 2.0, 1.0],
-    ] {
-        assert_eq!(solve::root(2, &bad).unwrap(), None);
+    assert!(loss > 1e3, "{loss}");
+    for bad in [vec![1.0, 1.0, 1.0, 1.0 - 1e-9], vec![1.0, 2.0, 2.0, 1.0]] {
+        assert_eq!(solve::root(2, 2, bad).unwrap(), None);
     }
+    let (zero, _) = solve::root(2, 2, vec![0.0; 4]).unwrap().unwrap();
+    assert_eq!(zero, [0.0; 4]);
 }
 
 #[test]

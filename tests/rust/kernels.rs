@@ -142,6 +142,7 @@ impl Case {
             "{what}"
         );
         close(&whole(&found), &self.mean, 1e-12, what);
+        self.check_columns(rows, what);
         for (centered, exact) in [(true, true), (true, false), (false, true), (false, false)] {
             let found = rows.device.moments(rows, Look { centered, exact }).unwrap();
             let rounding = if exact || T::NAME == f64::NAME {
@@ -169,6 +170,31 @@ impl Case {
                 &what,
             );
         }
+    }
+
+    fn check_columns<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, what: &str) {
+        let (found, extremes) = rows.device.columns(rows).unwrap();
+        close(&whole(&found), &self.mean, 1e-12, what);
+        let q = self.mean.len();
+        let squares: Vec<f64> = (0..q).map(|j| self.comoments[0][j * (j + 3) / 2]).collect();
+        let scale = 1e-12 * (self.weight + 1.0);
+        close(
+            &found.comoment,
+            &squares,
+            scale,
+            &format!("{what}, squares"),
+        );
+        let z = ndarray::concatenate![ndarray::Axis(1), self.x, self.y];
+        let heavy = |i: usize| self.w.as_ref().is_none_or(|w| w[[i, 0]] > 0.0);
+        let there = (0..z.nrows()).filter(|i| heavy(*i)).collect::<Vec<_>>();
+        let z = z.select(ndarray::Axis(0), &there);
+        let most = |sign: f64| {
+            z.columns()
+                .into_iter()
+                .map(|column| column.fold(f64::NEG_INFINITY, |most, x| most.max(sign * x)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(extremes, [most(-1.0), most(1.0)].concat(), "{what}");
     }
 
     fn check_looks<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, what: &str) {
@@ -368,7 +394,7 @@ fn decompositions_bring_back_their_matrix() {
         same(&v.t().dot(&v), &Array2::eye(p), "vectors");
         assert!(spectrum.values.is_sorted_by(|a, b| a >= b) && spectrum.rank(1e-6) == k);
         let b = gram.dot(&Array2::ones((p, 1)));
-        let x = spectrum.solve(k, &flat(&b)).unwrap();
+        let x = spectrum.solve(k, 0.0, &flat(&b)).unwrap();
         same(
             &gram.dot(&columns(p, 1, &x)),
             &b,

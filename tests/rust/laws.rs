@@ -5,14 +5,14 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
     algo::{
-        Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective, lead, one_pass,
-        r2, rounds,
+        self, Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective,
+        lead, one_pass, r2, rounds,
     },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, Look, MomentKernels},
     real::Real,
-    summary::{Means, Moments, Slope, Summary, Triangle},
+    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Span, Summary, Triangle},
 };
 use std::{fmt::Debug, thread, time::Duration};
 
@@ -43,6 +43,8 @@ struct Problem<T> {
     positive: bool,
     /// Whether the last rank has all rows.
     heap: bool,
+    /// Penalties of the targets.
+    alphas: Vec<f64>,
 }
 
 impl Problem<f64> {
@@ -56,6 +58,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: Vec::new(),
         }
     }
 
@@ -88,6 +91,7 @@ impl Problem<f64> {
             threads,
             positive,
             heap,
+            alphas: self.alphas.clone(),
         }
     }
 }
@@ -121,16 +125,20 @@ impl<T: Real> Problem<T> {
                 ..Facts::default()
             };
             let most = comm.agree(&facts, Ok(()))?.most;
-            let (positive, tol) = (self.positive, 1e-13);
-            LeastSquares {
-                rows,
+            let aim = Aim {
                 intercept: true,
-                tol,
-                positive,
+                tol: 1e-13,
+                positive: self.positive,
+                alphas: &self.alphas,
+            };
+            let threads = self.threads;
+            let fit = LeastSquares {
+                rows,
+                aim,
                 most,
-                threads: self.threads,
-            }
-            .fit(comm)
+                threads,
+            };
+            fit.fit(comm)
         })
     }
 
@@ -217,8 +225,19 @@ fn laws<S: Summary + Sync + PartialEq + Debug>(
             "{size}: {all:?} {whole:?}"
         );
         assert_eq!(all[0].tail(), [size as f64, 1.0]);
-        assert!(messages <= 2 + size.ilog2() as usize);
+        assert!(messages <= 3 + size.ilog2() as usize);
     }
+}
+
+/// Means, squares and products of the rows that a span stands for.
+fn spanned(seen: &Span) -> Vec<f64> {
+    let (rows, used) = seen.rows().unwrap();
+    let q = seen.squares().len();
+    let r = ArrayView2::from_shape((q, used), &rows).unwrap();
+    let products: Vec<f64> = r.dot(&r.t()).iter().copied().collect();
+    let found = seen.means().unwrap();
+    let counts = [found.rows(), found.weight()];
+    [&counts, found.mean(), seen.squares(), &products].concat()
 }
 
 #[test]
@@ -262,8 +281,58 @@ fn every_summary_obeys_the_laws() {
     for centered in [true, false] {
         laws(|rank| moments(rank, centered), all);
     }
+    let columns = |rank| {
+        let (x, w) = (rows(rank), weights(rank));
+        let (device, w) = (&Cpu { threads: 1 }, w.slice(s![..x.nrows(), ..]));
+        algo::columns(&Data {
+            device,
+            x: &x,
+            y: None,
+            w: Some(&w),
+        })
+        .unwrap()
+    };
+    let extremes = |found: &[f64]| found.iter().map(|x| x.max(-1e9)).collect::<Vec<_>>();
+    laws(columns, |seen: &Columns| {
+        let bounds = extremes(seen.extremes());
+        [means(seen.means()), seen.squares().to_vec(), bounds].concat()
+    });
+    laws(
+        |rank| Extremes::of(columns(rank).extremes().to_vec()),
+        |seen| extremes(seen.largest()),
+    );
+    let span = |rank| {
+        let (x, w) = (rows(rank), weights(rank));
+        let (device, w) = (&Cpu { threads: 1 }, w.slice(s![..x.nrows(), ..]));
+        let data = Data {
+            device,
+            x: &x,
+            y: None,
+            w: Some(&w),
+        };
+        algo::span(&data, 4).unwrap()
+    };
+    laws(span, spanned);
     let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
     laws(slope, |seen| seen.gradient().to_vec());
+    for centered in [true, false] {
+        let border = |rank| {
+            let (x, w) = (rows(rank), weights(rank));
+            let w = w.slice(s![..x.nrows(), ..]);
+            let data = Data {
+                device: &Cpu { threads: 1 },
+                x: &x,
+                y: None,
+                w: Some(&w),
+            };
+            algo::bordered(&data, centered).unwrap()
+        };
+        laws(border, |seen| {
+            let r = ArrayView2::from_shape((4, 4), seen.triangle().columns()).unwrap();
+            let products = r.dot(&r.t()).iter().copied().collect();
+            [means(seen.means()), products].concat()
+        });
+    }
     for h in [4, 7] {
         let triangle = |rank| {
             let (device, x, mean) = (&Cpu { threads: 1 }, rows(rank), [1e3; 4]);
@@ -281,6 +350,104 @@ fn every_summary_obeys_the_laws() {
             r.dot(&r.t()).iter().copied().collect()
         });
     }
+}
+
+/// `of` brings what is known of some of 90 rows, `view` what that says of them.
+fn kept<S: Kept + PartialEq + Debug>(
+    of: impl Fn(std::ops::Range<usize>) -> S,
+    view: impl Fn(&S) -> Vec<f64>,
+) {
+    let packed = of(0..90).pack().unwrap();
+    assert_eq!(S::unpack(&packed).unwrap(), of(0..90));
+    let none = of(0..0).pack().unwrap();
+    for edges in [
+        [0, 1, 2, 90],
+        [0, 30, 60, 90],
+        [0, 0, 89, 90],
+        [0, 90, 90, 90],
+    ] {
+        for order in [[0, 1, 2], [2, 0, 1]] {
+            let absorbed = order.iter().fold(Vec::new(), |known, part| {
+                algo::absorb(&known, || Ok(of(edges[*part]..edges[part + 1]))).unwrap()
+            });
+            let joined = algo::union::<S>(&none, &absorbed).unwrap();
+            for found in [absorbed, joined] {
+                let (found, all) = (S::unpack(&found).unwrap(), of(0..90));
+                assert!(
+                    close(&view(&found), &view(&all), 1e-10),
+                    "{found:?} {all:?}"
+                );
+            }
+        }
+    }
+}
+
+/// What is known of the columns of rows.
+fn columns(x: ArrayView2<'_, f64>) -> Columns {
+    let data = Data {
+        device: &Cpu { threads: 1 },
+        x: &x,
+        y: None,
+        w: None,
+    };
+    algo::columns(&data).unwrap()
+}
+
+/// What is kept between batches is what was seen, and batches in any order are all rows at once.
+#[test]
+fn streams_are_kept_and_joined() {
+    let x = noise(90, 3, 1e4);
+    let part = |rows: std::ops::Range<usize>| x.slice(s![rows, ..]);
+    kept(
+        |rows| columns(part(rows)),
+        |seen| {
+            let extremes = seen.extremes().iter().map(|x| x.max(-1e9)).collect();
+            [
+                seen.means().mean().to_vec(),
+                seen.squares().to_vec(),
+                extremes,
+            ]
+            .concat()
+        },
+    );
+    for centered in [true, false] {
+        kept(
+            |rows| looked(part(rows), None, centered),
+            |seen| [seen.means().mean().to_vec(), seen.products(3).unwrap()].concat(),
+        );
+    }
+    for h in [3, 5] {
+        let span = |rows| {
+            let data = Data {
+                device: &Cpu { threads: 1 },
+                x: &part(rows),
+                y: None,
+                w: None,
+            };
+            algo::span(&data, h).unwrap()
+        };
+        kept(span, spanned);
+    }
+}
+
+#[test]
+fn streams_of_another_kind_are_not_joined() {
+    let x = noise(9, 3, 1e4);
+    let known = columns(x.view()).pack().unwrap();
+    for broken in [
+        &known[..1],
+        &known[..9],
+        &columns(x.view()).pack().unwrap()[2..],
+    ] {
+        let joined = algo::union::<Columns>(&known, broken);
+        assert!(joined.is_err(), "{joined:?}");
+    }
+    let open = looked(x.view(), None, false).pack().unwrap();
+    let closed = looked(x.view(), None, true).pack().unwrap();
+    assert!(matches!(
+        algo::union::<Moments>(&open, &closed),
+        Err(Error::Unfit(_))
+    ));
 }
 
 /// An affine map: its composition is associative, but not commutative.
@@ -317,6 +484,11 @@ fn ranks_equal_batch_and_each_other_however_rows_are_spread() {
     for (n, offset, within) in [(7, 0.0, 1e-9), (101, 1e6, 1e-7), (101, 1e8, 1e-5)] {
         let flat = Problem::new(noise(n, 4, offset), &coef, 0.1);
         flat.ranks_equal_batch(within);
+        Problem {
+            alphas: vec![0.5, 1e-3],
+            ..flat.clone()
+        }
+        .ranks_equal_batch(within);
         Problem {
             positive: true,
             ..flat

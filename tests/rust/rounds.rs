@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
-    algo::{Conjugates, collective},
+    algo::{Aim, Conjugates, collective},
     comm::{Communicator, Threads},
     device::{Cpu, Data},
     solve,
@@ -66,12 +66,13 @@ impl Problem {
             y: Some(&y),
             w: Some(&w),
         };
-        let fit = Conjugates {
-            rows,
+        let aim = Aim {
             intercept: self.intercept,
             tol: 1e-6,
+            positive: false,
             alphas: &self.alphas,
         };
+        let fit = Conjugates { rows, aim };
         collective(comm, |comm| fit.fit(comm)).unwrap()
     }
 

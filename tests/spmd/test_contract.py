@@ -10,14 +10,26 @@ def expected(estimator):
     if type(estimator).__name__ == "KMeans":
         weights = "draws of rows are not draws of repeated rows"
         return {"check_sample_weight_equivalence_on_dense_data": weights}
+    if type(estimator).__name__ == "Ridge" and estimator.solver == "auto":
+        return {"check_non_transformer_estimators_n_iter": "n_iter_ is None"}
     return {}
 
 
 ESTIMATORS = [
     spmd.LinearRegression(),
-    spmd.LogisticRegression(),
+    spmd.IncrementalLinearRegression(),
+    spmd.IncrementalRidge(),
+    spmd.Ridge(),
+    spmd.ElasticNet(),
+    spmd.Lasso(alpha=0.1),
     spmd.KMeans(n_clusters=3),
     spmd.PCA(),
+    spmd.BasicStatistics(),
+    spmd.IncrementalBasicStatistics(),
+    spmd.EmpiricalCovariance(),
+    spmd.IncrementalEmpiricalCovariance(),
+    spmd.IncrementalPCA(),
+    spmd.LogisticRegression(),
     spmd.TruncatedSVD(n_components=1),
 ]
 

@@ -2,9 +2,19 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA, TruncatedSVD
-from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
+from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+)
 
 ESTIMATORS = [
     LinearRegression(),
@@ -14,12 +24,28 @@ ESTIMATORS = [
     LogisticRegression(),
     LogisticRegression(solver="saga", l1_ratio=0.5),
     LogisticRegression(solver="liblinear"),
+    IncrementalLinearRegression(),
+    IncrementalRidge(alpha=0.1, batch_size=3),
+    Ridge(),
+    Ridge(positive=True),
+    Ridge(alpha=0.1, fit_intercept=False, solver="lsqr"),
+    ElasticNet(),
+    ElasticNet(alpha=0.1, positive=True, selection="random", warm_start=True),
+    Lasso(),
+    Lasso(alpha=0.1, precompute=True),
     KMeans(n_clusters=3),
     PCA(),
     PCA(n_components=1, whiten=True, svd_solver="full"),
     PCA(n_components=0.9, svd_solver="covariance_eigh"),
     TruncatedSVD(n_components=1),
     TruncatedSVD(n_components=1, algorithm="arpack"),
+    BasicStatistics(),
+    IncrementalBasicStatistics(),
+    EmpiricalCovariance(),
+    EmpiricalCovariance(assume_centered=True, store_precision=False),
+    IncrementalEmpiricalCovariance(),
+    IncrementalPCA(),
+    IncrementalPCA(n_components=1, whiten=True, svd_solver="full"),
 ]
 
 
@@ -32,6 +58,8 @@ def expected(estimator):
         words = "scikit-learn's own words for other than two classes"
         checks = ("check_classifier_not_supporting_multiclass", "check_fit2d_1sample")
         return dict.fromkeys(checks, words)
+    if type(estimator).__name__ == "Ridge" and estimator.solver == "auto":
+        return {"check_non_transformer_estimators_n_iter": "n_iter_ is None"}
     return {}
 
 

@@ -49,6 +49,8 @@ for call in (
     [
         "import sklearnex_rs",
         "import sklearnex_rs.linear_model",
+        "import sklearnex_rs.basic_statistics",
+        "import sklearnex_rs.covariance",
         "import sklearnex_rs.decomposition",
         "import sklearnex_rs.spmd",
         "import sklearnex_rs.spmd.linear_model",

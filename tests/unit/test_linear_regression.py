@@ -662,3 +662,13 @@ def test_output_can_be_a_frame_of_a_pipeline(rng):
     pipe = make_pipeline(StandardScaler(), LinearRegression())
     pipe.set_output(transform="pandas").fit(X, y)
     np.testing.assert_allclose(pipe.predict(X), Reference().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e8])
+def test_rows_without_weight_that_come_first_cost_no_digits(rng, offset, assert_close):
+    X, y = rng.standard_normal((5000, 4)), rng.standard_normal(5000)
+    w = (np.arange(5000) % 2000 > 700).astype(float)
+    X[w == 0] = offset
+    model = LinearRegression().fit(X, y, w)
+    reference = LinearRegression().fit(X[w > 0], y[w > 0])
+    assert_close(model.coef_, reference.coef_, 1e-12)

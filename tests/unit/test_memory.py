@@ -11,7 +11,10 @@ import numpy as np
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA, TruncatedSVD
 from sklearnex_rs.linalg import qr, svd
-from sklearnex_rs.linear_model import LinearRegression
+from sklearnex_rs.linear_model import (
+    ElasticNet, IncrementalLinearRegression, IncrementalRidge, Lasso, Ridge,
+    LinearRegression,
+)
 
 warnings.simplefilter("ignore")  # two rounds are not enough
 
@@ -40,6 +43,13 @@ fits = {{
     "triangle": lambda X, y, w: qr(X, mode="r"),
     "line": lambda X, y, w: LinearRegression().fit(X, y),
     "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
+    "ridge": lambda X, y, w: Ridge().fit(X, y),
+    "steep weighted ridge": lambda X, y, w: Ridge(1e-12).fit(X, y, w),
+    "positive ridge": lambda X, y, w: Ridge(1e-3, positive=True).fit(X, y),
+    "lasso": lambda X, y, w: Lasso(1e-3).fit(X, y),
+    "weighted elastic net": lambda X, y, w: ElasticNet(1e-3).fit(X, y, w),
+    "batches": lambda X, y, w: IncrementalLinearRegression().fit(X, y),
+    "one weighted batch": lambda X, y, w: IncrementalRidge().partial_fit(X, y, w),
 }}
 grown = {{}}
 for name, fit in fits.items():

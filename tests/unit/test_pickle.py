@@ -13,13 +13,26 @@ from sklearn.base import clone, is_classifier
 from sklearnex_rs import spmd
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.decomposition import PCA
-from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
+from sklearnex_rs.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    LogisticRegression,
+    Ridge,
+)
 
 # Class, parameters, what a fitted one does with rows, and one of its attributes.
 ESTIMATORS = [
     (LinearRegression, {}, "predict", "coef_"),
     (LinearRegression, {"positive": True}, "predict", "coef_"),
     (LogisticRegression, {}, "predict_proba", "coef_"),
+    (Ridge, {"alpha": [0.5, 2.0]}, "predict", "coef_"),
+    (ElasticNet, {"alpha": 0.1, "warm_start": True}, "predict", "coef_"),
+    (Lasso, {"alpha": 0.1}, "predict", "coef_"),
+    (IncrementalLinearRegression, {}, "predict", "coef_"),
+    (IncrementalRidge, {"alpha": 2.0}, "predict", "coef_"),
     (KMeans, {"n_clusters": 3, "random_state": 0}, "predict", "cluster_centers_"),
     (KMeans, {"n_clusters": 5, "random_state": 1}, "transform", "cluster_centers_"),
     (PCA, {"n_components": 2, "whiten": True}, "transform", "components_"),

@@ -32,7 +32,7 @@ CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the 
     "libc": r"(mpi-sys/|python/comm\.rs)",
     "cudarc": r"device/cuda/",
     "rayon": r"device/cpu/",
-    "pulp": r"(real\.rs|device/cpu/)",
+    "pulp": r"(real\.rs|device/cpu/|solve/)",
     "faer": r"(real\.rs|solve/|device/cpu/)",
 }
 UNSAFE = (

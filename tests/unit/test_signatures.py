@@ -5,28 +5,51 @@ import re
 
 import numpy as np
 import pytest
+import sklearn
 import sklearn.cluster
+import sklearn.covariance
 import sklearn.decomposition
 import sklearn.linear_model
 from sklearn.base import is_classifier
 
 import sklearnex_rs
-from sklearnex_rs import cluster, decomposition, linalg, linear_model, spmd
+from sklearnex_rs import (
+    basic_statistics,
+    cluster,
+    covariance,
+    decomposition,
+    linalg,
+    linear_model,
+    spmd,
+)
 
 FAMILIES = [
+    (basic_statistics, spmd.basic_statistics, None),  # scikit-learn has none
     (cluster, spmd.cluster, sklearn.cluster),
+    (covariance, spmd.covariance, sklearn.covariance),
     (decomposition, spmd.decomposition, sklearn.decomposition),
     (linear_model, spmd.linear_model, sklearn.linear_model),
 ]
-PAIRS = [
+EVERY = [
     (getattr(module, name), getattr(reference, name))
     for batch, spread, reference in FAMILIES
     for module in (batch, spread)
     for name in module.__all__
+    if hasattr(reference, name)
 ]
+PAIRS = [pair for pair in EVERY if inspect.isclass(pair[0])]
+FUNCTIONS = [pair for pair in EVERY if not inspect.isclass(pair[0])]
 BATCH = {name: getattr(batch, name) for batch, *_ in FAMILIES for name in batch.__all__}
-CLASSES = [mine for mine, _ in PAIRS]
+CLASSES = [
+    getattr(module, name)
+    for *both, _ in FAMILIES
+    for module in both
+    for name in module.__all__
+    if inspect.isclass(getattr(module, name))
+]
 NAMES = [f"{cls.__module__}.{cls.__name__}" for cls in CLASSES]
+AS_NEWEST = sklearn.__version__.startswith("1.9")
+PAIR_NAMES = [f"{mine.__module__}.{mine.__name__}" for mine, _ in PAIRS]
 GENERATED = r"set_\w+_request"  # written by scikit-learn
 
 
@@ -60,7 +83,7 @@ def is_spmd(cls):
     return cls.__module__.startswith("sklearnex_rs.spmd")
 
 
-@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=PAIR_NAMES)
 def test_init_has_scikit_learns_parameters_and_ours_at_the_end(mine, reference):
     own, theirs = facts(mine.__init__), facts(reference.__init__)
     if is_spmd(mine):
@@ -69,13 +92,29 @@ def test_init_has_scikit_learns_parameters_and_ours_at_the_end(mine, reference):
     assert [fact for fact in own if fact[0] in known] == theirs
 
 
-@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=NAMES)
+@pytest.mark.parametrize(("mine", "reference"), PAIRS, ids=PAIR_NAMES)
 def test_methods_have_scikit_learns_parameters(mine, reference):
     for name in methods(reference):
         if not hasattr(mine, name):
             pytest.fail(f"{mine} has no {name}")
         theirs = facts(getattr(reference, name))
+        if name == "path":
+            continue  # a function: below
         assert facts(getattr(mine, name))[: len(theirs)] == theirs, name
+
+
+@pytest.mark.parametrize(
+    ("mine", "reference"),
+    FUNCTIONS,
+    ids=[f.__module__ + f.__name__ for f, _ in FUNCTIONS],
+)
+def test_functions_have_scikit_learns_parameters(mine, reference):
+    own, theirs = facts(mine), facts(reference)
+    if AS_NEWEST:
+        assert own == theirs
+    else:  # an older one has other defaults
+        assert [name for name, *_ in own] == [name for name, *_ in theirs]
+    assert documented(mine.__doc__) == [name for name, *_ in own]
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=NAMES)
@@ -91,7 +130,8 @@ def test_docstrings_document_every_parameter(cls):
     assert documented(cls.__doc__) == expected
     for name in methods(cls):
         function = getattr(cls, name)
-        expected = [name for name, *_ in facts(function)[1:]]
+        bound = not isinstance(inspect.getattr_static(cls, name), staticmethod)
+        expected = [name for name, *_ in facts(function)[bound:]]
         assert documented(function.__doc__) == expected, name
 
 

@@ -147,7 +147,9 @@ def test_messages_are_what_the_notes_say(rng, cls):
             method = getattr(model, name)
             known = inspect.signature(method).parameters
             rows = model.transform(X) if name == "inverse_transform" else X
-            wanted = [a for given, a in (("X", rows), ("y", y)) if given in known]
+            offer = {"X": rows, "X_test": X, "comp_cov": np.eye(X.shape[1])}
+            offer |= {"y": y, "other": cls(comm=comm)}
+            wanted = [offer[given] for given in offer if given in known]
             counts[name] = count(method, *wanted)
         silent = [
             count(getattr, model, name) for name in vars(model) if name[-1] == "_"

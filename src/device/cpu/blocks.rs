@@ -3,7 +3,7 @@
 //! Sums go in the order of blocks, so they do not depend on threads.
 #![allow(clippy::inline_always)] // rows are taken inside of loops that pulp compiles anew
 
-use super::loops::{CenterRows, add_columns, add_squares, center_columns};
+use super::loops::{CenterRows, add_columns, add_squares, center_columns, reach};
 use crate::device::{
     Data,
     cpu::{Cpu, CpuRows},
@@ -212,6 +212,28 @@ impl<A: Real> Scratch<A> {
             at += part.width;
             let place = place.map(|place| &place[here.clone()]);
             add_squares(part, weights, place, &mut sums[here]);
+        }
+    }
+
+    /// Raises `most` to the largest `−x`, then the largest `x`, of the columns over the rows of the
+    /// block that weigh something.
+    pub(super) fn extremes<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Cpu, T>,
+        block: &Range<usize>,
+        most: &mut [T],
+    ) {
+        let weights = &self.weights[..block.len().min(self.weights.len())];
+        let (least, largest) = most.split_at_mut(self.columns.len());
+        let mut at = 0;
+        for part in Part::of(rows, &self.columns, block) {
+            let here = at..at + part.width;
+            at += part.width;
+            reach(
+                part,
+                weights,
+                [&mut least[here.clone()], &mut largest[here]],
+            );
         }
     }
 

@@ -76,6 +76,40 @@ impl<T: Real> NullaryFnOnce for AddSquares<'_, '_, T> {
     }
 }
 
+/// Raises `least` to the largest `−x` and `largest` to the largest `x` of the rows of a part, but of
+/// those without weight.
+struct ReachRows<'p, 's, T> {
+    part: Part<'p, T>,
+    weights: &'s [f64],
+    most: [&'s mut [T]; 2],
+}
+
+impl<T: Real> NullaryFnOnce for ReachRows<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (width, zero) = (self.part.width, T::of(0.0));
+        let [least, largest] = self.most;
+        let (least, largest) = (&mut least[..width], &mut largest[..width]);
+        for i in 0..self.part.view.nrows() {
+            if self.weights.get(i).is_some_and(|w| *w <= 0.0) {
+                continue;
+            }
+            let row = &self.part.row(i).unwrap_or_default()[..width];
+            for j in 0..width {
+                let (x, negative) = (row[j], zero - row[j]);
+                least[j] = if negative > least[j] {
+                    negative
+                } else {
+                    least[j]
+                };
+                largest[j] = if x > largest[j] { x } else { largest[j] };
+            }
+        }
+    }
+}
+
 /// Eight sums side by side: a fixed order that the processor can follow.
 struct Sum<'a, T>(&'a [T], f64);
 
@@ -212,6 +246,26 @@ pub(super) fn add_squares<T: Real>(
         for (x, w) in column.iter().zip(weights) {
             let z = ((*x).into() - place[0][j]) - place[1][j];
             *sum += w * z * z;
+        }
+    }
+}
+
+/// Raises the largest `−x` and `x` of the columns to those of a part, but of rows without weight.
+pub(super) fn reach<T: Real>(part: Part<'_, T>, weights: &[f64], most: [&mut [T]; 2]) {
+    if !part.by_columns() {
+        return Arch::new().dispatch(ReachRows {
+            part,
+            weights,
+            most,
+        });
+    }
+    let [least, largest] = most;
+    for ((least, largest), column) in least.iter_mut().zip(largest).zip(part.view.columns()) {
+        let weights = weights.iter().copied().chain(std::iter::repeat(1.0));
+        for (x, _) in column.iter().zip(weights).filter(|(_, w)| *w > 0.0) {
+            let negative = T::of(0.0) - *x;
+            *least = if negative > *least { negative } else { *least };
+            *largest = if *x > *largest { *x } else { *largest };
         }
     }
 }

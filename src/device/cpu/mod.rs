@@ -16,6 +16,7 @@ mod pool;
 mod product;
 mod residual;
 mod scores;
+mod spread;
 mod tally;
 mod tiles;
 mod triangle;

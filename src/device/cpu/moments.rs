@@ -4,7 +4,7 @@
 use super::blocks::{Aligned, Scratch, block, blocks, groups};
 use super::gram::gram;
 use super::product::add_products;
-use super::{Cpu, residual, triangle};
+use super::{Cpu, residual, spread, triangle};
 use crate::device::{Data, Look, Looked, MomentKernels};
 use crate::{Result, memory, real::Real};
 use std::ops::Range;
@@ -26,14 +26,11 @@ struct Tile {
 
 impl MomentKernels for Cpu {
     fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked> {
-        rows.check()?;
-        let (n, p, m) = rows.shape();
-        let groups = groups(n, p + m);
-        let origin = origin(rows)?;
-        let one = |g: usize| group_spread::<T>(rows, &groups[g], &origin);
-        let found = self.each(groups.len(), 4.0 * (n * (p + m)) as f64, one)?;
-        let (weight, mean, squares) = spread_of(&found, p + m)?;
-        Ok(looked([n as f64, weight], origin, mean, squares))
+        Ok(spread::spread(*self, rows, false)?.0)
+    }
+
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
+        spread::spread(*self, rows, true)
     }
 
     fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
@@ -88,7 +85,12 @@ impl MomentKernels for Cpu {
 }
 
 /// Rows without weight have no place: theirs is zero.
-fn looked(counts: [f64; 2], mut origin: Vec<f64>, mean: Vec<f64>, comoment: Vec<f64>) -> Looked {
+pub(super) fn looked(
+    counts: [f64; 2],
+    mut origin: Vec<f64>,
+    mean: Vec<f64>,
+    comoment: Vec<f64>,
+) -> Looked {
     if counts[1] <= 0.0 {
         origin.fill(0.0);
     }
@@ -101,19 +103,28 @@ fn looked(counts: [f64; 2], mut origin: Vec<f64>, mean: Vec<f64>, comoment: Vec<
 }
 
 /// A place near the rows, that `T` can hold: the mean of the first ones.
-fn origin<T: Real>(rows: &Data<'_, '_, Cpu, T>) -> Result<Vec<f64>> {
+pub(super) fn origin<T: Real>(rows: &Data<'_, '_, Cpu, T>) -> Result<Vec<f64>> {
     let (n, p, m) = rows.shape();
     let mut origin = memory::zeros(p + m, "means")?;
     let none = memory::zeros(p + m, "means")?;
     let mut scratch = Scratch::<T>::bare(rows, 0..p + m)?;
-    first_mean(&mut scratch, rows, &(0..n.min(FIRST)), &none, &mut origin);
+    let first = first(rows, &(0..n));
+    first_mean(&mut scratch, rows, &first, &none, &mut origin);
     for place in &mut origin {
         *place = T::of(*place).into();
     }
     Ok(origin)
 }
 
-/// The mean of the first rows less `origin`; their weights do not matter.
+/// Some rows, from the first one that weighs something: those before may be anywhere.
+fn first<T: Real>(rows: &Data<'_, '_, Cpu, T>, within: &Range<usize>) -> Range<usize> {
+    let weighs = |i: &usize| rows.w.is_none_or(|w| Into::<f64>::into(w[[*i, 0]]) > 0.0);
+    let start = within.clone().find(weighs).unwrap_or(within.start);
+    start..within.end.min(start + FIRST)
+}
+
+/// The mean of the first rows less `origin`, by weight if they have some: rows without any may be
+/// anywhere.
 fn first_mean<A: Real, T: Real>(
     scratch: &mut Scratch<A>,
     rows: &Data<'_, '_, Cpu, T>,
@@ -121,58 +132,25 @@ fn first_mean<A: Real, T: Real>(
     origin: &[f64],
     mean: &mut [f64],
 ) {
-    let weights = std::mem::take(&mut scratch.weights);
-    if !first.is_empty() {
-        scratch.sums(rows, first, origin, mean);
+    if first.is_empty() {
+        return;
     }
+    let mut weight = scratch.weigh(rows, first);
+    if weight <= 0.0 {
+        scratch.weights.fill(1.0);
+        weight = first.len() as f64;
+    }
+    scratch.sums(rows, first, origin, mean);
     for sum in mean {
-        *sum /= first.len().max(1) as f64;
+        *sum /= weight;
     }
-    scratch.weights = weights;
-}
-
-/// Weight, means less the origin, and squares around the means, of a part of the rows.
-type Spread = (f64, Vec<f64>, Vec<f64>);
-
-fn group_spread<T: Real>(
-    rows: &Data<'_, '_, Cpu, T>,
-    group: &Range<usize>,
-    origin: &[f64],
-) -> Result<Spread> {
-    let q = origin.len();
-    let mut scratch = Scratch::<T>::bare(rows, 0..q)?;
-    let mut found = Vec::new(); // one a block
-    for block in blocks(group, block::<T>()) {
-        let (mut mean, mut squares) = (memory::zeros(q, "means")?, memory::zeros(q, "squares")?);
-        let weight = scratch.weigh(rows, &block);
-        scratch.sums(rows, &block, origin, &mut mean);
-        for sum in &mut mean {
-            *sum /= if weight > 0.0 { weight } else { 1.0 };
-        }
-        scratch.squares(rows, &block, [origin, &mean], &mut squares);
-        found.push((weight, mean, squares));
-    }
-    spread_of(&found, q)
-}
-
-/// The joint spread of parts.
-fn spread_of(parts: &[Spread], q: usize) -> Result<Spread> {
-    let means = parts
-        .iter()
-        .map(|(weight, mean, _)| (*weight, mean.as_slice()));
-    let (weight, mean) = mean_of(means, q)?;
-    let mut squares = memory::zeros(q, "squares")?;
-    for (weight, theirs, part) in parts {
-        for (j, square) in squares.iter_mut().enumerate() {
-            let step = theirs[j] - mean[j];
-            *square += part[j] + weight * step * step;
-        }
-    }
-    Ok((weight, mean, squares))
 }
 
 /// The joint weight and means of parts.
-fn mean_of<'a>(parts: impl Iterator<Item = (f64, &'a [f64])>, q: usize) -> Result<(f64, Vec<f64>)> {
+pub(super) fn mean_of<'a>(
+    parts: impl Iterator<Item = (f64, &'a [f64])>,
+    q: usize,
+) -> Result<(f64, Vec<f64>)> {
     let (mut weight, mut mean) = (0.0, memory::zeros(q, "means")?);
     for (part, theirs) in parts.filter(|(part, _)| *part > 0.0) {
         weight += part;
@@ -272,11 +250,10 @@ impl<A: Real> Side<A> {
         let mut start = memory::zeros(width, "means")?;
         let mut scratch = Scratch::<A>::new(rows, panel.clone(), block::<A>())?;
         if let Some(origin) = origin {
-            let first = group.start..group.end.min(group.start + FIRST);
             first_mean(
                 &mut scratch,
                 rows,
-                &first,
+                &first(rows, group),
                 &origin[panel.clone()],
                 &mut start,
             );

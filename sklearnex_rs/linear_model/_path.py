@@ -1,0 +1,363 @@
+"""Elastic nets along a path of penalties."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearnex_rs import _core
+from sklearnex_rs._array import as_host, like
+from sklearnex_rs._base import Estimator
+from sklearnex_rs._call import Call, Rows
+
+NONE = np.empty(0)
+SEEDS = 2**31 - 1  # of scikit-learn's generator of columns
+POINTS = 100  # of a path, where nobody says
+
+
+class ElasticNetPath(Estimator):
+    """What :func:`enet_path` is told, but for the rows."""
+
+    _parameter_constraints: dict[str, Any] = {
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "eps": [Interval(Real, 0, None, closed="neither")],
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "precompute": [StrOptions({"auto"}), "boolean", "array-like"],
+        "Xy": ["array-like", None],
+        "coef_init": ["array-like", None],
+        "positive": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "selection": [StrOptions({"cyclic", "random"})],
+        "do_screening": ["boolean"],
+        "unknown": "no_validation",
+    }
+
+    def __init__(
+        self,
+        *,
+        l1_ratio: float = 0.5,
+        eps: float = 1e-3,
+        alphas: Any = POINTS,
+        precompute: Any = "auto",
+        Xy: Any = None,
+        coef_init: Any = None,
+        positive: bool = False,
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        selection: str = "cyclic",
+        do_screening: bool = True,
+        unknown: tuple[str, ...] = (),
+    ) -> None:
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.alphas = alphas
+        self.precompute = precompute
+        self.Xy = Xy
+        self.coef_init = coef_init
+        self.positive = positive
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.selection = selection
+        self.do_screening = do_screening
+        self.unknown = unknown
+
+    def trace(self, X: Any, y: Any, verbose: int) -> tuple[Any, Any, Any, list[int]]:
+        """Return penalties, coefficients, duality gaps and rounds."""
+
+        def check() -> Rows:
+            self._check_params()
+            self._check_supported()
+            return self._check_rows(call, X, y, None, reset=True)
+
+        with Call(self, "enet_path") as call:
+            rows = call.agree(check)
+            call.alike(lambda: self._check_targets(rows))
+            grid, least = self._grid()
+            count = int(grid[0]) if least else len(grid)
+            generator = check_random_state(self.random_state)
+            found, samples, _ = call.run(
+                _core.elastic_net,
+                rows.x,
+                rows.y,
+                None,
+                grid,
+                [float(self.l1_ratio), float(self.tol), least],
+                [False, bool(self.positive), bool(self.do_screening)],
+                int(self.max_iter),
+                seeds(self, [generator] * count),
+                call.alike(lambda: gram(self.precompute, rows)),
+                self._start(),
+                call.threads(),
+                rows=rows,
+            )
+        alphas, coef, _, gaps, rounds, tolerances = found
+        if call.comm.rank == 0:
+            strengths = alphas * self.l1_ratio * samples
+            warn(strengths, gaps, rounds, np.repeat(tolerances, count))
+            report(count, verbose)
+        coef = coef.reshape(count, -1).T.astype(rows.x.dtype)
+        return alphas, like(X)(coef), gaps / samples, [int(abs(n)) for n in rounds]
+
+    def _check_supported(self) -> None:
+        if self.unknown:
+            msg = f"Unexpected parameters in params: {list(self.unknown)}"
+            raise ValueError(msg)
+        if self.Xy is not None:
+            msg = "Xy: leave it None; it is computed in the pass over the rows"
+            raise NotImplementedError(msg)
+        if isinstance(self.alphas, Integral) and self.l1_ratio == 0:
+            msg = (
+                "Automatic alpha grid generation is not supported for l1_ratio=0. "
+                "Please supply a grid by providing your estimator with the "
+                "appropriate `alphas=` argument."
+            )
+            raise ValueError(msg)
+
+    def _check_targets(self, rows: Rows) -> None:
+        if rows.targets == 1:
+            return
+        if self.positive:
+            msg = "positive=True is not allowed for multi-output (y.ndim != 1)"
+            raise ValueError(msg)
+        msg = (
+            "y of two dimensions: the multi-task elastic net is not supported; call "
+            "the function for each column, or fit an ElasticNet"
+        )
+        raise NotImplementedError(msg)
+
+    def _grid(self) -> tuple[Any, float]:
+        """Return penalties, falling; or how many, and the share of the last."""
+        if isinstance(self.alphas, Integral):
+            return np.array([self.alphas], np.float64), float(self.eps)
+        return np.sort(np.asarray(self.alphas, np.float64))[::-1].copy(), 0.0
+
+    def _start(self) -> Any:
+        if self.coef_init is None:
+            return NONE
+        coef = np.asarray(as_host(self.coef_init), np.float64)
+        return np.ascontiguousarray(coef).ravel()
+
+
+def seeds(estimator: Any, states: Sequence[Any]) -> Any:
+    """Draw a seed for each descent, as scikit-learn does; none where none is needed."""
+    if estimator.selection == "cyclic":
+        return np.empty(0, np.uint32)
+    draws = (check_random_state(state).randint(0, SEEDS) for state in states)
+    return np.fromiter(draws, np.uint32, len(states))
+
+
+def gram(precompute: Any, rows: Rows) -> Any:
+    """Return the user's Gram matrix, row by row; none where there is none."""
+    if isinstance(precompute, bool | np.bool_ | str):
+        return NONE
+    p = rows.x.shape[1]
+    matrix = check_array(as_host(precompute), dtype=np.float64, order="C")
+    if matrix.shape != (p, p):
+        msg = f"precompute must be of shape ({p}, {p}), got {matrix.shape}"
+        raise ValueError(msg)
+    return np.ascontiguousarray(matrix).ravel()
+
+
+def report(count: int, verbose: int) -> None:
+    """Say how far along the path it went, in scikit-learn's words."""
+    for i in range(count if verbose else 0):
+        if verbose > 1:
+            print(f"Path: {i:03d} out of {count:03d}")
+        else:
+            sys.stderr.write(".")
+
+
+def warn(strengths: Any, gaps: Any, rounds: Any, tolerances: Any) -> None:
+    """Warn of every descent that ended too early, in scikit-learn's words."""
+    for strength, gap, count, tolerance in zip(
+        strengths, gaps, rounds, tolerances, strict=True
+    ):
+        if count >= 0:
+            continue
+        msg = (
+            "Objective did not converge. You might want to increase the number of "
+            "iterations, check the scale of the features or consider increasing "
+            f"regularisation. Duality gap: {gap:.6e}, tolerance: {tolerance:.3e}"
+        )
+        if strength < np.finfo(np.float64).eps:
+            msg += (
+                "\nLinear regression models with a zero l1 penalization strength are "
+                "more efficiently fitted using one of the solvers implemented in "
+                "sklearn.linear_model.Ridge/RidgeCV instead."
+            )
+        warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+
+
+def points(alphas: Any, n_alphas: Any) -> Any:
+    """Return the path that two parameters ask for, of which one is on its way out."""
+    if n_alphas != "deprecated":
+        msg = (
+            "'n_alphas' was deprecated in 1.9 and will be removed in 1.11. 'alphas' "
+            "now accepts an integer value which removes the need to pass 'n_alphas'. "
+            "The default value of 'alphas' will change from None to 100 in 1.11. Pass "
+            "an explicit value to 'alphas' and leave 'n_alphas' to its default value "
+            "to silence this warning."
+        )
+        warnings.warn(msg, FutureWarning, stacklevel=3)
+    if isinstance(alphas, str) and alphas == "warn":
+        return POINTS if n_alphas == "deprecated" else n_alphas
+    if alphas is None:
+        msg = (
+            "'alphas=None' is deprecated and will be removed in 1.11, at which point "
+            "the default value will be set to 100. Set 'alphas=100' to silence this "
+            "warning."
+        )
+        warnings.warn(msg, FutureWarning, stacklevel=3)
+        return POINTS if n_alphas == "deprecated" else n_alphas
+    return alphas
+
+
+KNOWN = ("tol", "max_iter", "random_state", "selection", "do_screening")
+
+
+def told(kind: type, params: dict[str, Any], **named: Any) -> Any:
+    """Return a path of this kind, of named and of more parameters."""
+    known = {name: params[name] for name in KNOWN if name in params}
+    unknown = tuple(sorted(set(params) - set(KNOWN)))
+    return kind(**named, **known, unknown=unknown)
+
+
+def enet_path(
+    X: Any,
+    y: Any,
+    *,
+    l1_ratio: float = 0.5,
+    eps: float = 1e-3,
+    n_alphas: Any = "deprecated",
+    alphas: Any = "warn",
+    precompute: Any = "auto",
+    Xy: Any = None,
+    copy_X: bool = True,  # noqa: ARG001
+    coef_init: Any = None,
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    check_input: bool = True,  # noqa: ARG001
+    **params: Any,
+) -> tuple[Any, ...]:
+    """Compute elastic nets along a path of penalties, without intercept.
+
+    Each begins at the one before; the rows are read once for all of them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Rows.
+    y : array-like of shape (n_samples,)
+        Targets.
+    l1_ratio : float, default=0.5
+        The share of the penalty on sizes, from 0 to 1; with 1 it is the Lasso.
+    eps : float, default=1e-3
+        The last penalty over the first, where `alphas` is a number.
+    n_alphas : int, default="deprecated"
+        How many penalties; use `alphas`.
+    alphas : int or array-like, default=100
+        How many penalties, or which.
+    precompute : 'auto', bool or array-like of shape (n_features, n_features), \
+default='auto'
+        The Gram matrix of the rows, where you have it; else it is computed.
+    Xy : None
+        Not supported: it is computed in the pass over the rows.
+    copy_X : bool, default=True
+        For compatibility: X is never overwritten.
+    coef_init : array-like of shape (n_features,), default=None
+        Where to begin; None means zeros.
+    verbose : bool or int, default=False
+        Whether to say how many penalties there were.
+    return_n_iter : bool, default=False
+        Whether to return the numbers of rounds too.
+    positive : bool, default=False
+        Whether coefficients are forced to be positive.
+    check_input : bool, default=True
+        For compatibility: input is always checked, in the pass over the rows.
+    **params
+        ``tol``, ``max_iter``, ``random_state`` and ``selection``, as of
+        :class:`ElasticNet`; ``do_screening``, False to leave no column out.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        Penalties, falling.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients.
+    dual_gaps : ndarray of shape (n_alphas,)
+        Duality gaps at the end.
+    n_iters : list of int
+        Rounds taken; where ``return_n_iter=True``.
+    """
+    path = told(
+        ElasticNetPath,
+        params,
+        l1_ratio=l1_ratio,
+        eps=eps,
+        alphas=points(alphas, n_alphas),
+        precompute=precompute,
+        Xy=Xy,
+        coef_init=coef_init,
+        positive=positive,
+    )
+    found = path.trace(X, y, int(verbose))
+    return found if return_n_iter else found[:3]
+
+
+def lasso_path(
+    X: Any,
+    y: Any,
+    *,
+    eps: float = 1e-3,
+    n_alphas: Any = "deprecated",
+    alphas: Any = "warn",
+    precompute: Any = "auto",
+    Xy: Any = None,
+    copy_X: bool = True,
+    coef_init: Any = None,
+    verbose: bool | int = False,
+    return_n_iter: bool = False,
+    positive: bool = False,
+    **params: Any,
+) -> tuple[Any, ...]:
+    """Compute Lassos along a path of penalties: :func:`enet_path` with l1_ratio=1.
+
+    Parameters
+    ----------
+    X, y, eps, n_alphas, alphas, precompute, Xy, copy_X, coef_init, verbose, \
+return_n_iter, positive, **params
+        As of :func:`enet_path`.
+
+    Returns
+    -------
+    alphas, coefs, dual_gaps, n_iters
+        As of :func:`enet_path`.
+    """
+    return enet_path(
+        X,
+        y,
+        l1_ratio=1.0,
+        eps=eps,
+        alphas=points(alphas, n_alphas),
+        precompute=precompute,
+        Xy=Xy,
+        copy_X=copy_X,
+        coef_init=coef_init,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
+        positive=positive,
+        **params,
+    )

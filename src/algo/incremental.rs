@@ -1,0 +1,108 @@
+//! # Least squares in batches
+//!
+//! As of `least_squares`, where rows cannot be looked at again.
+//!
+//! Kept of the rows: `Bordered`, the triangle of `[1 X y]`, whose condition is that of the rows, not its
+//! square. A look at the triangle costs `2 n q²` flops for `q = p + m`, and `q² + q` numbers are reduced, in
+//! means and a butterfly of triangles.
+//!
+//! Where a batch is far from collinear, its triangle is the Cholesky root of its co-moments, `n q²` flops:
+//! its columns `z` of length 1, that has a backward error of `‖R⁻¹‖ ε` (Yamamoto, Nakatsukasa, Yanagisawa,
+//! Fukaya 2015), whatever the batches are together.
+
+use super::{Aim, Line, gather, lead};
+use crate::{
+    Error, Result,
+    comm::Communicator,
+    device::{Data, Kernels, Look},
+    memory,
+    real::Real,
+    solve,
+    summary::{Bordered, Means, Moments, Triangle},
+};
+
+/// `‖R⁻¹‖` up to which a root is as good as a triangle.
+const STEEP: f64 = 100.0;
+/// `‖R⁻¹‖² ε` times how far from zero columns are: what the intercept may lose.
+const DRIFT: f64 = 1e-12;
+/// Sum of squares below which products fall to zero.
+const TINIEST: f64 = 1e-280;
+
+/// `Bordered` of my rows; around zero where not centred.
+pub fn bordered<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    centered: bool,
+) -> Result<Bordered> {
+    let (n, p, m) = rows.shape();
+    let q = p + m;
+    if n > 2 * q
+        && let Some(seen) = by_root(rows, centered)?
+    {
+        return Ok(seen);
+    }
+    let found = rows.device.means(rows)?;
+    let means = Means::of(found.counts, &found.origin, &found.mean)?;
+    let none = memory::zeros(q, "means")?;
+    let mean = if centered { means.mean() } else { &none };
+    let finite = |numbers: &[f64]| numbers.iter().all(|number| number.is_finite());
+    if !finite(means.mean()) {
+        return Err(Error::NotFinite);
+    }
+    let (columns, used) = rows.device.triangle(rows, mean, q)?;
+    if !finite(&columns) {
+        return Err(Error::NotFinite);
+    }
+    let triangle = Triangle::of(q, q, &columns, used)?;
+    Ok(Bordered::of(means, triangle, centered))
+}
+
+/// The same by way of co-moments, where those are enough.
+fn by_root<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    centered: bool,
+) -> Result<Option<Bordered>> {
+    let (_, p, m) = rows.shape();
+    let q = p + m;
+    let exact = true;
+    let found = rows.device.moments(rows, Look { centered, exact })?;
+    let means = Means::of(found.counts, &found.origin, &found.mean)?;
+    let seen = Moments::of(means, found.comoment, centered)?;
+    if !seen.is_finite() || seen.largest_square(0..q) < TINIEST || seen.least_square(0..q) < TINIEST
+    {
+        return Ok(None);
+    }
+    let remote = seen.remoteness(0..p);
+    let Some((columns, steep)) = solve::root(q, p, seen.products(q)?)? else {
+        return Ok(None);
+    };
+    if steep > STEEP || steep * steep * f64::EPSILON * remote > DRIFT {
+        return Ok(None);
+    }
+    let triangle = Triangle::of(q, q, &columns, q)?;
+    let means = Means::of(found.counts, &found.origin, &found.mean)?;
+    Ok(Some(Bordered::of(means, triangle, centered)))
+}
+
+/// The line of the batches of all ranks, of `p` columns and `m` targets, and how many rows they have. A
+/// header must have agreed on these.
+pub fn settle(
+    comm: &dyn Communicator,
+    known: &[f64],
+    [p, m]: [usize; 2],
+    aim: &Aim<'_>,
+) -> Result<(Line, f64)> {
+    let seen = gather(comm, known, || Bordered::empty(p + m, aim.intercept))?;
+    let none = memory::zeros(p + m, "means")?;
+    let mean = if aim.intercept {
+        seen.means().mean()
+    } else {
+        &none
+    };
+    let (triangle, means) = (seen.triangle(), seen.means());
+    let line = lead(comm, || {
+        let x = &triangle.columns()[..(p + m) * p];
+        let found = solve::singular([p + m, p], x, 1)?;
+        aim.line(p, triangle, [means.rows(), means.weight()], mean, found)
+    })?;
+    Ok((line, means.rows()))
+}

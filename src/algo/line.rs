@@ -1,0 +1,206 @@
+//! The line of least squares: what is sought, how it follows from a triangle, and how it travels.
+
+use super::Model;
+use crate::{
+    Error, Result, memory,
+    solve::{self, Spectrum},
+    summary::Triangle,
+};
+
+/// What is sought beside small residuals.
+#[derive(Clone, Copy, Debug)]
+pub struct Aim<'a> {
+    /// Whether `b` is sought; else it is zero, and nothing is centred.
+    pub intercept: bool,
+    /// Singular values at or below `tol` times the largest count as zero, where `α` is.
+    pub tol: f64,
+    /// Whether `C ≥ 0`.
+    pub positive: bool,
+    /// `α` of each target; none: zeros.
+    pub alphas: &'a [f64],
+}
+
+/// What the rows should be looked at for next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Next {
+    Nothing,
+    Exact,
+    Residual,
+    Triangle,
+}
+
+/// As they travel.
+const ORDER: [Next; 4] = [Next::Nothing, Next::Exact, Next::Residual, Next::Triangle];
+
+/// The fitted line, and the spectrum of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Number of columns.
+    pub p: usize,
+    /// `C`, `p × m`, row by row.
+    pub coef: Vec<f64>,
+    /// `b`.
+    pub intercept: Vec<f64>,
+    /// How many singular values count.
+    pub rank: usize,
+    /// Singular values, falling: of `n` and `p` the smaller.
+    pub singular: Vec<f64>,
+    pub(super) next: Next,
+}
+
+impl Aim<'_> {
+    /// `α` of a target.
+    pub(super) fn alpha(&self, target: usize) -> f64 {
+        self.alphas.get(target).copied().unwrap_or(0.0)
+    }
+
+    /// The least `α`: that of the worst condition.
+    pub(super) fn least(&self) -> f64 {
+        let least = self.alphas.iter().copied().reduce(f64::min);
+        least.unwrap_or(0.0)
+    }
+
+    /// How many singular values a target takes.
+    pub(super) fn count(&self, target: usize, spectrum: &Spectrum) -> usize {
+        let tol = if self.alpha(target) > 0.0 {
+            0.0
+        } else {
+            self.tol
+        };
+        spectrum.rank(tol)
+    }
+
+    /// From the triangle of `[x y]` less `mean`, `p` being the columns of `x`, the numbers of rows and
+    /// their weight, and the left vectors and the spectrum of its first `p` columns.
+    pub(super) fn line(
+        &self,
+        p: usize,
+        seen: &Triangle,
+        [rows, weight]: [f64; 2],
+        mean: &[f64],
+        (left, mut spectrum): (Vec<f64>, Spectrum),
+    ) -> Result<Line> {
+        weighs(weight)?;
+        let (h, m) = (seen.height(), mean.len() - p);
+        let x = &seen.columns()[..h * p];
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
+        spectrum.values.truncate(rows as usize);
+        let mut coef = memory::zeros(p * m, "coefficients")?;
+        for target in 0..m {
+            let right = &seen.columns()[(p + target) * h..][..h];
+            let answer = if self.positive {
+                nonnegative([h, p], x, self.alpha(target), right)?
+            } else {
+                let (alpha, count) = (self.alpha(target), self.count(target, &spectrum));
+                let mut answer = memory::zeros(p, "coefficients")?;
+                let vectors = spectrum.vectors.chunks_exact(p).zip(left.chunks_exact(h));
+                for ((v, u), value) in vectors.zip(&spectrum.values).take(count) {
+                    let along = u.iter().zip(right).map(|(u, r)| u * r).sum::<f64>();
+                    let along = along / (value + alpha / value);
+                    for (answer, v) in answer.iter_mut().zip(v) {
+                        *answer += along * v;
+                    }
+                }
+                answer
+            };
+            put(&mut coef, m, target, &answer);
+        }
+        let rank = spectrum.rank(self.tol);
+        Line::of(coef, mean, rank, &spectrum, [p, m], Next::Nothing)
+    }
+}
+
+/// `x ≥ 0` of least `‖Ax − b‖² + α‖x‖²`: of `A` with `√α I` below.
+fn nonnegative([h, p]: [usize; 2], a: &[f64], alpha: f64, b: &[f64]) -> Result<Vec<f64>> {
+    if alpha <= 0.0 {
+        return solve::nonnegative(h, p, a, b);
+    }
+    let n = h + p;
+    let mut tall = memory::zeros(n * p, "a triangle")?;
+    for (j, column) in tall.chunks_exact_mut(n).enumerate() {
+        column[..h].copy_from_slice(&a[j * h..][..h]);
+        column[h + j] = alpha.sqrt();
+    }
+    let mut right = memory::zeros(n, "a right side")?;
+    right[..h].copy_from_slice(b);
+    solve::nonnegative(n, p, &tall, &right)
+}
+
+/// Fails where no row weighs anything.
+pub(super) fn weighs(weight: f64) -> Result<()> {
+    if weight > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Unfit(
+        "Sample weights must contain at least one non-zero number.",
+    ))
+}
+
+/// Writes one column of `C`.
+pub(super) fn put(coef: &mut [f64], m: usize, target: usize, column: &[f64]) {
+    for (row, value) in coef.chunks_exact_mut(m).zip(column) {
+        row[target] = *value;
+    }
+}
+
+/// `ȳ − Cᵀx̄`.
+pub(super) fn intercept(coef: &[f64], mean: &[f64], m: usize) -> Result<Vec<f64>> {
+    let (x, y) = mean.split_at(mean.len() - m);
+    let mut intercept = memory::copy(y, "intercepts")?;
+    for (row, x) in coef.chunks_exact(m.max(1)).zip(x) {
+        for (intercept, c) in intercept.iter_mut().zip(row) {
+            *intercept -= c * x;
+        }
+    }
+    Ok(intercept)
+}
+
+impl Line {
+    pub(super) fn of(
+        coef: Vec<f64>,
+        mean: &[f64],
+        rank: usize,
+        spectrum: &Spectrum,
+        [p, m]: [usize; 2],
+        next: Next,
+    ) -> Result<Self> {
+        Ok(Self {
+            p,
+            intercept: intercept(&coef, mean, m)?,
+            coef,
+            rank,
+            singular: memory::copy(&spectrum.values, "singular values")?,
+            next,
+        })
+    }
+}
+
+impl Model for Line {
+    fn words(&self) -> Result<Vec<f64>> {
+        let next = ORDER.iter().position(|next| *next == self.next);
+        let next = next.unwrap_or(0);
+        let m = self.intercept.len();
+        let mut words = [self.p, m, self.rank, next].map(|n| n as f64).to_vec();
+        for part in [&self.coef, &self.intercept, &self.singular] {
+            words.extend(part);
+        }
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
+    fn of(words: Vec<f64>) -> Result<Self> {
+        let broken = Error::Shape("a model that travelled");
+        let [p, m, rank, next] = *words.first_chunk().ok_or(broken.clone())?;
+        let [p, m, rank, next] = [p, m, rank, next].map(|n| n as usize);
+        let (coef, rest) = words[4..].split_at_checked(p * m).ok_or(broken.clone())?;
+        let (intercept, singular) = rest.split_at_checked(m).ok_or(broken)?;
+        Ok(Self {
+            p,
+            coef: memory::copy(coef, "coefficients")?,
+            intercept: memory::copy(intercept, "intercepts")?,
+            rank,
+            singular: memory::copy(singular, "singular values")?,
+            next: ORDER[next.min(ORDER.len() - 1)],
+        })
+    }
+}

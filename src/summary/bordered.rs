@@ -1,0 +1,133 @@
+//! The triangle of `[1 z]`: means, and the triangle of the rows less their mean.
+//!
+//! `R` of `[1 z]` is `√Σw [1 z̄]` above that of `z − z̄`; kept apart, no digit of `z` is lost far from
+//! zero. `R` of two sets of rows with weights `a`, `b` is that of their triangles and of one row more,
+//! `√(ab / (a + b)) (z̄ₐ − z̄_b)`, one above the other (Chan, Golub, LeVeque 1983, for `RᵀR`).
+
+use super::{Kept, Means, Summary, Triangle};
+use crate::{Error, Result, comm::Communicator, memory};
+
+/// `n`, `Σw`, `z̄` and `R` of `q` columns, whose rows are less `z̄` or, where not centred, as they are.
+#[derive(Debug, PartialEq)]
+pub struct Bordered {
+    centered: bool,
+    means: Means,
+    triangle: Triangle,
+}
+
+impl Bordered {
+    /// No rows of `q` columns.
+    pub fn empty(q: usize, centered: bool) -> Result<Self> {
+        Ok(Self::of(Means::empty(q)?, Triangle::empty(q, q)?, centered))
+    }
+
+    /// What a device found.
+    pub fn of(means: Means, triangle: Triangle, centered: bool) -> Self {
+        Self {
+            centered,
+            means,
+            triangle,
+        }
+    }
+
+    /// `n`, `Σw`, `z̄`.
+    pub fn means(&self) -> &Means {
+        &self.means
+    }
+
+    /// `R`.
+    pub fn triangle(&self) -> &Triangle {
+        &self.triangle
+    }
+
+    /// Puts a row below `R`: `√weight (mine − place)`.
+    fn leave(&mut self, weight: f64, shift: &mut [f64]) -> Result<()> {
+        for entry in &mut *shift {
+            *entry *= weight.sqrt();
+        }
+        self.triangle.put(shift)
+    }
+}
+
+impl Summary for Bordered {
+    fn merge(&mut self, other: &Self) -> Result<()> {
+        let (a, b) = (self.means.weight(), other.means.weight());
+        if self.centered && a > 0.0 && b > 0.0 {
+            let place = other.means.mean();
+            let mut shift = self.means.from(place)?;
+            for (mine, theirs) in shift.iter_mut().zip(other.means.from(place)?) {
+                *mine -= theirs;
+            }
+            self.leave(a / (a + b) * b, &mut shift)?;
+        }
+        self.means.merge(&other.means)?;
+        self.triangle.merge(&other.triangle)
+    }
+
+    fn neutral(&self) -> Result<Self> {
+        Self::empty(self.means.mean().len(), self.centered)
+    }
+
+    fn words(&mut self) -> &mut Vec<f64> {
+        self.triangle.words()
+    }
+
+    /// To the common place of all means, and there one above the other.
+    fn reduce(&mut self, comm: &dyn Communicator) -> Result<()> {
+        if comm.size() == 1 {
+            return Ok(());
+        }
+        let mut means = self.means.neutral()?;
+        means.merge(&self.means)?;
+        comm.step("the means")?;
+        means.reduce(comm)?;
+        if self.centered && self.means.weight() > 0.0 {
+            let mut shift = self.means.from(means.mean())?;
+            self.leave(self.means.weight(), &mut shift)?;
+        }
+        self.means = means;
+        comm.step("the triangle")?;
+        self.triangle.reduce(comm)
+    }
+}
+
+impl Kept for Bordered {
+    /// `R`, place and rest of the means, then five numbers.
+    fn pack(self) -> Result<Vec<f64>> {
+        let q = self.means.mean().len();
+        let mut numbers = memory::zeros(q * q + 2 * q + 5, "a triangle")?;
+        let (columns, rest) = numbers.split_at_mut(q * q);
+        columns.copy_from_slice(self.triangle.columns());
+        let (origin, rest) = rest.split_at_mut(q);
+        let parts = self.means.parts();
+        origin.copy_from_slice(parts[0]);
+        rest[..q].copy_from_slice(parts[1]);
+        rest[q..].copy_from_slice(&[
+            self.triangle.used() as f64,
+            self.means.rows(),
+            self.means.weight(),
+            q as f64,
+            f64::from(u8::from(self.centered)),
+        ]);
+        Ok(numbers)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
+    fn unpack(numbers: &[f64]) -> Result<Self> {
+        let broken = Error::Shape("a triangle");
+        let (numbers, facts) = numbers.split_last_chunk().ok_or(broken.clone())?;
+        let [used, rows, weight, q, centered]: [f64; 5] = *facts;
+        let (used, q) = (used as usize, q as usize);
+        let (columns, means) = numbers.split_at_checked(q * q).ok_or(broken.clone())?;
+        if means.len() != 2 * q || used > q {
+            return Err(broken);
+        }
+        let means = Means::of([rows, weight], &means[..q], &means[q..])?;
+        let triangle = Triangle::of(q, q, columns, used)?;
+        Ok(Self::of(means, triangle, centered > 0.0))
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.means.mean().len(), usize::from(self.centered)]
+    }
+}
