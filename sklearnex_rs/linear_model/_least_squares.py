@@ -166,8 +166,8 @@ class LinearRegression(Linear):
                 )
         self._keep(like(X), rows, (coef.T, intercept), flat=False)
         if known is None:  # what an earlier fit has left is not of this one
-            vars(self).pop("rank_", None)
-            vars(self).pop("singular_", None)
+            self.__dict__.pop("rank_", None)
+            self.__dict__.pop("singular_", None)
         elif not positive:
             self.rank_, singular = known
             self.singular_ = like(X)(singular.astype(rows.x.dtype))

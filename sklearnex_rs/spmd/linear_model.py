@@ -242,7 +242,8 @@ class Ridge(SPMDMixin, _Ridge):
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
     A fit sends a header, the means, the co-moments and the model: four messages, of
-    ``(n_features + n_targets)**2 / 2`` numbers at most.
+    ``(n_features + n_targets)**2 / 2`` numbers at most; in rounds where a node has no
+    room for these, as :class:`LinearRegression`.
 
     Examples
     --------

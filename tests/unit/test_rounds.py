@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression as Reference
+from sklearn.linear_model import Ridge as RidgeReference
 
 from sklearnex_rs import spmd
-from sklearnex_rs.linear_model import LinearRegression
+from sklearnex_rs.linear_model import LinearRegression, Ridge
 
 LIMIT = str(20_000_000)  # co-moments of 1,200 columns take more
 P = 1200
@@ -44,7 +45,9 @@ def fit(size, X, y, w=None, **params):
 @pytest.mark.parametrize(
     ("size", "fit_intercept", "m"), [(1, True, None), (3, True, 2), (3, False, None)]
 )
-def test_lines_are_those_of_co_moments(rng, assert_close, limit, size, fit_intercept, m):
+def test_lines_are_those_of_co_moments(
+    rng, assert_close, limit, size, fit_intercept, m
+):
     X, y = problem(rng, m=m)
     w = rng.integers(2, 5, len(X)) / 2
     params = {"fit_intercept": fit_intercept}
@@ -89,6 +92,25 @@ def test_columns_of_any_kind(rng, assert_close, limit, name):
     size = np.linalg.norm(known.coef_)
     assert np.linalg.norm(model.coef_ - known.coef_) < 1e-9 * size
     assert_close(model.predict(X), known.predict(X), 1e-9)
+
+
+@pytest.mark.parametrize("alpha", [1.0, [0.5, 50.0], [0.0, 1e4]])
+def test_penalised_lines_are_scikit_learns(rng, assert_close, limit, alpha):
+    X, y = problem(rng, m=2)
+    X[:, 5] *= 100
+    w = rng.integers(2, 5, len(X)) / 2
+    expected = RidgeReference(alpha, solver="svd").fit(X, y, w)
+    limit()
+
+    def program(comm):
+        mine = slice(comm.rank, None, comm.size)
+        return spmd.Ridge(alpha, comm=comm).fit(X[mine], y[mine], w[mine])
+
+    for model in (spmd.run(2, program)[1], Ridge(alpha).fit(X, y, w)):
+        assert_close(model.coef_, expected.coef_)
+        assert_close(model.intercept_, expected.intercept_)
+    with pytest.raises(MemoryError, match="Ridge of 1200 columns needs"):
+        Ridge(positive=True).fit(X, y)
 
 
 def test_single_precision_in_rounds(rng, assert_close, limit):
