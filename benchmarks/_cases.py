@@ -30,15 +30,26 @@ MODELS = {
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
+    "ipca": Model("decomposition", "IncrementalPCA", ("fit",), "explained_variance_"),
+    "covariance": Model("covariance", "EmpiricalCovariance", ("fit",), "covariance_"),
+    "icovariance": Model(
+        "covariance", "IncrementalEmpiricalCovariance", ("fit",), "covariance_"
+    ),
+    "statistics": Model("basic_statistics", "BasicStatistics", ("fit",), "variance_"),
+    "istatistics": Model(
+        "basic_statistics", "IncrementalBasicStatistics", ("fit",), "variance_"
+    ),
     "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
-PLAIN = ("linear", "weighted", "ridge", "lasso", "net")  # they take no numbers
-RANKED = ("qr", "svd")  # neither do these; only ranks have them
+PLAIN = ("linear", "weighted", "ridge", "lasso", "net", "covariance", "statistics")
+RANKED = ("qr", "svd")  # they take no numbers, as those; only ranks have them
+BATCHES = ("batches", "icovariance", "istatistics")  # they take the rows of a batch
 FORMS = (
     "[ranks:|daal4py:][weighted:|ridge:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
-    "plusplus=K:|pca=K:|tsvd=K:|logistic=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
+    "plusplus=K:|pca=K:|ipca=KxROWS:|covariance:|icovariance=ROWS:|statistics:|"
+    "istatistics=ROWS:|tsvd=K:|logistic=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -57,6 +68,14 @@ CASES = (
     "plusplus=50:500000x100:float64",
     "pca=10:500000x100:float64",
     "pca=10:500000x100:float32",
+    "ipca=10x500:500000x100:float64",
+    "ipca=10x5000:200000x1000:float64",
+    "covariance:500000x100:float64",
+    "covariance:500000x100:float32",
+    "icovariance=500:500000x100:float64",
+    "statistics:500000x100:float64",
+    "statistics:500000x100:float32",
+    "istatistics=500:500000x100:float64",
     "tsvd=10:500000x100:float64",
     "logistic=5:200000x100:float64",
     "logistic=2:500000x100:float64",
@@ -69,6 +88,8 @@ CASES = (
     "daal4py:kmeans=50x10:500000x100:float64",
     "daal4py:plusplus=50:500000x100:float64",
     "daal4py:pca=10:500000x100:float64",
+    "daal4py:covariance:500000x100:float64",
+    "daal4py:statistics:500000x100:float64",
     "daal4py:qr=:500000x50:float64",
     "daal4py:svd=:500000x50:float64",
 )
@@ -84,6 +105,9 @@ QUICK = (
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",
     "pca=10:50000x50:float64",
+    "ipca=10x250:50000x50:float64",
+    "covariance:50000x50:float64",
+    "statistics:50000x50:float64",
     "logistic=5:50000x50:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
@@ -121,7 +145,8 @@ class Case(NamedTuple):
         where = before.pop(0) if before[:1] in (["ranks"], ["daal4py"]) else "alone"
         model, _, numbers = (before or ["linear="])[0].partition("=")
         sizes = tuple(int(n) for n in numbers.split("x") if n)
-        wanted = {**dict.fromkeys(MODELS, 1), **dict.fromkeys(PLAIN, 0), "kmeans": 2}
+        wanted = {**dict.fromkeys(MODELS, 1), **dict.fromkeys(PLAIN, 0)}
+        wanted |= {"kmeans": 2, "ipca": 2}
         wanted |= dict.fromkeys(RANKED, None if where == "alone" else 0)
         known = dtype in ("float32", "float64")
         if len(before) > 1 or len(sizes) != wanted.get(model) or not known:
@@ -140,15 +165,21 @@ class Case(NamedTuple):
     def make(self, library: str) -> object | None:
         """Return the estimator of a library, unfitted; None where it has none."""
         module, name, _, _, params = MODELS[self.model]
-        if library == "sklearnex" and self.model in ("lasso", "net"):
-            library = "daal4py.sklearn"  # where they stand
+        if library == "sklearnex":  # where they stand
+            where = {"lasso": "daal4py.sklearn", "net": "daal4py.sklearn"}
+            where |= dict.fromkeys(("covariance", "ipca"), "sklearnex.preview")
+            library = where.get(self.model, library)
+        if library == "sklearn" and module == "basic_statistics":
+            return None
         cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
         if cls is None or self.model in (*PLAIN, "logistic"):
             return cls and cls(**dict(params))
+        if self.model in BATCHES:
+            return cls(batch_size=self.numbers[0])
+        if self.model == "ipca":
+            return cls(n_components=self.numbers[0], batch_size=self.numbers[1])
         if self.model in RANKED:
             return Factors(cls)
-        if self.model == "batches":
-            return cls(batch_size=self.numbers[0])
         if self.model in ("pca", "tsvd"):
             return cls(n_components=self.numbers[0])
         if self.model == "plusplus":  # the start, and the least that may follow

@@ -151,6 +151,12 @@ def with_daal4py(case: Case, X: np.ndarray, y: np.ndarray) -> Callable[[], objec
     if case.model == "pca":  # of columns scaled to variance 1: it has no other
         pca = daal4py.pca(method="correlationDense", **spread)
         return lambda: pca.compute(X).eigenvalues[0, : case.numbers[0]]
+    if case.model == "covariance":  # it divides by one less
+        products = daal4py.covariance(**spread)
+        return lambda: products.compute(X).covariance * (1 - 1 / case.rows)
+    if case.model == "statistics":
+        moments = daal4py.low_order_moments(**spread)
+        return lambda: moments.compute(X).variance
     if case.model in ("qr", "svd"):
         factors = getattr(daal4py, case.model)(**spread)
         name = "matrixR" if case.model == "qr" else "singularValues"

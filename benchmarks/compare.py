@@ -21,8 +21,11 @@ qr= and svd=: factors, with Q or U; only among ranks. tsvd=K: as pca=K.
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances
-are others. weighted:, ridge:, lasso:, net:, batches=ROWS: least squares with weights,
-with a penalty, in batches. With none of these: least squares.
+are others. ipca=KxROWS: the same in batches of so many rows; scikit-learn's are
+approximate. weighted:, ridge:, lasso:, net:, batches=ROWS: least squares with weights,
+with a penalty, in batches. covariance:, statistics:, icovariance=ROWS:,
+istatistics=ROWS: of columns, and in batches; scikit-learn has no statistics. With none
+of these: least squares.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import FLOATS, Estimator
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs.decomposition._probabilistic import linear
+from sklearnex_rs._products import linear
 from sklearnex_rs.decomposition._solvers import memory, way_out
 
 

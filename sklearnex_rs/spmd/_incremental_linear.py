@@ -40,6 +40,8 @@ n_features_in_, feature_names_in_
     ``partial_fit`` : local. It never communicates, and its errors are this rank's. Any
     number of calls, none included; on one rank it finalizes.
 
+    ``merge`` : local. On one rank it finalizes.
+
     ``finalize`` : collective. Every rank of `comm` calls it, also one that had no
     batch. What went wrong in `partial_fit` on any rank since the last call, all ranks
     raise; another call does without that batch.
@@ -47,8 +49,6 @@ n_features_in_, feature_names_in_
     ``fit`` : collective. It forgets, takes in this rank's rows, and finalizes.
 
     ``score`` : collective. Over the rows of all ranks.
-
-    ``merge`` : local. On one rank it finalizes.
 
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
@@ -113,6 +113,8 @@ class IncrementalRidge(SPMDMixin, _IncrementalRidge):
     ``partial_fit`` : local. It never communicates, and its errors are this rank's. Any
     number of calls, none included; on one rank it finalizes.
 
+    ``merge`` : local. On one rank it finalizes.
+
     ``finalize`` : collective. Every rank of `comm` calls it, also one that had no
     batch. What went wrong in `partial_fit` on any rank since the last call, all ranks
     raise; another call does without that batch.
@@ -120,8 +122,6 @@ class IncrementalRidge(SPMDMixin, _IncrementalRidge):
     ``fit`` : collective. It forgets, takes in this rank's rows, and finalizes.
 
     ``score`` : collective. Over the rows of all ranks.
-
-    ``merge`` : local. On one rank it finalizes.
 
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 

@@ -67,6 +67,8 @@ CHECKED = (
     "covariance_spmd",
     "elastic_net",
     "incremental_basic_statistics",
+    "incremental_covariance",
+    "incremental_covariance_spmd",
     "incremental_linear_regression",
     "incremental_pca",
     "kmeans_spmd",
@@ -257,3 +259,20 @@ def test_components_of_batches_are_those_of_all_rows(tmp_path):
     out = run("incremental_pca", tmp_path)
     assert "rows: 265860, 192 columns" in out
     assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9
+
+
+def test_the_covariance_of_batches_is_that_of_all_rows(tmp_path):
+    out = run("incremental_covariance", tmp_path)
+    assert (
+        len(re.findall(r"rows: log-likelihood of the next -?\d+\.\d$", out, re.M)) == 7
+    )
+    assert "rows: 265860, 192 columns" in out
+    assert float(re.search(r"all rows at once: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 3])
+def test_the_covariance_of_batches_on_ranks_is_that_of_one_machine(tmp_path, ranks):
+    out = run("incremental_covariance_spmd", tmp_path, ranks=ranks)
+    assert f"batches of each: {[3, 3, 6] if ranks else [12]}" in out
+    assert "rows: 265860, 192 columns" in out
+    assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9

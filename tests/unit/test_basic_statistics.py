@@ -440,6 +440,22 @@ def test_what_went_wrong_in_a_batch_all_ranks_learn_once(rng, check):
         assert said == found[0][1]
 
 
+def test_sixteen_ranks_with_weights(rng, check):
+    X, w = rows(rng), rng.integers(0, 3, 203).astype(float)
+
+    def program(comm):
+        model = spmd.IncrementalBasicStatistics(comm=comm)
+        for start in range(comm.rank, 203, 48):  # some have one more
+            if comm.rank:
+                one = slice(start, start + 1)
+                model.partial_fit(X[one], sample_weight=w[one])
+        return model.finalize()
+
+    seen = np.concatenate([np.arange(r, 203, 48) for r in range(1, 16)])
+    for model in spmd.run(16, program):
+        check(model, reference(X[seen], w[seen]))
+
+
 @pytest.mark.parametrize("wrong", ["columns", "options", "none"])
 def test_ranks_that_differ_are_told_at_finalize(rng, check, wrong):
     X = rows(rng, 30)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import EmpiricalCovariance as Reference
 from sklearn.datasets import load_diabetes, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
 
 from sklearnex_rs import spmd
 from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
@@ -209,3 +210,40 @@ def test_ranks_with_any_number_of_batches(rng, check, counts):
         expected = Reference().fit(together)
         np.testing.assert_allclose(model.covariance_, expected.covariance_, tol, tol)
         assert model.n_samples_seen_ == len(together)
+
+
+@pytest.mark.parametrize("size", [2, 16])
+def test_half_streams_of_ranks_travel_and_merge(rng, check, size):
+    X = rows(rng)
+
+    def program(comm):
+        mine = X[comm.rank :: size]
+        model = spmd.IncrementalEmpiricalCovariance(comm=comm).partial_fit(mine[:5])
+        model = pickle.loads(pickle.dumps(model)).set_params(comm=comm)
+        other = spmd.IncrementalEmpiricalCovariance(comm=comm).partial_fit(mine[5:])
+        with pytest.raises(NotFittedError, match="finalize"):
+            model.merge(other).get_precision()
+        assert comm.messages == 0
+        return model.finalize()
+
+    for model in spmd.run(size, program):
+        check(model, X)
+
+
+def test_what_went_wrong_in_a_batch_all_ranks_learn_once(rng, check):
+    X = rows(rng)
+
+    def program(comm):
+        model = spmd.IncrementalEmpiricalCovariance(comm=comm)
+        model.partial_fit(X[comm.rank :: 3])
+        if comm.rank == 1:
+            with pytest.raises(ValueError, match=r"^X has 2 features"):
+                model.partial_fit(X[:, :2])
+        with pytest.raises(ValueError, match=r"^rank 1: X has 2 features") as all_:
+            model.finalize()
+        return model.finalize(), str(all_.value)
+
+    found = spmd.run(3, program)
+    for model, said in found:
+        check(model, X)
+        assert said == found[0][1]

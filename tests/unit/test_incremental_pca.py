@@ -256,3 +256,62 @@ def test_ranks_agree_that_rows_are_too_few(rng, check):
         return str(caught.value)
 
     assert len(set(spmd.run(3, program))) == 1
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("size", [2, 16])
+def test_half_streams_of_ranks_travel_and_merge(rng, check, solver, size):
+    X = rows(rng)
+
+    def program(comm):
+        mine = X[comm.rank :: size]
+        params = {"svd_solver": solver, "comm": comm}
+        model = spmd.IncrementalPCA(3, **params).partial_fit(mine[:5])
+        model = pickle.loads(pickle.dumps(model)).set_params(comm=comm)
+        model.merge(spmd.IncrementalPCA(3, **params).partial_fit(mine[5:]))
+        assert comm.messages == 0
+        return model.finalize()
+
+    for model in spmd.run(size, program):
+        check(model, X, 3)
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "columns", "components"])
+def test_what_went_wrong_in_a_batch_all_ranks_learn_once(rng, check, wrong):
+    X = rows(rng)
+    bad = {"NaN": X * np.nan, "columns": X[:, :5], "components": X}[wrong]
+    words = {"NaN": "Input X contains NaN", "columns": "X has 5 features"}
+    words["components"] = "n_components=7 invalid"
+
+    def program(comm):
+        model = spmd.IncrementalPCA(2, comm=comm).partial_fit(X[comm.rank :: 3])
+        if comm.rank == 2:
+            model.set_params(n_components=7 if wrong == "components" else 2)
+            with pytest.raises(ValueError, match=f"^{words[wrong]}"):
+                model.partial_fit(bad)
+            model.set_params(n_components=2)
+        with pytest.raises(ValueError, match=f"^rank 2: {words[wrong]}") as all_:
+            model.finalize()
+        return model.finalize(), str(all_.value)
+
+    found = spmd.run(3, program)
+    for model, said in found:
+        check(model, X, 2)
+        assert said == found[0][1]
+
+
+@pytest.mark.parametrize("counts", [(0, 1, 7), (7, 0, 0), (2, 2, 2)])
+def test_above_5000_columns_ranks_have_any_number_of_batches(rng, check, counts):
+    p, edges = 5001, np.cumsum([0, *counts]) * 7
+    scores = np.linalg.qr(rng.standard_normal((edges[-1], 6)) - 0.5)[0]
+    X = scores * np.geomspace(9, 1, 6) @ rng.standard_normal((6, p)) + 5.0
+
+    def program(comm):
+        model = spmd.IncrementalPCA(3, comm=comm)
+        for start in range(edges[comm.rank], edges[comm.rank + 1], 7):
+            model.partial_fit(X[start : start + 7])
+            model = pickle.loads(pickle.dumps(model)).set_params(comm=comm)
+        return model.finalize()
+
+    for model in spmd.run(3, program):
+        check(model, X, 3)

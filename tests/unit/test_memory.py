@@ -8,8 +8,10 @@ PEAK = """
 import ctypes, json, re, warnings
 from pathlib import Path
 import numpy as np
+from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
 from sklearnex_rs.cluster import KMeans
-from sklearnex_rs.decomposition import PCA, TruncatedSVD
+from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearnex_rs.linalg import qr, svd
 from sklearnex_rs.linear_model import (
     ElasticNet, IncrementalLinearRegression, IncrementalRidge, Lasso, Ridge,
@@ -38,6 +40,17 @@ fits = {{
     "full": lambda X, y, w: PCA(5, svd_solver="full").fit(X),
     "covariance": lambda X, y, w: PCA(5, svd_solver="covariance_eigh").fit(X),
     "leading": lambda X, y, w: PCA(5, svd_solver="randomized").fit(X),
+    "statistics": lambda X, y, w: BasicStatistics().fit(X, sample_weight=w),
+    "covariances": lambda X, y, w: EmpiricalCovariance().fit(X),
+    "batches": lambda X, y, w: IncrementalBasicStatistics().fit(X, sample_weight=w),
+    "batch": lambda X, y, w: IncrementalBasicStatistics().partial_fit(X, None, w),
+    "covariance batches": lambda X, y, w: IncrementalEmpiricalCovariance().fit(X),
+    "covariance batch": lambda X, y, w: IncrementalEmpiricalCovariance().partial_fit(X),
+    "component batches": lambda X, y, w: IncrementalPCA(5).fit(X),
+    "component batch": lambda X, y, w: IncrementalPCA(5).partial_fit(X),
+    "triangle batches": lambda X, y, w: IncrementalPCA(5, svd_solver="full").fit(X),
+    "triangle batch":
+        lambda X, y, w: IncrementalPCA(5, svd_solver="full").partial_fit(X),
     "truncated": lambda X, y, w: TruncatedSVD(5).fit(X),
     "values": lambda X, y, w: svd(X, compute_uv=False),
     "triangle": lambda X, y, w: qr(X, mode="r"),
