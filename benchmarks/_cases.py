@@ -29,6 +29,7 @@ MODELS = {
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
+    "l1": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
     "pca": Model("decomposition", "PCA", ("fit", "transform"), "explained_variance_"),
     "ipca": Model("decomposition", "IncrementalPCA", ("fit",), "explained_variance_"),
     "covariance": Model("covariance", "EmpiricalCovariance", ("fit",), "covariance_"),
@@ -49,7 +50,7 @@ BATCHES = ("batches", "icovariance", "istatistics")  # they take the rows of a b
 FORMS = (
     "[ranks:|daal4py:][weighted:|ridge:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
     "plusplus=K:|pca=K:|ipca=KxROWS:|covariance:|icovariance=ROWS:|statistics:|"
-    "istatistics=ROWS:|tsvd=K:|logistic=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
+    "istatistics=ROWS:|tsvd=K:|logistic=K:|l1=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -79,6 +80,8 @@ CASES = (
     "tsvd=10:500000x100:float64",
     "logistic=5:200000x100:float64",
     "logistic=2:500000x100:float64",
+    "l1=2:200000x50:float64",
+    "l1=5:50000x50:float64",
     "ranks:500000x100:float64",
     "ranks:500000x100:float32",
     "ranks:kmeans=50x10:500000x100:float64",
@@ -109,6 +112,7 @@ QUICK = (
     "covariance:50000x50:float64",
     "statistics:50000x50:float64",
     "logistic=5:50000x50:float64",
+    "l1=2:20000x20:float64",
     "ranks:50000x50:float64",
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
@@ -174,6 +178,9 @@ class Case(NamedTuple):
         cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
         if cls is None or self.model in (*PLAIN, "logistic"):
             return cls and cls(**dict(params))
+        if self.model == "l1":  # the faster of scikit-learn's ways
+            solver = "liblinear" if self.numbers[0] == 2 else "saga"
+            return cls(l1_ratio=1, solver=solver, C=0.01)
         if self.model in BATCHES:
             return cls(batch_size=self.numbers[0])
         if self.model == "ipca":
@@ -214,6 +221,6 @@ class Case(NamedTuple):
             generator = np.random.default_rng(b)
             X[part] = generator.standard_normal(X[part].shape, self.dtype)
             y[part] = X[part] @ coef + 3 + generator.standard_normal(len(y[part]))
-        if self.model == "logistic":  # classes in turn along the line, blurred
+        if self.model in ("logistic", "l1"):  # classes in turn along the line, blurred
             y = np.floor((y - 3) / 4) % self.numbers[0]
         return X, y

@@ -24,8 +24,9 @@ inertia is another. pca=K: K components; daal4py scales columns first, so its va
 are others. ipca=KxROWS: the same in batches of so many rows; scikit-learn's are
 approximate. weighted:, ridge:, lasso:, net:, batches=ROWS: least squares with weights,
 with a penalty, in batches. covariance:, statistics:, icovariance=ROWS:,
-istatistics=ROWS: of columns, and in batches; scikit-learn has no statistics. With none
-of these: least squares.
+istatistics=ROWS: of columns, and in batches; scikit-learn has no statistics.
+logistic=K: K classes; l1=K: the same with an l1 penalty. With none of these: least
+squares.
 """
 
 import argparse

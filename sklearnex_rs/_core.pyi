@@ -278,7 +278,7 @@ def logistic(
     start: _Numbers,
     penalties: list[list[float]],
     intercept: list[bool],
-    stop: tuple[float, int, int, int],
+    stop: tuple[list[float], int, int, int],
     threads: int,
 ) -> tuple[_Numbers, int, bool, float, float]:
     """Return coefficients beside intercepts, steps, convergence, value, gradient."""

@@ -30,8 +30,6 @@ use crate::{
 const SPECTRAL: [usize; 2] = [64, 1024];
 /// What second derivatives may cost, in gradients, where Newton's steps are the first way.
 const CHEAP: usize = 8;
-/// Part of `tol` that is reached: so the gradient is not larger than where others stop.
-const SURE: f64 = 0.02;
 /// Part of the last fall above which second derivatives are looked at anew.
 const STALE: f64 = 0.05;
 /// Part of `F` below which a fall cannot be seen.
@@ -49,8 +47,9 @@ pub struct LogisticRegression<'r, 'a, 'm, D: Kernels, T: Real> {
     pub penalties: [[f64; 2]; 2],
     /// Whether there is an intercept, and whether rows are put around their means.
     pub intercept: [bool; 2],
-    /// The largest entry of the gradient, for columns as they are, when it is over.
-    pub tol: f64,
+    /// The largest entry of the gradient, for columns as they are, that is small enough; and the one
+    /// that ends it.
+    pub tol: [f64; 2],
     /// Steps at most.
     pub limit: usize,
     /// No rank has more rows.
@@ -169,12 +168,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// Where rows are put, and what bends the loss.
     fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<(Vec<f64>, Metric)> {
         let (rows, (_, p, _)) = (self.rows, self.rows.shape());
-        let bare = Data {
-            device: rows.device,
-            x: rows.x,
-            y: None,
-            w: rows.w,
-        };
+        let bare = Data { y: None, ..*rows };
         let centered = self.intercept[1];
         let ridge = [0, 1].map(|of| self.penalties[1][of] / self.total);
         // What one score's curvature is of the weight where all classes are alike.
@@ -282,8 +276,8 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             }
         }
         (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
-        if odds.steepness <= SURE * self.task.tol || odds.steps >= self.task.limit {
-            let converged = odds.steepness <= self.task.tol;
+        if odds.steepness <= self.task.tol[1] || odds.steps >= self.task.limit {
+            let converged = odds.steepness <= self.task.tol[0];
             return Ok(over(odds, converged));
         }
         if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
@@ -341,9 +335,9 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         let first = self.goal.first();
         let [x, next, rest] = self.fista.step(&odds.coef, &gradient, &first)?;
         (odds.value, odds.steepness) = (value, self.goal.steepness(&x, &rest, true));
-        let sure = odds.steepness <= SURE * self.task.tol;
+        let sure = odds.steepness <= self.task.tol[1];
         if sure || odds.steps >= self.task.limit {
-            let converged = odds.steepness <= self.task.tol;
+            let converged = odds.steepness <= self.task.tol[0];
             odds.coef = x;
             return Ok(over(odds, converged));
         }
@@ -384,10 +378,9 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
     }
 
     fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
-        if self.way == Way::Gradient {
-            self.glide(odds, seen.gradient())
-        } else {
-            self.descend(odds, seen.gradient())
+        match self.way {
+            Way::Gradient => self.glide(odds, seen.gradient()),
+            _ => self.descend(odds, seen.gradient()),
         }
     }
 }

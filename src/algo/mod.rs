@@ -133,8 +133,8 @@ pub trait Rounds {
     /// What is learned.
     type Model: Model;
 
-    /// Whether ranks could choose the next model differently, so that the first rank's is sent round
-    /// before each look; else all compute it from the same bits.
+    /// Whether ranks could choose the next model differently, so that the first rank alone does and
+    /// sends it round before each look; else all compute it from the same bits.
     const LED: bool = false;
 
     /// No rows, in the shape that `look` returns.
@@ -186,13 +186,18 @@ pub fn rounds<A: Rounds>(
             mine = Ok((model, true));
             break;
         }
-        mine = guarded(|| algo.improve(model, &mut seen));
-        if A::LED
-            && comm.size() > 1
-            && let Ok((model, stop)) = mine
-        {
-            mine = lead(comm, || Ok(model)).map(|model| (model, stop));
-        }
+        let mut over = false;
+        let better = || {
+            let (model, stop) = algo.improve(model, &mut seen)?;
+            over = stop;
+            Ok(model)
+        };
+        let model = if A::LED {
+            lead(comm, better)
+        } else {
+            guarded(better)
+        };
+        mine = model.map(|model| (model, over));
     }
     lead(comm, || mine.map(|(model, _)| model))
 }

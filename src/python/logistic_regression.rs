@@ -10,8 +10,9 @@ type Fitted<'py> = (Bound<'py, PyArray2<f64>>, usize, bool, f64, f64);
 
 /// Logistic regression over the rows of all ranks, from the first rank's `start`: a row a score, its
 /// intercept last. `classes` are weights of classes, `total` the weight of all rows; `penalties` stand
-/// by first and second power, for coefficients and for intercepts; `stop`: tolerance, steps, the
-/// largest share of any rank, and unknowns whose second derivatives have room.
+/// by first and second power, for coefficients and for intercepts; `stop`: the gradient that is small
+/// enough, the one that ends it, steps, the largest share of any rank, and unknowns whose second
+/// derivatives have room.
 #[pyfunction]
 #[pyo3(signature = (comm, x, y, w, classes, total, start, penalties, intercept, stop, threads))]
 #[allow(clippy::too_many_arguments)] // rows, what is sought, when to stop
@@ -25,7 +26,7 @@ pub(super) fn logistic<'py>(
     start: PyReadonlyArray2<'py, f64>,
     penalties: [[f64; 2]; 2],
     intercept: [bool; 2],
-    stop: (f64, usize, usize, usize),
+    stop: ([f64; 2], usize, usize, usize),
     threads: usize,
 ) -> PyResult<Fitted<'py>> {
     let (py, lent) = (comm.py(), [Some(x), Some(y), w]);

@@ -1,7 +1,7 @@
 //! Proximal gradients with momentum (Beck and Teboulle 2009), which starts anew where it leads astray
 //! (O'Donoghue and Candès 2015), by one gradient a step.
 
-use super::newton::shrunk;
+use super::coordinates::shrunk;
 use crate::{Result, memory};
 
 /// The last points, and how steep gradients were found to be.

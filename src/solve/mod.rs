@@ -1,6 +1,7 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
 mod conjugate;
+mod coordinates;
 mod definite;
 mod descent;
 mod dimension;

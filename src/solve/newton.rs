@@ -1,17 +1,14 @@
 //! Steps from first and second derivatives: Newton's, by Cholesky; with absolute values as a penalty
-//! too, by descent along one coordinate after the other (Friedman, Hastie and Tibshirani 2010).
+//! too, by coordinates.
 
-use super::orthogonal::scratch;
+use super::{coordinates::Coordinates, orthogonal::scratch};
 use crate::{Result, memory};
 use faer::dyn_stack::MemStack;
 use faer::linalg::cholesky::llt::{factor, solve};
 use faer::{MatMut, MatRef, Par, Spec};
 
 /// What is added to a diagonal, relative to it: nothing is quite flat.
-const RIDGE: f64 = 1e-12;
-/// How much of the first sweep's change may be left, and how many sweeps there are at most.
-const SETTLED: f64 = 1e-8;
-const SWEEPS: usize = 500;
+pub(super) const RIDGE: f64 = 1e-12;
 
 /// Second derivatives of `m` scores with `width` unknowns each.
 #[derive(Debug)]
@@ -129,53 +126,19 @@ impl Curvature {
 
     /// The step from `x` to the least `gᵀd + ½ dᵀHd + Σ lⱼ |xⱼ + dⱼ|`.
     pub fn proximal(&self, g: &[f64], x: &[f64], l: &[f64]) -> Result<Vec<f64>> {
-        let size = g.len();
-        let mut step = memory::zeros(size, "a step")?;
-        let mut slope = memory::copy(g, "a gradient")?; // g + Hd
-        let (mut first, mut whole) = (0.0_f64, true);
-        for _ in 0..SWEEPS {
-            let mut moved = 0.0_f64;
-            for j in 0..size {
-                let here = x[j] + step[j];
-                if !whole && here == 0.0 {
-                    continue;
-                }
-                let row = &self.entries[j * size..][..size];
-                let bend = row[j];
-                let there = if bend > 0.0 {
-                    shrunk(bend * here - slope[j], l[j]) / bend
-                } else if l[j] > 0.0 {
-                    0.0
-                } else {
-                    here
-                };
-                let change = there - here;
-                if change != 0.0 {
-                    step[j] = there - x[j];
-                    moved = moved.max(change * change * bend);
-                    for (slope, entry) in slope.iter_mut().zip(row) {
-                        *slope += change * entry;
-                    }
-                }
-            }
-            first = first.max(moved);
-            let settled = moved <= SETTLED * SETTLED * first;
-            if settled && whole {
-                break;
-            }
-            whole = settled; // those that are not zero first, then all
-        }
-        Ok(step)
+        let way = Coordinates {
+            bends: &self.entries,
+            x,
+            l,
+            step: memory::zeros(g.len(), "a step")?,
+            slope: memory::copy(g, "a gradient")?,
+        };
+        way.descend()
     }
 }
 
-/// `a` moved towards zero by `l`.
-pub(super) fn shrunk(a: f64, l: f64) -> f64 {
-    (a.abs() - l).max(0.0).copysign(a)
-}
-
 /// Solves in place; says whether the matrix is definite.
-fn solved(size: usize, matrix: &mut [f64], right: &mut [f64]) -> Result<bool> {
+pub(super) fn solved(size: usize, matrix: &mut [f64], right: &mut [f64]) -> Result<bool> {
     let (par, params) = (Par::Seq, Spec::default());
     let need = factor::cholesky_in_place_scratch::<f64>(size, par, params);
     let regularization = factor::LltRegularization::default();

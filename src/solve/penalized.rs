@@ -48,7 +48,8 @@ impl Penalized {
             .collect()
     }
 
-    /// Intercepts of a softmax without penalty may move together: they end where they began.
+    /// All scores of a softmax may move together. Intercepts without penalty end where they began;
+    /// coefficients where among equal sums of absolute values their squares are least.
     pub fn settle(&self, coef: &mut [f64]) {
         let width = self.mean.len() + 1;
         let last = self.each.last().copied().flatten();
@@ -56,6 +57,16 @@ impl Penalized {
             let shift = self.level - level(coef, width);
             for coef in coef.chunks_exact_mut(width) {
                 coef[width - 1] += shift;
+            }
+        }
+        let penalty = self.each.first().copied().flatten();
+        let bare = penalty.is_some_and(|[first, second]| first > 0.0 && second == 0.0);
+        if coef.len() > width && bare {
+            for j in 0..width - 1 {
+                let shift = middle(coef.iter().skip(j).step_by(width).copied().collect());
+                for coef in coef.chunks_exact_mut(width) {
+                    coef[j] -= shift;
+                }
             }
         }
     }
@@ -132,4 +143,12 @@ impl Penalized {
 fn level(coef: &[f64], width: usize) -> f64 {
     let last = coef.chunks_exact(width).map(|coef| coef[width - 1]);
     last.sum::<f64>() / (coef.len() / width) as f64
+}
+
+/// What is nearest to the mean of those that are in the middle by order.
+fn middle(mut numbers: Vec<f64>) -> f64 {
+    let m = numbers.len();
+    let mean = numbers.iter().sum::<f64>() / m as f64;
+    numbers.sort_by(f64::total_cmp);
+    mean.max(numbers[(m - 1) / 2]).min(numbers[m / 2])
 }

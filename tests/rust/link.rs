@@ -361,7 +361,7 @@ impl Problem {
                 total: self.x.nrows() as f64,
                 penalties: [[first, 0.0], [second, 0.0]],
                 intercept: [true, self.centered],
-                tol: self.tol,
+                tol: [self.tol, 0.02 * self.tol],
                 limit: 2000,
                 most,
                 room: self.room,

@@ -113,6 +113,33 @@ def test_penalties_of_first_powers(rng, check, m, ratio, fit_intercept):
     np.testing.assert_array_equal(model.coef_ == 0, np.abs(theirs.coef_) < 1e-9)
 
 
+@pytest.mark.parametrize("m", [4, 5])
+def test_of_several_optima_the_one_of_least_squares_is_found(rng, assert_close, m):
+    X, y = problem(rng, m=m)  # all classes' coefficients of a column may move together
+    params = {"solver": "saga", "l1_ratio": 1.0, "C": 0.5, **TIGHT}
+    coef = LogisticRegression(**params).fit(X, y).coef_
+    order = rng.permutation(len(X))
+    other = LogisticRegression(**params).fit(X[order], y[order]).coef_
+    np.testing.assert_allclose(coef, other, atol=1e-7)
+    middle = np.sort(coef, axis=0)[[(m - 1) // 2, m // 2]]
+    free = (np.abs(middle) > 1e-9).all(axis=0)
+    np.testing.assert_allclose(coef.mean(axis=0)[free], 0, atol=1e-12)
+    nearly = LogisticRegression(**{**params, "l1_ratio": 1 - 1e-6}).fit(X, y).coef_
+    np.testing.assert_allclose(coef, nearly, atol=1e-3)
+
+
+def test_penalties_of_absolute_values_converge_where_columns_are_alike(rng):
+    X, y = problem(rng, m=3)
+    X = np.c_[X + 100, X[:, 0] * 1e3, X[:, 1:3] + 0.1 * rng.standard_normal((303, 2))]
+    params = {"solver": "saga", "l1_ratio": 1.0, "C": 1e3, "tol": 1e-9}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = LogisticRegression(max_iter=60, **params).fit(X, y)
+    plain = LogisticRegression(C=np.inf, **TIGHT).fit(X, y)
+    loss = log_loss(y, model.predict_proba(X))
+    assert loss == pytest.approx(log_loss(y, plain.predict_proba(X)), rel=0.02)
+
+
 def test_more_unknowns_than_second_derivatives_have_room_for(rng, check):
     X, y = problem(rng, n=60, p=2300, m=2)
     lasso = {"solver": "liblinear", "l1_ratio": 1.0, "C": 0.05, "fit_intercept": False}
@@ -127,7 +154,7 @@ def test_every_solver_ends_at_one_optimum(rng, check, solver, m):
     X, y = problem(rng, m=m)
     model = LogisticRegression(solver=solver, **TIGHT).fit(X, y)
     other = check(X, y)
-    np.testing.assert_array_equal(model.coef_, other.coef_)
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("scaling", [1, 0.3, 20.0])
@@ -181,11 +208,12 @@ def test_far_from_the_origin(rng, assert_close, m, ratio, offset):
 
 
 @pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_digits])
-@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-8])
-def test_the_gradient_is_not_larger_than_scikit_learns(load, tol):
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cg", "newton-cholesky", "saga"])
+@pytest.mark.parametrize("tol", [1e-2, 1e-4, 1e-6])
+def test_the_gradient_is_not_larger_than_scikit_learns(load, tol, solver):
     X, y = (part[:600] for part in load(return_X_y=True))
     X = X / np.abs(X).max(axis=0).clip(1)
-    params = {"tol": tol, "max_iter": 10_000}
+    params = {"tol": tol, "max_iter": 10_000, "solver": solver}
     ours, theirs = (cls(**params).fit(X, y) for cls in (LogisticRegression, Reference))
     # Scikit-learn stops where the loss does not fall any more, by its rounding.
     assert gradient(ours, X, y) <= max(gradient(theirs, X, y), 1e-12)

@@ -15,7 +15,7 @@ from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearnex_rs.linalg import qr, svd
 from sklearnex_rs.linear_model import (
     ElasticNet, IncrementalLinearRegression, IncrementalRidge, Lasso, Ridge,
-    LinearRegression,
+    LinearRegression, LogisticRegression,
 )
 
 warnings.simplefilter("ignore")  # two rounds are not enough
@@ -31,7 +31,9 @@ for rows in (X if order == "C" else X.T):
     rows[:] = rng.standard_normal(len(rows), dtype=np.float32)
 X *= np.geomspace(1, 1e-5, p).astype(dtype)
 y, w = X[:, 0] + X[:, 1], rng.random(n).astype(dtype)
+labels = np.floor(y + rng.standard_normal(n)).clip(-1, 1)
 short = {{"n_clusters": 8, "max_iter": 2, "random_state": 0}}
+sparse = {{"l1_ratio": 1, "solver": "saga", "C": 0.01}}
 fits = {{
     "k-means++": lambda X, y, w: KMeans(**short).fit(X),
     "random": lambda X, y, w: KMeans(**short, init="random", n_init=2).fit(X),
@@ -56,6 +58,9 @@ fits = {{
     "triangle": lambda X, y, w: qr(X, mode="r"),
     "line": lambda X, y, w: LinearRegression().fit(X, y),
     "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
+    "two classes": lambda X, y, w: LogisticRegression().fit(X, y > 0),
+    "classes": lambda X, y, w: LogisticRegression().fit(X, labels[: len(X)], w),
+    "sparse": lambda X, y, w: LogisticRegression(**sparse).fit(X, labels[: len(X)]),
     "ridge": lambda X, y, w: Ridge().fit(X, y),
     "steep weighted ridge": lambda X, y, w: Ridge(1e-12).fit(X, y, w),
     "positive ridge": lambda X, y, w: Ridge(1e-3, positive=True).fit(X, y),
