@@ -14,6 +14,7 @@ __all__ = [
     "absorb_span",
     "basic_statistics",
     "components",
+    "conjugates",
     "covariance",
     "drawn",
     "elastic_net",
@@ -151,6 +152,18 @@ def components(
     together: int,
 ) -> _Numbers:
     """Return four numbers; means, variances, singular values, components."""
+
+def conjugates(
+    comm: Comm,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    w: NDArray[Any] | None,
+    fit_intercept: bool,
+    tol: float,
+    alphas: _Numbers,
+    threads: int,
+) -> tuple[_Numbers, _Numbers, bool]:
+    """Return coefficients, columns by targets, intercepts, whether rounds converged."""
 
 def covariance(
     comm: Comm,

@@ -12,6 +12,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.linear_model._linear import Linear
+from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
 
 
 class LinearRegression(Linear):
@@ -50,10 +51,11 @@ class LinearRegression(Linear):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercepts; 0.0 if ``fit_intercept=False``.
     rank_ : int
-        Rank of the centered, weighted X. Not if ``positive=True``.
+        Rank of the centered, weighted X. Not if ``positive=True``, nor where
+        coefficients were found in rounds.
     singular_ : ndarray of shape (min(n_samples, n_features),)
-        Singular values of the centered, weighted X, falling. Not if
-        ``positive=True``.
+        Singular values of the centered, weighted X, falling. Not where `rank_` is
+        not.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -73,6 +75,12 @@ class LinearRegression(Linear):
     chapters 12 and 20, for the second look; Demmel, Grigori, Hoemmen and Langou,
     "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
     for the triangle.
+
+    Where a node has no room for the co-moments, coefficients are found in rounds by
+    conjugate gradients (Hestenes and Stiefel, 1952), each a pass over the rows: about
+    twenty times the condition of the columns, scaled to length one. Then neither
+    `rank_` nor `singular_` is known, as in scikit-learn for sparse X; and where
+    rounding keeps them from converging to 1e-8, a ConvergenceWarning says so.
 
     Sparse X is refused: use ``.toarray()``.
 
@@ -133,8 +141,9 @@ class LinearRegression(Linear):
         ValueError
             If an input is empty, has NaN or infinity, or shapes do not fit.
         MemoryError
-            If there is no room for the co-moments, ``(n_features + n_targets)**2 / 2``
-            numbers.
+            If a node has no room for the co-moments, ``(n_features + n_targets)**2``
+            numbers, and ``positive=True``, or none for rounds either. Found before
+            anything is allocated.
         """
 
         def check() -> Rows:
@@ -144,23 +153,23 @@ class LinearRegression(Linear):
         with Call(self, "fit") as call:
             rows = call.agree(check)
             self._know(rows)
-            coef, intercept, rank, singular = call.run(
-                _core.least_squares,
-                rows.x,
-                rows.y,
-                rows.w,
-                bool(self.fit_intercept),
-                self._rcond(rows.x.dtype),
-                bool(self.positive),
-                np.empty(0),
-                rows.most,
-                call.threads(),
-                call.together(),
-                rows=rows,
-            )
+            aim = (bool(self.fit_intercept), self._rcond(rows.x.dtype))
+            positive, known = bool(self.positive), None
+            if has_no_room(call, rows, positive):
+                alphas = np.zeros(max(rows.targets - 1, 1))
+                coef, intercept = by_rounds(call, rows, (*aim, alphas))
+            else:
+                args = (rows.x, rows.y, rows.w, *aim, positive, np.empty(0))
+                threads = (rows.most, call.threads(), call.together())
+                coef, intercept, *known = call.run(
+                    _core.least_squares, *args, *threads, rows=rows
+                )
         self._keep(like(X), rows, (coef.T, intercept), flat=False)
-        if not self.positive:
-            self.rank_ = rank
+        if known is None:  # what an earlier fit has left is not of this one
+            self.__dict__.pop("rank_", None)
+            self.__dict__.pop("singular_", None)
+        elif not positive:
+            self.rank_, singular = known
             self.singular_ = like(X)(singular.astype(rows.x.dtype))
         return self
 

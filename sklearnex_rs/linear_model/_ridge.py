@@ -12,6 +12,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.linear_model._linear import Linear
+from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
 
 SOLVERS = {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}
 COUNTED = {"lsqr", "sag", "saga"}  # of which scikit-learn tells iterations
@@ -77,7 +78,8 @@ default='auto'
     Notes
     -----
     Hoerl and Kennard, "Ridge Regression: Biased Estimation for Nonorthogonal
-    Problems" (1970); for the rest see :class:`LinearRegression`.
+    Problems" (1970); for the rest see :class:`LinearRegression`. Where a node has no
+    room for the co-moments, coefficients are found in rounds, as there.
 
     Examples
     --------
@@ -144,8 +146,9 @@ default='auto'
             If an input is empty, has NaN or infinity, or shapes do not fit; if
             `solver` and `positive` do not fit.
         MemoryError
-            If there is no room for the co-moments, ``(n_features + n_targets)**2 / 2``
-            numbers.
+            If a node has no room for the co-moments, ``(n_features + n_targets)**2``
+            numbers, and ``positive=True``, or none for rounds either. Found before
+            anything is allocated.
         """
 
         def check() -> Rows:
@@ -157,20 +160,17 @@ default='auto'
             rows = call.agree(check)
             self._know(rows)
             targets = max(rows.targets - 1, 1)
-            coef, intercept, *_ = call.run(
-                _core.least_squares,
-                rows.x,
-                rows.y,
-                rows.w,
-                bool(self.fit_intercept),
-                rounding(rows),
-                bool(self.positive),
-                call.alike(lambda: penalties(self.alpha, targets)),
-                rows.most,
-                call.threads(),
-                call.together(),
-                rows=rows,
-            )
+            alphas = call.alike(lambda: penalties(self.alpha, targets))
+            aim = (bool(self.fit_intercept), rounding(rows))
+            positive = bool(self.positive)
+            if has_no_room(call, rows, positive):
+                coef, intercept = by_rounds(call, rows, (*aim, alphas))
+            else:
+                args = (rows.x, rows.y, rows.w, *aim, positive, alphas, rows.most)
+                threads = (call.threads(), call.together())
+                coef, intercept, *_ = call.run(
+                    _core.least_squares, *args, *threads, rows=rows
+                )
         self._keep(like(X), rows, (coef.T, intercept), flat=True)
         auto = "lbfgs" if self.positive else "cholesky"
         self.solver_ = auto if self.solver == "auto" else self.solver

@@ -65,7 +65,11 @@ class LinearRegression(SPMDMixin, _LinearRegression):
     and the estimator can be used again.
 
     A fit sends a header, the means, the co-moments and the model: four messages, of
-    ``(n_features + n_targets)**2 / 2`` numbers at most.
+    ``(n_features + n_targets)**2 / 2`` numbers at most. From about 1,000 features the
+    ranks also agree on whether the memory of all nodes will do; where it will not,
+    each round of conjugate gradients sends ``n_features * n_targets`` numbers and
+    back (once more ``n_features`` where columns are of much unlike length), or all
+    ranks raise the same MemoryError.
 
     Examples
     --------
@@ -238,7 +242,8 @@ class Ridge(SPMDMixin, _Ridge):
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
     A fit sends a header, the means, the co-moments and the model: four messages, of
-    ``(n_features + n_targets)**2 / 2`` numbers at most.
+    ``(n_features + n_targets)**2 / 2`` numbers at most; in rounds where a node has no
+    room for these, as :class:`LinearRegression`.
 
     Examples
     --------

@@ -1,6 +1,7 @@
 //! The estimators, each written once, and the ways they meet rows and ranks.
 
 mod basic_statistics;
+mod conjugate;
 mod elastic_net;
 mod empirical_covariance;
 mod incremental;
@@ -35,6 +36,7 @@ use range::range;
 use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
+pub use conjugate::Conjugates;
 pub use elastic_net::{ElasticNet, Grid, Lines};
 pub use empirical_covariance::{comoments, empirical_covariance};
 pub use incremental::{bordered, settle};

@@ -27,8 +27,8 @@ pub trait ProductKernels: Device {
     where
         Self: Sized;
 
-    /// `Σᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ V` given `x̄` and `V`, both `p × l`, column by column, in `f64`; behind
-    /// it `Σᵢ ‖xᵢ − x̄‖²`. `4 n p l` flops; no `p × p` matrix is made.
+    /// `Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ V` given `x̄` and `V`, both `p × l`, column by column, in `f64`; behind
+    /// it `Σᵢ wᵢ ‖xᵢ − x̄‖²`. `4 n p l` flops; no `p × p` matrix is made.
     fn scatter<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,

@@ -6,7 +6,7 @@ use super::{
     error::raise,
     stream::brought,
 };
-use crate::algo::{self, Aim, ElasticNet, Grid, LeastSquares, Line, Lines};
+use crate::algo::{self, Aim, Conjugates, ElasticNet, Grid, LeastSquares, Line, Lines};
 use crate::device::ProductKernels;
 use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{
@@ -69,6 +69,42 @@ fn fitted(py: Python<'_>, line: Line) -> PyResult<Fitted<'_>> {
         line.singular.into_pyarray(py),
     );
     Ok((coef, intercept, line.rank, singular))
+}
+
+/// `(coef, intercept, settled)`, as `least_squares` has them.
+type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>, bool);
+
+/// The same in rounds that keep no products of columns; and whether these came to their end. `alphas` has
+/// one of each target.
+#[pyfunction]
+#[pyo3(signature = (comm, x, y, w, fit_intercept, tol, alphas, threads))]
+#[allow(clippy::too_many_arguments)] // scikit-learn's own
+pub(super) fn conjugates<'py>(
+    comm: &Bound<'py, Comm>,
+    x: &Bound<'py, PyAny>,
+    y: &Bound<'py, PyAny>,
+    w: Option<&Bound<'py, PyAny>>,
+    fit_intercept: bool,
+    tol: f64,
+    alphas: PyReadonlyArray1<'py, f64>,
+    threads: usize,
+) -> PyResult<Found<'py>> {
+    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let aim = Aim {
+        intercept: fit_intercept,
+        tol,
+        positive: false,
+        alphas: alphas.as_slice()?,
+    };
+    let (coef, intercept, settled) = comm.get().on(lent, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| {
+            let rows = &data(device, rows)?;
+            Conjugates { rows, aim }.fit(comm)
+        })
+    })?;
+    let (m, size) = (intercept.len(), coef.len());
+    let coef = coef.into_pyarray(py).reshape([size / m.max(1), m])?;
+    Ok((coef, intercept.into_pyarray(py), settled))
 }
 
 /// What is known of the rows and targets of a batch as well; `centered` where an intercept is sought.

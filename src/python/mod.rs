@@ -25,7 +25,9 @@ mod _core {
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
-    use super::linear_model::{absorb_line, elastic_net, least_squares, linear, r2, settle};
+    use super::linear_model::{
+        absorb_line, conjugates, elastic_net, least_squares, linear, r2, settle,
+    };
     #[pymodule_export]
     use super::logistic_regression::logistic;
     #[pymodule_export]

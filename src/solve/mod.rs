@@ -1,5 +1,6 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod conjugate;
 mod coordinates;
 mod definite;
 mod descent;
@@ -15,6 +16,7 @@ mod penalized;
 mod spectrum;
 mod subspace;
 
+pub use conjugate::{Ask, Conjugate};
 pub use definite::{product, root};
 pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};

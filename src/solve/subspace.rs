@@ -106,10 +106,10 @@ impl Subspace {
         for i in 0..self.l {
             let mut vector = match vectors.get(i * p..(i + 1) * p) {
                 Some(vector) => memory::copy(vector, "a direction")?,
-                None => self.draw()?,
+                None => draw(&mut self.draws, p)?,
             };
             while !self.part(&mut vector) {
-                vector = self.draw()?;
+                vector = draw(&mut self.draws, p)?;
             }
             self.fresh.extend(vector);
         }
@@ -140,19 +140,19 @@ impl Subspace {
         scale(vector, 1.0 / norm);
         (norm - 1.0).abs() < 1e-3
     }
+}
 
-    /// Numbers without a pattern, the same in every run (Steele, Lea and Flood 2014).
-    fn draw(&mut self) -> Result<Vec<f64>> {
-        let mut vector = memory::zeros(self.p, "a direction")?;
-        for entry in &mut vector {
-            self.draws = self.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let mut z = self.draws;
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            *entry = ((z ^ (z >> 31)) >> 11) as f64 / 2_f64.powi(52) - 1.0;
-        }
-        Ok(vector)
+/// Numbers without a pattern, the same in every run (Steele, Lea and Flood 2014).
+pub(super) fn draw(draws: &mut u64, p: usize) -> Result<Vec<f64>> {
+    let mut vector = memory::zeros(p, "a direction")?;
+    for entry in &mut vector {
+        *draws = draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = *draws;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        *entry = ((z ^ (z >> 31)) >> 11) as f64 / 2_f64.powi(52) - 1.0;
     }
+    Ok(vector)
 }
 
 fn scale(vector: &mut [f64], factor: f64) {

@@ -248,8 +248,12 @@ impl Case {
         close(&out, &wanted, within, &format!("{what}, projection"));
         let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
         let within = 1e-13 * ((n + 1) * (p + 1)) as f64;
-        let mut wanted = flat(&z.t().dot(&along));
-        wanted.push(z.iter().map(|z| z * z).sum());
+        let heavy = match &self.w {
+            Some(w) => &z * w,
+            None => z.clone(),
+        };
+        let mut wanted = flat(&heavy.t().dot(&along));
+        wanted.push(heavy.iter().zip(&z).map(|(a, b)| a * b).sum());
         close(&found, &wanted, within, &format!("{what}, scatter"));
     }
 }

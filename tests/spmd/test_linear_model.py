@@ -210,3 +210,21 @@ def test_an_empty_share_is_predicted(comm, share, rng, targets):
     assert flat.predict(X[:0]).shape == (0,)
     with pytest.raises(ValueError, match="X has 2 features"):
         model.predict(X[:0, :2])
+
+
+@pytest.mark.parametrize("kind", ["uneven", "empty first"])
+def test_without_room_for_co_moments_lines_are_found_in_rounds(
+    comm, share, rng, assert_close, monkeypatch, kind
+):
+    X, y = problem(rng, n=1800, p=1200)
+    mine = share(X, y, kind=kind)
+    known = spmd.LinearRegression(comm=comm).fit(*mine)
+    steady = spmd.Ridge(2.0, comm=comm).fit(*mine)
+    monkeypatch.setenv("SKLEARNEX_RS_MEMORY", "20000000")
+    model = spmd.LinearRegression(comm=comm).fit(*mine)
+    assert comm.allgather(model.coef_.tobytes()) == [model.coef_.tobytes()] * comm.size
+    assert not hasattr(model, "rank_")
+    assert_close(model.coef_, known.coef_)
+    assert_close(spmd.Ridge(2.0, comm=comm).fit(*mine).coef_, steady.coef_)
+    with pytest.raises(MemoryError, match="LinearRegression of 1200 columns needs"):
+        spmd.LinearRegression(positive=True, comm=comm).fit(*mine)

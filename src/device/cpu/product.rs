@@ -173,7 +173,8 @@ fn scattered<T: Real>(
     let directions = MatRef::from_column_major_slice(directions, p, l);
     for block in blocks(group, size) {
         let n = block.len();
-        scratch.fill(rows, &block, [mean, &none], false);
+        scratch.weigh(rows, &block);
+        scratch.fill(rows, &block, [mean, &none], true);
         let rows = scratch.view(n);
         sums[p * l] += rows.squared_norm_l2();
         let mut along = MatMut::from_row_major_slice_mut(&mut along[..n * l], n, l);
