@@ -7,6 +7,7 @@ source ci/env.sh mpich
 bash ci/build.sh openmpi mpich
 bash ci/check.sh
 bash ci/test_rust.sh
+bash ci/test_kernels.sh
 bash ci/test_unit.sh
 bash ci/test_spmd.sh openmpi 1 2 3 4
 bash ci/test_spmd.sh mpich 3

@@ -3,7 +3,8 @@
 from importlib.metadata import version
 
 from sklearnex_rs._config import config_context
+from sklearnex_rs._core import CudaUnavailableError
 from sklearnex_rs._system import show_config
 
 __version__ = version("sklearnex_rs")
-__all__ = ["__version__", "config_context", "show_config"]
+__all__ = ["CudaUnavailableError", "__version__", "config_context", "show_config"]

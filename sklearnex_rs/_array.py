@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearnex_rs import _core
+from sklearnex_rs import _core, _cuda
+
+CUDA = 2  # DLPack's number of that kind of device
 
 
 def is_foreign(array: Any) -> bool:
@@ -20,7 +22,17 @@ def is_foreign(array: Any) -> bool:
 
 def as_host(array: Any) -> Any:
     """View an array of any DLPack library as NumPy's; leave other things alone."""
-    return _core.host(array) if is_foreign(array) else array
+    if not is_foreign(array):
+        return array
+    if is_on_card(array):
+        _cuda.ready()
+    return _core.host(array)
+
+
+def is_on_card(array: Any) -> bool:
+    """Say whether an array of another library is in the memory of a card."""
+    device = getattr(array, "__dlpack_device__", None)
+    return device is not None and device()[0] == CUDA
 
 
 def like(array: Any) -> Callable[[Any], Any]:

@@ -317,7 +317,7 @@ def portable(error: BaseException) -> tuple[str, str]:
     text = str(error) or type(error).__name__
     for kind in type(error).__mro__:
         root = kind.__module__.split(".")[0]
-        if root not in ("builtins", "sklearn", "numpy"):
+        if root not in ("builtins", "sklearn", "sklearnex_rs", "numpy"):
             continue
         try:
             kind(text)

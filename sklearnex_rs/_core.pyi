@@ -5,43 +5,17 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+# A name a line would be a page.
+# fmt: off
 __all__ = [
-    "Comm",
-    "Seat",
-    "absorb_columns",
-    "absorb_line",
-    "absorb_moments",
-    "absorb_span",
-    "basic_statistics",
-    "components",
-    "conjugates",
-    "covariance",
-    "drawn",
-    "elastic_net",
-    "factor",
-    "host",
-    "inertia",
-    "inverse",
-    "kmeans",
-    "least_squares",
-    "linear",
-    "logistic",
-    "mpi",
-    "nearest",
-    "oversample",
-    "pca",
-    "plus_plus",
-    "project",
-    "r2",
-    "seats",
-    "settle",
-    "simd",
-    "solo",
-    "spread",
-    "threads",
-    "truncated_svd",
-    "union",
+    "Comm", "CudaUnavailableError", "Seat", "absorb_columns", "absorb_line",
+    "absorb_moments", "absorb_span", "basic_statistics", "cards", "components",
+    "conjugates", "covariance", "cuda", "drawn", "elastic_net", "factor", "host",
+    "inertia", "inverse", "kmeans", "least_squares", "linear", "logistic", "mpi",
+    "nearest", "oversample", "pca", "plus_plus", "project", "r2", "seats", "settle",
+    "simd", "solo", "spread", "threads", "truncated_svd", "union",
 ]
+# fmt: on
 
 _Numbers = NDArray[np.float64]
 
@@ -363,6 +337,15 @@ def settle(
     alphas: _Numbers,
 ) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
     """Return what `least_squares` returns, of what all ranks know; and their rows."""
+
+class CudaUnavailableError(RuntimeError):
+    """CUDA cannot be used here: the message says why, and what would help."""
+
+def cards() -> int:
+    """Count cards that kernels can be compiled for, or say why there are none."""
+
+def cuda() -> list[tuple[str, str]]:
+    """Name what of CUDA was found."""
 
 def simd() -> str:
     """Name the instructions that are chosen at run time."""

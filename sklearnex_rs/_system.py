@@ -8,14 +8,15 @@ import sys
 import numpy
 import sklearn
 
-from sklearnex_rs import _core
+from sklearnex_rs import _core, _cuda
 from sklearnex_rs._threads import thread_count
 
 
 def show_config() -> None:
-    """Print versions, the MPI in use, threads and why, and the SIMD level.
+    """Print versions, the MPI in use, threads and why, the SIMD level, and CUDA.
 
-    MPI is named where the program has loaded it; it is not loaded for this.
+    MPI is named where the program has loaded it; it is not loaded for this. What
+    of CUDA is found is loaded.
     """
     from sklearnex_rs import __version__
 
@@ -25,6 +26,10 @@ def show_config() -> None:
     if mpi is not None:
         library = mpi.Get_library_version().splitlines()[0].strip("\x00 ,")
         library += f" (mpi4py {sys.modules['mpi4py'].__version__})"
+    compiler = _cuda.load("nvrtc")
+    cuda = dict(_core.cuda())
+    if compiler is not None:
+        cuda["NVRTC"] += f", {compiler}"
     for name, value in (
         ("sklearnex_rs", __version__),
         ("python", platform.python_version()),
@@ -33,5 +38,6 @@ def show_config() -> None:
         ("MPI", library),
         ("threads", f"{threads} (from {why})"),
         ("SIMD", _core.simd()),
+        *cuda.items(),
     ):
         print(f"{name:13} {value}")

@@ -23,6 +23,15 @@ pub enum Error {
         /// What for.
         what: &'static str,
     },
+    /// CUDA cannot be used here: why, and what would help.
+    NoCuda(String),
+    /// CUDA itself failed: in what, and its words.
+    Cuda {
+        /// Which step.
+        step: &'static str,
+        /// What it said.
+        text: String,
+    },
     /// Code of ours panicked.
     Panic(String),
     /// An exception of Python's, by the name of its type.
@@ -75,7 +84,12 @@ impl Error {
             Self::Shape(_) | Self::Unfit(_) | Self::NotFinite | Self::Differ(_) => "ValueError",
             Self::NoDecomposition(_) => "numpy.linalg.LinAlgError",
             Self::OutOfMemory { .. } => "MemoryError",
-            Self::Panic(_) | Self::Calls { .. } | Self::Gone { .. } | Self::Stale => "RuntimeError",
+            Self::NoCuda(_) => "sklearnex_rs.CudaUnavailableError",
+            Self::Cuda { .. }
+            | Self::Panic(_)
+            | Self::Calls { .. }
+            | Self::Gone { .. }
+            | Self::Stale => "RuntimeError",
             Self::Python { kind, .. } | Self::Rank { kind, .. } => kind,
             Self::Timeout(_) => "TimeoutError",
             Self::Transport { .. } => "mpi4py.MPI.Exception",
@@ -106,6 +120,8 @@ impl fmt::Display for Error {
                 out,
                 "no room for {bytes} bytes of {what}; use fewer columns or more memory"
             ),
+            Self::NoCuda(text) => write!(out, "CUDA cannot be used: {text}"),
+            Self::Cuda { step, text } => write!(out, "CUDA failed in {step}: {text}"),
             Self::Panic(text) => write!(out, "internal error: {text}"),
             Self::Python { text, .. } | Self::Differ(text) | Self::Timeout(text) => {
                 out.write_str(text)

@@ -1,6 +1,8 @@
 //! Where my rows live, and the primitives that touch them.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod factor;
 mod link;
 mod moments;

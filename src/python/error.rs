@@ -1,9 +1,17 @@
 //! `Error` as Python's exceptions, and back: the one place.
 
 use crate::Error;
+use pyo3::create_exception;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+
+create_exception!(
+    sklearnex_rs,
+    CudaUnavailableError,
+    PyRuntimeError,
+    "CUDA cannot be used here: the message says why, and what would help."
+);
 
 /// The exception for an error.
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
@@ -12,6 +20,9 @@ pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 
 fn made(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let (module, name) = match error.kind() {
+        "sklearnex_rs.CudaUnavailableError" => {
+            return Ok(CudaUnavailableError::new_err(error.to_string()));
+        }
         "mpi4py.MPI.Exception" => ("mpi4py.MPI", "Exception"),
         kind => kind.rsplit_once('.').unwrap_or(("builtins", kind)),
     };

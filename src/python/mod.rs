@@ -23,6 +23,8 @@ mod _core {
     #[pymodule_export]
     use super::decomposition::{pca, project, truncated_svd};
     #[pymodule_export]
+    use super::error::CudaUnavailableError;
+    #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
     use super::linear_model::{
@@ -36,5 +38,5 @@ mod _core {
         inverse, union,
     };
     #[pymodule_export]
-    use super::system::{simd, threads};
+    use super::system::{cards, cuda, simd, threads};
 }

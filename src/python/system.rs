@@ -1,5 +1,6 @@
 //! What the machine offers.
 
+use super::error::raise;
 use crate::device;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -26,4 +27,16 @@ pub(super) fn threads(
         return Err(PyIndexError::new_err("there is no such rank"));
     }
     Ok(device::threads_for(&masks, rank, others, node, quota))
+}
+
+/// What of CUDA was found: name and text. It loads what it looks for.
+#[pyfunction]
+pub(super) fn cuda() -> Vec<(&'static str, String)> {
+    device::cuda::found()
+}
+
+/// How many cards there are, and whether kernels can be compiled for them; else the error says why not.
+#[pyfunction]
+pub(super) fn cards(py: Python<'_>) -> PyResult<usize> {
+    device::cuda::ready().map_err(|error| raise(py, &error))
 }

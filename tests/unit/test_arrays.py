@@ -36,10 +36,10 @@ class Legacy(Producer):
 
 
 class Elsewhere(Producer):
-    """One whose memory is on a GPU."""
+    """One whose memory is on a GPU of another maker."""
 
     def __dlpack_device__(self):
-        return (2, 0)
+        return (10, 0)
 
     def __dlpack__(self, **options):
         raise BufferError("cannot export to the host")

@@ -91,12 +91,14 @@ def test_predict_works_where_mpi_is_broken(python):
     python(FITTED, MPI4PY_LIBMPI="/nowhere/libmpi.so")
 
 
-def test_show_config_prints_versions_mpi_threads_and_simd(capsys):
-    sklearnex_rs.show_config()
-    lines = capsys.readouterr().out.splitlines()
+def test_show_config_prints_versions_mpi_threads_simd_and_cuda(python):
+    # Elsewhere: what of CUDA is there is loaded.
+    lines = python("import sklearnex_rs; sklearnex_rs.show_config()").splitlines()
     said = {line[:13].strip(): line[13:].strip() for line in lines}
     assert said.pop("threads").split(" (from ")[0].isdigit()
     assert said.pop("SIMD")
+    assert said.pop("CUDA")
+    assert said.pop("NVRTC")
     assert said == {
         "sklearnex_rs": sklearnex_rs.__version__,
         "python": platform.python_version(),

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# CUDA without a card: every kernel is compiled by NVRTC for sm_80, sm_90 and sm_100, and run on the host
+# against plain loops, in several orders of its threads and under AddressSanitizer; and the way from an
+# array on a card to a fitted model, on a stand-in for NVIDIA's driver.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source ci/env.sh openmpi
+nvrtc=$("$VENV/bin/python" -P -c 'import nvidia.cu13 as n; print(*n.__path__)')/lib
+REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
+  cargo test --release --locked --no-default-features --features cuda --test cubins
+
+export KERNELS=$PWD/target/cuda
+bash tests/cuda/build.sh "$KERNELS"
+pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
+"${pytest[@]}" tests/cuda/test_kernels.py -n 2
+# Python itself leaks; and a sanitizer wants to be loaded first.
+KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
+  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" tests/cuda/test_kernels.py -k "forward or random" -n 2

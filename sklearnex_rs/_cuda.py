@@ -1,0 +1,91 @@
+"""Where NVIDIA's libraries are: the core asks for them by their bare names.
+
+Libraries in pip's wheels are on no search path. But glibc knows one that is loaded
+by its name, so to load it once by its full path is enough.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_MAJORS = (13, 12)
+_NAMES = {"nvrtc": ("libnvrtc.so.13", "libnvrtc.so.12")}
+#: What the core looks for in that order when nothing is loaded.
+_AS_LOADED = os.RTLD_NOW | os.RTLD_NOLOAD
+
+
+@functools.cache
+def load(name: str) -> str | None:
+    """Return where a library is that is loaded now; None where there is none."""
+    return _loaded(name) or _by_pathfinder(name) or _by_path(name) or _by_name(name)
+
+
+def ready() -> None:
+    """Make all libraries found that a card needs; or say why it cannot be used."""
+    load("nvrtc")
+    from sklearnex_rs import _core
+
+    _core.cards()
+
+
+def _open(path: str, mode: int) -> bool:
+    try:
+        ctypes.CDLL(path, mode=mode)
+    except OSError:
+        return False
+    return True
+
+
+def _loaded(name: str) -> str | None:
+    """Return the one that torch or CuPy have brought in."""
+    return next((n for n in _NAMES[name] if _open(n, _AS_LOADED)), None)
+
+
+def _by_pathfinder(name: str) -> str | None:
+    """Return what NVIDIA's own package finds, where that is installed."""
+    try:
+        pathfinder: Any = importlib.import_module("cuda.pathfinder")
+        path: str = pathfinder.load_nvidia_dynamic_lib(name).abs_path
+    except Exception:  # it has many of its own
+        return None
+    return path
+
+
+def _by_path(name: str) -> str | None:
+    """Return the one of a wheel or of a toolkit."""
+    for library in _NAMES[name]:
+        for folder in _folders():
+            path = folder / library
+            if not path.exists():
+                continue
+            # NVRTC 13.0 finds the second half of itself only where that is loaded.
+            for part in sorted(folder.glob(f"lib{name}-builtins.so.*")):
+                _open(str(part), os.RTLD_NOW)
+            if _open(str(path), os.RTLD_NOW | os.RTLD_GLOBAL):
+                return str(path)
+    return None
+
+
+def _by_name(name: str) -> str | None:
+    """Return the one on the search path."""
+    mode = os.RTLD_NOW | os.RTLD_GLOBAL
+    return next((n for n in _NAMES[name] if _open(n, mode)), None)
+
+
+def _folders() -> Iterator[Path]:
+    for place in sys.path:
+        nvidia = Path(place) / "nvidia"
+        if nvidia.is_dir():
+            yield from (nvidia / f"cu{major}" / "lib" for major in _MAJORS)
+            yield from sorted(nvidia.glob("*/lib"))
+    for variable in ("CUDA_HOME", "CUDA_PATH"):
+        if os.environ.get(variable):
+            yield Path(os.environ[variable]) / "lib64"
+    yield Path("/usr/local/cuda/lib64")

@@ -1,0 +1,92 @@
+//! Cards of NVIDIA.
+//!
+//! Every library is looked for at run time: nothing of CUDA is needed to build or to import. Where
+//! one is missing cudarc panics, so each way in here asks first, `cards` or `compiler`.
+#![allow(unsafe_code)] // NVIDIA's libraries
+
+mod compile;
+
+use crate::{Error, Result};
+use cudarc::driver::{CudaContext, DriverError, sys};
+use std::sync::OnceLock;
+
+pub use compile::{Source, cubin, cubin_at};
+
+/// What to install where the compiler is missing.
+const EXTRA: &str = "pip install 'sklearnex_rs[cuda13]' (for drivers from 580 on; else [cuda12])";
+
+/// How many cards there are; or why none can be used.
+pub fn cards() -> Result<usize> {
+    static FOUND: OnceLock<(u32, Result<usize>)> = OnceLock::new();
+    let (process, found) = FOUND.get_or_init(|| (std::process::id(), look()));
+    if found.is_ok() && *process != std::process::id() {
+        return Err(Error::NoCuda(
+            "the process that this one was forked from has used it; start processes by 'spawn'"
+                .to_owned(),
+        ));
+    }
+    found.clone()
+}
+
+fn look() -> Result<usize> {
+    // SAFETY: this loads the driver's library, and runs nothing but its initialisers.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(Error::NoCuda(format!(
+            "the NVIDIA driver (libcuda.so.1) was not found; install it, and what kernels are compiled \
+             with: {EXTRA}"
+        )));
+    }
+    match CudaContext::device_count() {
+        Ok(0) => Err(Error::NoCuda("the NVIDIA driver has no card".to_owned())),
+        Ok(count) => usize::try_from(count).map_err(|_| Error::NoCuda("no card".to_owned())),
+        Err(error) => Err(Error::NoCuda(format!(
+            "the NVIDIA driver does not start: {}",
+            words(error)
+        ))),
+    }
+}
+
+/// The same, and kernels can be compiled.
+pub fn ready() -> Result<usize> {
+    let count = cards()?;
+    compile::compiler()?;
+    Ok(count)
+}
+
+/// What was found, for people.
+pub fn found() -> Vec<(&'static str, String)> {
+    let driver = match cards().and_then(|count| (0..count).map(card).collect::<Result<Vec<_>>>()) {
+        Ok(cards) => cards.join(", "),
+        Err(Error::NoCuda(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    let compiler = match compile::compiler() {
+        Ok((major, minor)) => format!("{major}.{minor}"),
+        Err(_) => "not found".to_owned(),
+    };
+    let both = [("CUDA", driver), ("NVRTC", compiler)];
+    both.into()
+}
+
+/// Its name and its architecture.
+fn card(ordinal: usize) -> Result<String> {
+    let asked = "the card's name";
+    let card = CudaContext::new(ordinal).map_err(|error| failed(asked, error))?;
+    let name = card.name().map_err(|error| failed(asked, error))?;
+    let arch = card.compute_capability();
+    let (major, minor) = arch.map_err(|error| failed(asked, error))?;
+    Ok(format!("{name} (sm_{major}{minor})"))
+}
+
+/// The error of a step.
+fn failed(step: &'static str, error: DriverError) -> Error {
+    let text = words(error);
+    Error::Cuda { step, text }
+}
+
+/// Only where the driver was found.
+fn words(error: DriverError) -> String {
+    let name = error.error_name().ok();
+    let name = name.and_then(|name| name.to_str().ok());
+    name.map_or_else(|| format!("{:?}", error.0), str::to_owned)
+}

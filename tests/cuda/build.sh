@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Usage: tests/cuda/build.sh FOLDER: kernels for the host, the same with AddressSanitizer, and the stand-in
+# for NVIDIA's driver, into that folder.
+set -euo pipefail
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")"
+for kind in plain asan; do
+  flags=(-std=c++17 -O1 -g -fPIC -ffp-contract=off -Wno-attributes)
+  if [ $kind = asan ]; then flags+=(-fsanitize=address,undefined -fno-sanitize-recover=undefined); fi
+  g++ "${flags[@]}" -DREAL=float -DEMULATOR_IMPL -c kernels.cpp -o "$out/float-$kind.o"
+  g++ "${flags[@]}" -DREAL=double -c kernels.cpp -o "$out/double-$kind.o"
+  g++ "${flags[@]}" -shared "$out/float-$kind.o" "$out/double-$kind.o" -o "$out/libkernels-$kind.so"
+done
+g++ -std=c++17 -O1 -g -fPIC -shared driver.cpp -o "$out/libcuda.so.1" -ldl
