@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearnex_rs import _core, _cuda
+from sklearnex_rs._config import get_config
 
 CUDA = 2  # DLPack's number of that kind of device
 
@@ -21,26 +22,72 @@ def is_foreign(array: Any) -> bool:
 
 
 def as_host(array: Any) -> Any:
-    """View an array of any DLPack library as NumPy's; leave other things alone."""
+    """View an array of any DLPack library as NumPy's; leave other things alone.
+
+    What is on a card is copied, where the user has asked for it.
+    """
     if not is_foreign(array):
         return array
-    if is_on_card(array):
-        _cuda.ready()
-    return _core.host(array)
+    if not is_on_card(array):
+        return _core.host(array)
+    if 0 in array.shape:
+        return np.empty(array.shape)
+    _cuda.ready()
+    if get_config().device != "cpu":
+        msg = (
+            "this is not computed on cards yet; "
+            'sklearnex_rs.config_context(device="cpu") copies rows to the host'
+        )
+        raise NotImplementedError(msg)
+    return copied(array)
+
+
+def copied(array: Any) -> Any:
+    """View an array of the host; copy one of a card."""
+    if not is_on_card(array):
+        return as_host(array)
+    host = (1, 0)
+    try:
+        return _core.host(array.__dlpack__(dl_device=host, max_version=(1, 0)))
+    except TypeError:  # it has never heard of other devices
+        return _core.lend(array).host()
+
+
+def on_card(array: Any) -> Any:
+    """View an array of any DLPack library where it is, on a card."""
+    _cuda.ready()
+    return array if isinstance(array, _core.CardArray) else _core.lend(array)
 
 
 def is_on_card(array: Any) -> bool:
     """Say whether an array of another library is in the memory of a card."""
     device = getattr(array, "__dlpack_device__", None)
-    return device is not None and device()[0] == CUDA
+    return is_foreign(array) and device is not None and device()[0] == CUDA
+
+
+def stays(*arrays: Any) -> bool:
+    """Say whether rows are on a card, and shall stay there."""
+    return get_config().device != "cpu" and any(map(is_on_card, arrays))
 
 
 def like(array: Any) -> Callable[[Any], Any]:
-    """Return what turns NumPy's arrays into arrays of the library of ``array``."""
+    """Return what turns NumPy's arrays into arrays of the library of ``array``.
+
+    On a card these are there as well.
+    """
     if not is_foreign(array):
         return lambda answer: answer
     from_dlpack = _from_dlpack(array)
-    return lambda answer: from_dlpack(np.asarray(answer))
+    if not is_on_card(array):
+        return lambda answer: from_dlpack(np.asarray(answer))
+    ordinal = array.__dlpack_device__()[1]
+
+    def there(answer: Any) -> Any:
+        if not isinstance(answer, _core.CardArray):
+            answer = _core.to_card(np.asarray(answer, order="C"), ordinal)
+        return from_dlpack(answer)
+
+    return there
 
 
 def _from_dlpack(array: Any) -> Callable[[Any], Any]:

@@ -13,8 +13,9 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, is_foreign, like
+from sklearnex_rs._array import as_host, copied, is_foreign, like, stays
 from sklearnex_rs._call import Call, Local, Rows, plain
+from sklearnex_rs._card import card_rows
 from sklearnex_rs._compat import check_sample_weight
 
 FLOATS = [np.float64, np.float32]
@@ -25,6 +26,8 @@ class Estimator(BaseEstimator):
 
     #: Whether rows are shares, which may be empty.
     _shares = False
+    #: Whether rows on a card may stay there.
+    _on_cards = False
 
     def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:  # noqa: ARG002
         """Return the ranks of one call, and why it may not go on."""
@@ -52,8 +55,11 @@ class Estimator(BaseEstimator):
 
         A y of "no_validation" stands for none.
         """
+        hollow = call.spread and is_empty(X)
+        if self._on_cards and stays(X, y, sample_weight) and not hollow:
+            return card_rows(self, X, y, sample_weight, reset=reset)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if call.spread and is_empty(X):
+        if hollow:
             return self._empty_share(X, y, sample_weight)
         options = {"reset": reset, "dtype": "numeric", **options}
         if is_unused(y):
@@ -123,7 +129,7 @@ class Estimator(BaseEstimator):
         state = dict(super().__getstate__())
         for name, value in state.items():
             if is_foreign(value):
-                state[name] = np.array(as_host(value))
+                state[name] = np.array(copied(value))
         return state
 
 

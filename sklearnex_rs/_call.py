@@ -299,15 +299,24 @@ def check_finite(rows: Rows, name: str) -> Rows:
     """Raise in scikit-learn's words where rows are not finite."""
     with config_context(assume_finite=False):
         for which, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
-            if part is not None:
+            if isinstance(part, _core.CardArray):
+                finite_on_card(part, which)
+            elif part is not None:
                 assert_all_finite(part, estimator_name=name, input_name=which)
     return rows
 
 
+def finite_on_card(part: _core.CardArray, which: str) -> None:
+    """Raise in scikit-learn's words where an array on a card is not finite."""
+    if not part.finite():
+        msg = f"Input {which} contains NaN, infinity or a value too large."
+        raise ValueError(msg)
+
+
 def plain(array: Any) -> Any:
     """Copy an array whose numbers do not lie at whole multiples of their size."""
-    if array is None:
-        return None
+    if array is None or isinstance(array, _core.CardArray):
+        return array
     whole = all(step % array.itemsize == 0 for step in array.strides)
     return array if whole and array.flags.aligned else array.copy()
 

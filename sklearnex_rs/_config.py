@@ -14,6 +14,7 @@ class Config:
 
     spmd_timeout: float | None = None
     spmd_message_bytes: int = 1 << 30
+    device: str | None = None
 
 
 _CONFIG: ContextVar[Config] = ContextVar(
@@ -32,6 +33,7 @@ def config_context(
     *,
     spmd_timeout: float | str | None = "unchanged",
     spmd_message_bytes: int | str = "unchanged",
+    device: str | None = "unchanged",
 ) -> Iterator[None]:
     """Change settings inside of a ``with`` block.
 
@@ -44,6 +46,9 @@ def config_context(
     spmd_message_bytes : int
         The largest MPI message, in bytes; longer ones are cut. The same on all
         ranks. At least 16, at most 2**30, the default.
+    device : {"cpu"} or None
+        Where to compute. None, the default, is where rows are. "cpu" copies rows
+        that are on a card to the host; answers go back to the card.
 
     Examples
     --------
@@ -51,7 +56,7 @@ def config_context(
     >>> with config_context(spmd_timeout=60):
     ...     pass  # model.fit(X, y)
     """
-    changes: dict[str, float | int | None] = {}
+    changes: dict[str, float | int | str | None] = {}
     if spmd_timeout != "unchanged":
         if spmd_timeout is not None and not (
             isinstance(spmd_timeout, int | float) and spmd_timeout > 0
@@ -66,6 +71,11 @@ def config_context(
             msg = f"spmd_message_bytes must be in 16..2**30, got {spmd_message_bytes!r}"
             raise ValueError(msg)
         changes["spmd_message_bytes"] = spmd_message_bytes
+    if device != "unchanged":
+        if device not in (None, "cpu"):
+            msg = f'device must be "cpu" or None, got {device!r}'
+            raise ValueError(msg)
+        changes["device"] = device
     token = _CONFIG.set(replace(_CONFIG.get(), **changes))  # type: ignore[arg-type]
     try:
         yield

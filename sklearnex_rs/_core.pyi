@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 # A name a line would be a page.
 # fmt: off
 __all__ = [
-    "Comm", "CudaUnavailableError", "Seat", "absorb_columns", "absorb_line",
-    "absorb_moments", "absorb_span", "basic_statistics", "cards", "components",
-    "conjugates", "covariance", "cuda", "drawn", "elastic_net", "factor", "host",
-    "inertia", "inverse", "kmeans", "least_squares", "linear", "logistic", "mpi",
-    "nearest", "oversample", "pca", "plus_plus", "project", "r2", "seats", "settle",
-    "simd", "solo", "spread", "threads", "truncated_svd", "union",
+    "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
+    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "cards",
+    "components", "conjugates", "covariance", "cuda", "drawn", "elastic_net", "factor",
+    "host", "inertia", "inverse", "kmeans", "least_squares", "lend", "linear",
+    "linear_on_card", "logistic", "mpi", "nearest", "oversample", "pca", "plus_plus",
+    "project", "r2", "seats", "settle", "simd", "solo", "spread", "threads", "to_card",
+    "truncated_svd", "union",
 ]
 # fmt: on
 
@@ -171,21 +172,14 @@ def factor(
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
+# fmt: off
 def elastic_net(
-    comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
-    alphas: _Numbers,
-    tolerances: list[float],
-    switches: list[bool],
-    max_iter: int,
-    seeds: NDArray[np.uint32],
-    gram: _Numbers,
-    start: _Numbers,
-    threads: int,
+    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, alphas:
+    _Numbers, tolerances: list[float], switches: list[bool], max_iter: int, seeds:
+    NDArray[np.uint32], gram: _Numbers, start: _Numbers, threads: int,
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
+# fmt: on
 
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
@@ -218,20 +212,14 @@ def kmeans(
 ]:
     """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
+# fmt: off
 def least_squares(
-    comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
-    fit_intercept: bool,
-    tol: float,
-    positive: bool,
-    alphas: _Numbers,
-    most: int,
-    threads: int,
+    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, fit_intercept:
+    bool, tol: float, positive: bool, alphas: _Numbers, most: int, threads: int,
     together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
+# fmt: on
 
 def linear(
     x: NDArray[Any],
@@ -242,20 +230,14 @@ def linear(
 ) -> None:
     """Write ``x coef + intercept`` into `out`, all of one type."""
 
+# fmt: off
 def logistic(
-    comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
-    classes: _Numbers,
-    total: float,
-    start: _Numbers,
-    penalties: list[list[float]],
-    intercept: list[bool],
-    stop: tuple[list[float], int, int],
-    threads: int,
+    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, classes:
+    _Numbers, total: float, start: _Numbers, penalties: list[list[float]], intercept:
+    list[bool], stop: tuple[list[float], int, int], threads: int,
 ) -> tuple[_Numbers, int, bool, float, float]:
     """Return coefficients beside intercepts, steps, convergence, value, gradient."""
+# fmt: on
 
 def mpi(
     comm: Any,
@@ -337,6 +319,40 @@ def settle(
     alphas: _Numbers,
 ) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
     """Return what `least_squares` returns, of what all ranks know; and their rows."""
+
+@final
+class CardArray:
+    """An array of float32 or float64 on a card."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def ordinal(self) -> int: ...
+    def __len__(self) -> int: ...
+    def astype(self, dtype: Any, copy: bool = False) -> CardArray: ...
+    def reshape(self, *_shape: int) -> CardArray: ...
+    def ravel(self) -> CardArray: ...
+    def finite(self) -> bool: ...
+    def host(self) -> NDArray[Any]: ...
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any: ...
+    def __dlpack_device__(self) -> tuple[int, int]: ...
+
+def lend(array: Any) -> CardArray: ...
+def to_card(array: NDArray[Any], ordinal: int) -> CardArray: ...
+def linear_on_card(
+    x: CardArray, y: CardArray | None, coef: NDArray[Any], intercept: NDArray[Any]
+) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""

@@ -95,6 +95,8 @@ class LinearRegression(Linear):
     ([1.0, 2.0], 3.0)
     """
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "fit_intercept": ["boolean"],
         "copy_X": ["boolean"],
@@ -125,7 +127,8 @@ class LinearRegression(Linear):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host.
+            any library with DLPack, on the host or on a card of NVIDIA: then y and
+            `sample_weight` are there as well, and of its type.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -81,6 +81,12 @@ pub enum Input<'a> {
     CpuF32(Cpu, [Option<CpuRows<'a, f32>>; 3]),
     /// Host, double precision.
     CpuF64(Cpu, [Option<CpuRows<'a, f64>>; 3]),
+    /// A card, single precision.
+    #[cfg(feature = "cuda")]
+    CudaF32(cuda::Cuda, [Option<cuda::CudaRows<'a, f32>>; 3]),
+    /// A card, double precision.
+    #[cfg(feature = "cuda")]
+    CudaF64(cuda::Cuda, [Option<cuda::CudaRows<'a, f64>>; 3]),
 }
 
 /// Runs one generic expression on whatever the input is: the only `match` on a device.
@@ -90,6 +96,10 @@ macro_rules! dispatch {
         match $input {
             $crate::device::Input::CpuF32($device, $rows) => $body,
             $crate::device::Input::CpuF64($device, $rows) => $body,
+            #[cfg(feature = "cuda")]
+            $crate::device::Input::CudaF32($device, $rows) => $body,
+            #[cfg(feature = "cuda")]
+            $crate::device::Input::CudaF64($device, $rows) => $body,
         }
     };
 }

@@ -1,6 +1,7 @@
 //! NumPy and DLPack arrays in, zero copy.
 #![allow(unsafe_code)] // borrowed memory
 
+use super::card::{CardArray, Held as OnCard};
 use crate::device::{Cpu, Data, Device, Input};
 use crate::{Error, Result, real::Real};
 use dlpark::ffi::{DLDataType, DLDeviceType};
@@ -10,18 +11,23 @@ use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMe
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-/// Rows, targets and weights, borrowed from NumPy while a call runs.
+/// Rows, targets and weights, borrowed from NumPy, or by DLPack, while a call runs.
 pub(super) enum Held<'py> {
     /// Single precision.
     F32([Option<PyReadonlyArray2<'py, f32>>; 3]),
     /// Double precision.
     F64([Option<PyReadonlyArray2<'py, f64>>; 3]),
+    /// On a card.
+    Card(OnCard<'py>),
 }
 
 impl<'py> Held<'py> {
-    /// Two-dimensional arrays, all `float64` or all `float32`.
+    /// Two-dimensional arrays, all `float64` or all `float32`, all on the host or on one card.
     pub(super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
         let first = arrays.iter().flatten().next();
+        if first.is_some_and(|x| x.is_instance_of::<CardArray>()) {
+            return Ok(Self::Card(OnCard::of(arrays)?));
+        }
         let double = first.map(|x| x.extract::<PyReadonlyArray2<'py, f64>>());
         if matches!(double, Some(Ok(_))) {
             return Ok(Self::F64(each(arrays)?));
@@ -36,6 +42,7 @@ impl<'py> Held<'py> {
             Self::F32(arrays) => {
                 Input::CpuF32(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
             }
+            Self::Card(held) => held.input(),
             Self::F64(arrays) => {
                 Input::CpuF64(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
             }
@@ -122,7 +129,7 @@ pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
     )))
 }
 
-fn broken(error: impl std::fmt::Display) -> PyErr {
+pub(super) fn broken(error: impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 

@@ -1,6 +1,7 @@
 //! The door: functions in, plain arrays out.
 
 mod array;
+mod card;
 mod cluster;
 mod comm;
 mod decomposition;
@@ -16,6 +17,10 @@ mod system;
 mod _core {
     #[pymodule_export]
     use super::array::host;
+    #[pymodule_export]
+    use super::card::CardArray;
+    #[pymodule_export]
+    use super::card::lend::{lend, linear_on_card, to_card};
     #[pymodule_export]
     use super::cluster::{drawn, inertia, kmeans, nearest, oversample, plus_plus, spread};
     #[pymodule_export]

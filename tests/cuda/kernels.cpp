@@ -2,6 +2,10 @@
 #include "emulator.h"
 
 #include "../../src/device/cuda/moments.cu"
+#undef BATCH
+#undef WIDTH
+#undef TARGETS
+#include "../../src/device/cuda/product.cu"
 
 REGISTER(NAME(origin))
 REGISTER(NAME(columns))
@@ -12,3 +16,4 @@ REGISTER(NAME(joined))
 REGISTER(NAME(residual))
 REGISTER(NAME(summed))
 REGISTER(NAME(triangle))
+REGISTER(NAME(product))

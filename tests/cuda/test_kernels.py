@@ -269,3 +269,16 @@ def test_the_origin_is_of_rows_that_weigh_something(rng, launch):
     case.kept[:600], case.x[:600] = 0, 1e30
     origin, *_ = case.columns(launch)
     assert abs(origin[:2] - 1e3).max() < 10
+
+
+@pytest.mark.parametrize("less", [0, 1])
+def test_products_with_coefficients(rng, launch, shape, dtype, layout, less):
+    case = Case(rng, shape, dtype, layout, False, 1.0)
+    n, p, m = shape
+    coef = rng.standard_normal((p, m)).astype(dtype)
+    intercept, out = np.arange(m).astype(dtype), np.full((n, m), np.nan, dtype)
+    grid = (-(-n // 64), -(-m // 4))
+    few = (np.int32(m), np.int32(less))
+    launch(f"product_{case.real}", grid, 256, case.rows, coef, intercept, *few, out)
+    wanted = case.z[:, :p] @ coef + intercept
+    close(out, case.z[:, p:] - wanted if less else wanted, case.tol)

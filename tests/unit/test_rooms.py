@@ -37,7 +37,7 @@ CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the 
 }
 UNSAFE = (
     r"(comm/mpi/mod|python/array|python/comm|mpi-sys/src/lib|device/cpu/ahead)\.rs"
-    r"|device/cuda/"
+    r"|device/cuda/|python/card/"
 )
 CONCRETE = (
     r"\b(?:Cpu|Cuda|Mpi|Threads|Solo|Faulty)\b"

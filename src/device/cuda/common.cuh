@@ -1,4 +1,5 @@
 // What all kernels share. REAL is the type of the rows: float or double.
+#pragma once
 typedef long long i64;
 
 #define JOINED(a, b) a##_##b

@@ -26,10 +26,7 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 1] = [Self {
-        name: "moments.cu",
-        text: include_str!("moments.cu"),
-    }];
+    pub const ALL: [Self; 2] = [super::moments::SOURCE, super::product::SOURCE];
 
     /// With what it includes: NVRTC sees no files.
     fn whole(&self) -> String {

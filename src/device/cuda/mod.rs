@@ -4,13 +4,22 @@
 //! one is missing cudarc panics, so each way in here asks first, `cards` or `compiler`.
 #![allow(unsafe_code)] // NVIDIA's libraries
 
+mod card;
 mod compile;
+mod later;
+mod moments;
+mod product;
+mod rows;
 
 use crate::{Error, Result};
 use cudarc::driver::{CudaContext, DriverError, sys};
 use std::sync::OnceLock;
 
+pub use card::{Card, Kept, card};
 pub use compile::{Source, cubin, cubin_at};
+pub use later::Never;
+pub use product::Room;
+pub use rows::{Cuda, CudaRows};
 
 /// What to install where the compiler is missing.
 const EXTRA: &str = "pip install 'sklearnex_rs[cuda13]' (for drivers from 580 on; else [cuda12])";
@@ -55,7 +64,8 @@ pub fn ready() -> Result<usize> {
 
 /// What was found, for people.
 pub fn found() -> Vec<(&'static str, String)> {
-    let driver = match cards().and_then(|count| (0..count).map(card).collect::<Result<Vec<_>>>()) {
+    let driver = match cards().and_then(|count| (0..count).map(name_of).collect::<Result<Vec<_>>>())
+    {
         Ok(cards) => cards.join(", "),
         Err(Error::NoCuda(why)) => why,
         Err(error) => error.to_string(),
@@ -69,13 +79,19 @@ pub fn found() -> Vec<(&'static str, String)> {
 }
 
 /// Its name and its architecture.
-fn card(ordinal: usize) -> Result<String> {
+fn name_of(ordinal: usize) -> Result<String> {
     let asked = "the card's name";
+    let _kept = Kept::now()?;
     let card = CudaContext::new(ordinal).map_err(|error| failed(asked, error))?;
     let name = card.name().map_err(|error| failed(asked, error))?;
     let arch = card.compute_capability();
     let (major, minor) = arch.map_err(|error| failed(asked, error))?;
     Ok(format!("{name} (sm_{major}{minor})"))
+}
+
+/// The error of what cards cannot do yet.
+fn missing(what: &'static str) -> Error {
+    Error::NoKernel(what)
 }
 
 /// The error of a step.

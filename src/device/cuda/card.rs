@@ -1,0 +1,194 @@
+//! One card: its primary context, which other libraries use as well, a stream of our own, and kernels.
+
+use super::{Source, cards, compile::cubin, failed};
+use crate::{Error, Result, memory, real::Real};
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, LaunchConfig,
+    ValidAsZeroBits, result, sys,
+};
+use cudarc::nvrtc::Ptx;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// A card. Every call is on one stream, and over when it returns.
+pub struct Card {
+    /// Which.
+    pub ordinal: usize,
+    context: Arc<CudaContext>,
+    pub(super) stream: Arc<CudaStream>,
+    modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
+}
+
+/// The context that the caller has on this thread, which is there again at the end.
+pub struct Kept(Option<sys::CUcontext>);
+
+impl Kept {
+    /// Only where the driver was found.
+    pub fn now() -> Result<Self> {
+        let now = result::ctx::get_current();
+        Ok(Self(
+            now.map_err(|error| failed("the context in force", error))?,
+        ))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let before = self.0.unwrap_or(std::ptr::null_mut());
+        // SAFETY: it was in force on this thread when `self` was made.
+        let _ = unsafe { result::ctx::set_current(before) };
+    }
+}
+
+/// The card of that number.
+pub fn card(ordinal: usize) -> Result<Arc<Card>> {
+    static CARDS: OnceLock<Mutex<HashMap<usize, Arc<Card>>>> = OnceLock::new();
+    let count = cards()?;
+    if ordinal >= count {
+        return Err(Error::NoCuda(format!(
+            "there is no card {ordinal} among the {count} of this process"
+        )));
+    }
+    let cards = CARDS.get_or_init(Mutex::default);
+    let mut cards = cards.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(card) = cards.get(&ordinal) {
+        return Ok(Arc::clone(card));
+    }
+    let _kept = Kept::now()?;
+    let new = Arc::new(Card::new(ordinal)?);
+    cards.insert(ordinal, Arc::clone(&new));
+    Ok(new)
+}
+
+impl Card {
+    fn new(ordinal: usize) -> Result<Self> {
+        let wrong = |error| failed("a card's first use", error);
+        let context = CudaContext::new(ordinal).map_err(wrong)?;
+        // SAFETY: all work is on one stream, which is waited for before anything is read or freed.
+        unsafe { context.disable_event_tracking() };
+        let stream = context.new_stream().map_err(wrong)?;
+        Ok(Self {
+            ordinal,
+            context,
+            stream,
+            modules: Mutex::default(),
+        })
+    }
+
+    /// A kernel for rows of `T`, compiled at its first use.
+    pub(super) fn kernel<T: Real>(&self, source: Source, name: &str) -> Result<CudaFunction> {
+        let real = if T::NAME == f32::NAME {
+            "float"
+        } else {
+            "double"
+        };
+        let wrong = |error| failed("the loading of a kernel", error);
+        let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let module = if let Some(module) = modules.get(&(source.name, real)) {
+            Arc::clone(module)
+        } else {
+            let (major, minor) = self.context.compute_capability().map_err(wrong)?;
+            let code = Ptx::from_binary(cubin(&source, real, 10 * major + minor)?);
+            let module = self.context.load_module(code).map_err(wrong)?;
+            modules.insert((source.name, real), Arc::clone(&module));
+            module
+        };
+        module
+            .load_function(&format!("{name}_{real}"))
+            .map_err(wrong)
+    }
+
+    /// Room for `n` numbers, whatever is in it.
+    pub(super) fn room<N: DeviceRepr>(&self, n: usize, what: &'static str) -> Result<CudaSlice<N>> {
+        let bytes = n.saturating_mul(size_of::<N>());
+        // SAFETY: kernels write it before they, or `fetch`, read it.
+        unsafe { self.stream.alloc(n.max(1)) }.map_err(|error| {
+            if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+                return Error::OutOfMemory { bytes, what };
+            }
+            failed("an allocation", error)
+        })
+    }
+
+    /// Room for `n` zeros.
+    pub(super) fn cleared<N: DeviceRepr + ValidAsZeroBits>(
+        &self,
+        n: usize,
+        what: &'static str,
+    ) -> Result<CudaSlice<N>> {
+        let mut room = self.room(n, what)?;
+        let done = self.stream.memset_zeros(&mut room);
+        done.map_err(|error| failed("a fill", error))?;
+        Ok(room)
+    }
+
+    /// Numbers of the host.
+    pub(super) fn send<N: DeviceRepr>(&self, values: &[N]) -> Result<CudaSlice<N>> {
+        let mut room = self.room(values.len(), "numbers for a kernel")?;
+        if !values.is_empty() {
+            let done = self.stream.memcpy_htod(values, &mut room);
+            done.map_err(|error| failed("a copy to the card", error))?;
+        }
+        Ok(room)
+    }
+
+    /// The first numbers of `room`, once all is done.
+    pub(super) fn fetch_into<N: DeviceRepr>(
+        &self,
+        room: &CudaSlice<N>,
+        out: &mut [N],
+    ) -> Result<()> {
+        if !out.is_empty() {
+            let done = self.stream.memcpy_dtoh(&room.slice(..out.len()), out);
+            done.map_err(|error| failed("a copy to the host", error))?;
+        }
+        self.wait()
+    }
+
+    /// The same in memory of its own.
+    pub(super) fn fetch(&self, room: &CudaSlice<f64>, n: usize) -> Result<Vec<f64>> {
+        let mut out = memory::zeros(n, "an answer of the card")?;
+        self.fetch_into(room, &mut out)?;
+        Ok(out)
+    }
+
+    /// The address of the stream, as DLPack's producers take it.
+    pub fn stream(&self) -> *mut std::ffi::c_void {
+        self.stream.cu_stream().cast()
+    }
+
+    /// Bytes that lie one by one on the card.
+    ///
+    /// # Safety
+    /// There must be as many from `first` on, of an owner that is alive.
+    pub unsafe fn copy_from(&self, first: u64, out: &mut [u8]) -> Result<()> {
+        let _kept = Kept::now()?;
+        let wrong = |error| failed("a copy to the host", error);
+        self.context.bind_to_thread().map_err(wrong)?;
+        if !out.is_empty() {
+            let stream = self.stream.cu_stream();
+            // SAFETY: the caller's; and it is over before `out` is read.
+            unsafe { result::memcpy_dtoh_async(out, first, stream) }.map_err(wrong)?;
+        }
+        self.wait()
+    }
+
+    /// Until all that was asked for is done.
+    pub(super) fn wait(&self) -> Result<()> {
+        let done = self.stream.synchronize();
+        done.map_err(|error| failed("a kernel", error))
+    }
+}
+
+/// Blocks of threads.
+pub(super) fn grid(blocks: [usize; 2], threads: u32) -> Result<LaunchConfig> {
+    let whole = |count: usize| u32::try_from(count.max(1)).ok();
+    let (Some(x), Some(y)) = (whole(blocks[0]), whole(blocks[1]).filter(|y| *y < 1 << 16)) else {
+        return Err(Error::Shape("too many blocks for a card"));
+    };
+    Ok(LaunchConfig {
+        grid_dim: (x, y, 1),
+        block_dim: (threads, 1, 1),
+        shared_mem_bytes: 0,
+    })
+}

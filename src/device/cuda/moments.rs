@@ -1,0 +1,310 @@
+//! Moments on a card: launches of `moments.cu`. Chunks follow from the shape alone, so the card, and how
+//! busy it is, have no say in the answer.
+
+use super::card::{Card, Kept, grid};
+use super::rows::{Cuda, Raw};
+use super::{Source, failed, missing};
+use crate::device::{Data, Look, Looked, MomentKernels};
+use crate::{Error, Result, memory, real::Real, solve};
+use cudarc::driver::{CudaFunction, CudaSlice, LaunchConfig, PushKernelArg};
+
+pub(super) const SOURCE: Source = Source {
+    name: "moments.cu",
+    text: include_str!("moments.cu"),
+};
+/// Threads of a block, but where a thread has a number of its own.
+const THREADS: u32 = 256;
+/// Of these.
+const ALONE: u32 = 128;
+/// Chunks at most: several blocks for each processor of the largest card.
+const CHUNKS: usize = 528;
+/// Rows of a chunk at least, and what they are a multiple of.
+const LEAST: usize = 256;
+/// As in `moments.cu`.
+const SIDE: usize = 32;
+const PANEL: usize = 64;
+const BATCH: usize = 64;
+const TARGETS: usize = 4;
+/// Numbers of all chunks' parts at most, unless one chunk has more.
+const PARTS: usize = 1 << 25;
+
+/// How rows are cut.
+#[derive(Clone, Copy)]
+struct Chunks {
+    size: i64,
+    count: usize,
+}
+
+impl Chunks {
+    /// For parts of `each` numbers.
+    fn of(n: usize, each: usize) -> Result<Self> {
+        let most = (PARTS / each.max(1)).clamp(1, CHUNKS);
+        let size = n.div_ceil(most).max(1).next_multiple_of(LEAST);
+        Ok(Self {
+            size: whole(size)?,
+            count: n.div_ceil(size),
+        })
+    }
+}
+
+fn whole(count: usize) -> Result<i64> {
+    i64::try_from(count).map_err(|_| Error::Shape("too many rows"))
+}
+
+/// What `columns` brings of each chunk, and `means` of all: on the card.
+struct Columns {
+    origin: CudaSlice<f64>,
+    weights: CudaSlice<f64>,
+    centers: CudaSlice<f64>,
+    sums: CudaSlice<f64>,
+    total: CudaSlice<f64>,
+    mean: CudaSlice<f64>,
+    spread: CudaSlice<f64>,
+}
+
+/// Rows on their way through kernels.
+struct Work<'d> {
+    card: &'d Card,
+    raw: Raw,
+    n: usize,
+    q: usize,
+    _kept: Kept,
+}
+
+impl<'d> Work<'d> {
+    fn on<T: Real>(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
+        let (n, p, m) = rows.shape();
+        Ok(Self {
+            card: &rows.device.0,
+            raw: Raw::of(rows)?,
+            n,
+            q: p + m,
+            _kept: Kept::now()?,
+        })
+    }
+
+    fn kernel<T: Real>(&self, name: &str) -> Result<CudaFunction> {
+        self.card.kernel::<T>(SOURCE, name)
+    }
+
+    fn columns<T: Real>(&self, chunks: Chunks) -> Result<Columns> {
+        let (card, q) = (self.card, self.q);
+        let (name, count) = ("column sums", whole(chunks.count)?);
+        let mut origin = card.room(q, name)?;
+        let mut weights = card.room(chunks.count, name)?;
+        let each = || card.room(chunks.count * q, name);
+        let (mut centers, mut sums, mut squares) = (each()?, each()?, each()?);
+        let room = || card.room(q, name);
+        let (mut mean, mut spread) = (room()?, room()?);
+        let mut total = card.room(1, name)?;
+        let kernel = self.kernel::<T>("origin")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&self.raw).arg(&mut origin);
+        run(launch, grid([1, 1], THREADS)?)?;
+        let kernel = self.kernel::<T>("columns")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&self.raw).arg(&chunks.size).arg(&origin);
+        launch.arg(&mut weights).arg(&mut centers);
+        launch.arg(&mut sums).arg(&mut squares);
+        run(launch, grid([chunks.count, q.div_ceil(SIDE)], THREADS)?)?;
+        let kernel = self.kernel::<T>("means")?;
+        let q = i32::try_from(q).map_err(|_| Error::Shape("too many columns"))?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&q).arg(&count).arg(&origin).arg(&weights);
+        launch.arg(&centers).arg(&sums).arg(&squares);
+        launch.arg(&mut total).arg(&mut mean).arg(&mut spread);
+        run(launch, alone(self.q)?)?;
+        Ok(Columns {
+            origin,
+            weights,
+            centers,
+            sums,
+            total,
+            mean,
+            spread,
+        })
+    }
+
+    /// `S` of all chunks.
+    fn products<T: Real>(
+        &self,
+        chunks: Chunks,
+        of: &Columns,
+        look: Look,
+    ) -> Result<CudaSlice<f64>> {
+        let (card, q) = (self.card, self.q);
+        let pairs = pairs(q);
+        let mut parts: CudaSlice<f64> =
+            card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
+        let mut out = card.room(q * (q + 1) / 2, "co-moments")?;
+        let nowhere = 0_u64;
+        let name = if look.exact {
+            "products_exact"
+        } else {
+            "products"
+        };
+        let kernel = self.kernel::<T>(name)?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&self.raw).arg(&chunks.size);
+        if look.centered {
+            launch.arg(&of.centers);
+        } else {
+            launch.arg(&nowhere);
+        }
+        launch.arg(&mut parts);
+        run(launch, grid([chunks.count, pairs], THREADS)?)?;
+        let kernel = self.kernel::<T>("joined")?;
+        let many = |count| i32::try_from(count).map_err(|_| Error::Shape("too many columns"));
+        let (columns, count, pairs) = (many(q)?, whole(chunks.count)?, many(pairs)?);
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&columns).arg(&count).arg(&pairs);
+        launch.arg(&of.origin).arg(&of.weights);
+        if look.centered {
+            launch.arg(&of.centers);
+        } else {
+            launch.arg(&nowhere);
+        }
+        launch.arg(&of.sums).arg(&of.mean).arg(&parts).arg(&mut out);
+        run(launch, alone(q * (q + 1) / 2)?)?;
+        Ok(out)
+    }
+
+    /// What was found, on the host; around zero where there is no origin.
+    fn found(&self, of: &Columns, comoment: Vec<f64>, centered: bool) -> Result<Looked> {
+        let weight = self.card.fetch(&of.total, 1)?[0];
+        let counts = [self.n as f64, weight];
+        let mut origin = self.card.fetch(&of.origin, self.q)?;
+        let mut mean = self.card.fetch(&of.mean, self.q)?;
+        if !centered {
+            mean.fill(0.0);
+        }
+        if !centered || weight <= 0.0 {
+            origin.fill(0.0);
+        }
+        Ok(Looked {
+            counts,
+            origin,
+            mean,
+            comoment,
+        })
+    }
+}
+
+fn alone(numbers: usize) -> Result<LaunchConfig> {
+    grid([numbers.div_ceil(ALONE as usize), 1], ALONE)
+}
+
+/// Tiles on and below the diagonal.
+fn pairs(q: usize) -> usize {
+    let panels = q.div_ceil(PANEL);
+    panels * (panels + 1) / 2
+}
+
+/// Puts a kernel in line.
+pub(super) fn run(mut launch: cudarc::driver::LaunchArgs<'_>, how: LaunchConfig) -> Result<()> {
+    // SAFETY: arguments are as the kernel of that name has them, and rooms as large as its comment says;
+    // tests run each kernel with bounds checked.
+    let done = unsafe { launch.launch(how) };
+    done.map_err(|error| failed("a launch", error))?;
+    Ok(())
+}
+
+/// No rows at all.
+fn nothing(q: usize, comoment: usize) -> Result<Looked> {
+    Ok(Looked {
+        counts: [0.0; 2],
+        origin: memory::zeros(q, "means")?,
+        mean: memory::zeros(q, "means")?,
+        comoment: memory::zeros(comoment, "co-moments")?,
+    })
+}
+
+impl MomentKernels for Cuda {
+    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked> {
+        let work = Work::on(rows)?;
+        if work.n == 0 {
+            return nothing(work.q, work.q);
+        }
+        let of = work.columns::<T>(Chunks::of(work.n, work.q)?)?;
+        let spread = self.0.fetch(&of.spread, work.q)?;
+        work.found(&of, spread, true)
+    }
+
+    fn columns<T: Real>(&self, _: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
+        Err(missing("the extremes of columns"))
+    }
+
+    fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
+        let work = Work::on(rows)?;
+        let numbers = work.q * (work.q + 1) / 2;
+        if work.n == 0 {
+            return nothing(work.q, numbers);
+        }
+        let chunks = Chunks::of(work.n, pairs(work.q) * PANEL * PANEL)?;
+        let of = work.columns::<T>(chunks)?;
+        let comoment = work.products::<T>(chunks, &of, look)?;
+        let comoment = self.0.fetch(&comoment, numbers)?;
+        work.found(&of, comoment, look.centered)
+    }
+
+    fn residual<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        coef: &[f64],
+    ) -> Result<Vec<f64>> {
+        let (work, (_, p, m)) = (Work::on(rows)?, rows.shape());
+        if work.n == 0 {
+            return memory::zeros(p * m, "a gradient");
+        }
+        let (card, chunks) = (work.card, Chunks::of(work.n, p * m)?);
+        let (mean, coef) = (card.send(mean)?, card.send(coef)?);
+        let mut parts: CudaSlice<f64> = card.room(chunks.count * p * m, "a gradient")?;
+        let mut out = card.room(p * m, "a gradient")?;
+        let kernel = work.kernel::<T>("residual")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&chunks.size);
+        launch.arg(&mean).arg(&coef).arg(&mut parts);
+        run(launch, grid([chunks.count, m.div_ceil(TARGETS)], THREADS)?)?;
+        let kernel = work.kernel::<T>("summed")?;
+        let (numbers, count) = (whole(p * m)?, whole(chunks.count)?);
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&numbers).arg(&count).arg(&parts).arg(&mut out);
+        run(launch, alone(p * m)?)?;
+        card.fetch(&out, p * m)
+    }
+
+    fn triangle<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        h: usize,
+    ) -> Result<(Vec<f64>, usize)> {
+        let work = Work::on(rows)?;
+        let (card, q) = (work.card, work.q);
+        let mut all = (memory::zeros(h * q, "a triangle")?, 0);
+        if work.n == 0 {
+            return Ok(all);
+        }
+        let chunks = Chunks::of(work.n, 4 * q * (q + BATCH))?;
+        let mean = card.send(mean)?;
+        let mut triangles = card.cleared(chunks.count * q * q, "triangles")?;
+        let mut room: CudaSlice<f64> = card.room(chunks.count * BATCH * q, "rows of triangles")?;
+        let kernel = work.kernel::<T>("triangle")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
+        launch.arg(&mut triangles).arg(&mut room);
+        run(launch, grid([chunks.count, 1], THREADS)?)?;
+        let found = card.fetch(&triangles, chunks.count * q * q)?;
+        let mut columns = memory::zeros(q * q, "a triangle")?;
+        for triangle in found.chunks_exact(q * q) {
+            for (at, column) in columns.chunks_exact_mut(q).enumerate() {
+                for (to, row) in column.iter_mut().zip(triangle.chunks_exact(q)) {
+                    *to = row[at];
+                }
+            }
+            all.1 = solve::stack([h, q], (&mut all.0, all.1), (&columns, q, q))?;
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,75 @@
+//! Rows in the memory of a card: where another library put them, in any order.
+
+use super::card::Card;
+use crate::device::{Cpu, Data, Device};
+use crate::{Error, Result, real::Real};
+use cudarc::driver::DeviceRepr;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A card as a place that holds rows.
+#[derive(Clone)]
+pub struct Cuda(pub Arc<Card>);
+
+/// Rows on a card; their owner lives for `'a`.
+#[derive(Clone, Copy, Debug)]
+pub struct CudaRows<'a, T> {
+    /// The address of the first.
+    pub first: u64,
+    /// Rows and columns.
+    pub shape: (usize, usize),
+    /// From one row, and from one column, to the next; in numbers.
+    pub steps: (i64, i64),
+    /// Who lends them.
+    pub owner: PhantomData<&'a [T]>,
+}
+
+impl Device for Cuda {
+    type Rows<'a, T: Real> = CudaRows<'a, T>;
+
+    fn shape<T: Real>(x: &CudaRows<'_, T>) -> (usize, usize) {
+        x.shape
+    }
+
+    fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R {
+        Cpu { threads }.host(threads, work)
+    }
+}
+
+/// `Rows` of `common.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw {
+    parts: [u64; 3],
+    n: i64,
+    steps: [i64; 5],
+    columns: [i32; 2],
+    near: i32,
+    pad: i32,
+}
+
+// SAFETY: it has the layout of the kernels' struct, and no hidden bytes.
+unsafe impl DeviceRepr for Raw {}
+
+impl Raw {
+    /// Rows, targets and weights where they lie.
+    pub(super) fn of<T: Real>(rows: &Data<'_, '_, Cuda, T>) -> Result<Self> {
+        rows.check()?;
+        let (n, p, m) = rows.shape();
+        let count =
+            |count: usize| i32::try_from(count).map_err(|_| Error::Shape("too many columns"));
+        let of = |part: Option<&CudaRows<'_, T>>| {
+            part.map_or((0, (0, 0)), |part| (part.first, part.steps))
+        };
+        let [x, y, w] = [of(Some(rows.x)), of(rows.y), of(rows.w)];
+        count(p + m)?;
+        Ok(Self {
+            parts: [x.0, y.0, w.0],
+            n: i64::try_from(n).map_err(|_| Error::Shape("too many rows"))?,
+            steps: [x.1.0, x.1.1, y.1.0, y.1.1, w.1.0],
+            columns: [count(p)?, count(m)?],
+            near: i32::from(x.1.1.abs() <= x.1.0.abs()),
+            pad: 0,
+        })
+    }
+}

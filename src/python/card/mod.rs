@@ -1,0 +1,347 @@
+//! Arrays on cards: in and out by DLPack, without a copy.
+#![allow(unsafe_code)] // foreign memory
+
+pub(super) mod lend;
+
+use super::array::{broken, data};
+use super::error::raise;
+use crate::algo::guarded;
+use crate::device::cuda::{Card, Cuda, CudaRows, Room};
+use crate::device::{Input, MomentKernels};
+use crate::{Result, memory, real::Real};
+use dlpark::ffi::{DLDataType, DLDevice, DLDeviceType, DLManagedTensor, DLManagedTensorVersioned};
+use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
+use dlpark::{DlpackFlags, Managed, ManagedTensorBase, metadata::Dynamic};
+use numpy::{Element, PyArrayMethods};
+use pyo3::exceptions::{PyNotImplementedError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// Who owns an array's memory.
+enum Owner {
+    Lent(#[allow(dead_code)] ImportedDlpack), // kept alive
+    Own(#[allow(dead_code)] Room),
+}
+
+// SAFETY: the memory is only read, and the producer's deleter takes the GIL itself.
+unsafe impl Sync for Owner {}
+
+/// An array of `float32` or `float64` on a card; or answers that are `int32` or `int64`.
+#[pyclass(frozen, module = "sklearnex_rs._core")]
+pub(super) struct CardArray {
+    owner: Arc<Owner>,
+    card: Arc<Card>,
+    first: u64,
+    shape: Vec<usize>,
+    steps: Vec<i64>,
+    double: bool,
+    /// Whether they are integers, of that size.
+    whole: bool,
+}
+
+/// Rows, targets and weights on one card, while a call runs.
+pub(super) struct Held<'py> {
+    arrays: [Option<Bound<'py, CardArray>>; 3],
+    device: Cuda,
+    double: bool,
+}
+
+impl<'py> Held<'py> {
+    pub(super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
+        let mut held = [None, None, None];
+        for (held, array) in held.iter_mut().zip(arrays) {
+            *held = array
+                .map(|array| array.cast::<CardArray>().cloned())
+                .transpose()?;
+        }
+        let Some(first) = held.iter().flatten().next().map(Bound::get) else {
+            return Err(PyValueError::new_err("there are no rows"));
+        };
+        let alike = |other: &CardArray| {
+            other.double == first.double && other.card.ordinal == first.card.ordinal
+        };
+        if !held.iter().flatten().all(|other| alike(other.get())) {
+            return Err(PyValueError::new_err(
+                "arrays are not of one type, or not on one card",
+            ));
+        }
+        if held.iter().flatten().any(|array| array.get().whole) {
+            return Err(PyValueError::new_err("rows on a card are not integers"));
+        }
+        let (device, double) = (Cuda(Arc::clone(&first.card)), first.double);
+        Ok(Self {
+            arrays: held,
+            device,
+            double,
+        })
+    }
+
+    pub(super) fn input(&self) -> Input<'_> {
+        if self.double {
+            Input::CudaF64(self.device.clone(), self.rows())
+        } else {
+            Input::CudaF32(self.device.clone(), self.rows())
+        }
+    }
+
+    fn rows<T>(&self) -> [Option<CudaRows<'_, T>>; 3] {
+        self.arrays
+            .each_ref()
+            .map(|array| array.as_ref().map(|array| array.get().rows()))
+    }
+}
+
+impl CardArray {
+    /// Its rows; of one dimension, a column.
+    fn rows<T>(&self) -> CudaRows<'_, T> {
+        let at = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
+        let step = |axis: usize| self.steps.get(axis).copied().unwrap_or(1);
+        CudaRows {
+            first: self.first,
+            shape: (at(0), at(1)),
+            steps: (step(0), step(1)),
+            owner: PhantomData,
+        }
+    }
+
+    /// An array of memory of ours, row by row.
+    fn own(card: &Arc<Card>, room: Room, shape: Vec<usize>, double: bool) -> Self {
+        let (mut steps, mut step) = (Vec::new(), 1_usize);
+        for length in shape.iter().rev() {
+            steps.insert(0, i64::try_from(step).unwrap_or(0));
+            step = step.saturating_mul((*length).max(1));
+        }
+        Self {
+            whole: false,
+            first: room.first(),
+            owner: Arc::new(Owner::Own(room)),
+            card: Arc::clone(card),
+            shape,
+            steps,
+            double,
+        }
+    }
+
+    /// Whether numbers lie one by one, row by row.
+    fn is_plain(&self) -> bool {
+        let mut step = 1;
+        for (length, found) in self.shape.iter().zip(&self.steps).rev() {
+            if *length > 1 && *found != step {
+                return false;
+            }
+            step *= i64::try_from(*length).unwrap_or(0);
+        }
+        true
+    }
+
+    fn managed<M: ManagedTensorBase>(&self) -> PyResult<Managed<M>> {
+        let whole = |n: &usize| i64::try_from(*n).map_err(broken);
+        let shape = self.shape.iter().map(whole).collect::<PyResult<Vec<_>>>()?;
+        let tensor = Dynamic::new(&shape[..], &self.steps[..]);
+        let tensor = tensor.prepare_as::<M>().map_err(broken)?;
+        let mut tensor = tensor.initialize(Arc::clone(&self.owner));
+        tensor.set_data(self.first as *mut std::ffi::c_void);
+        tensor.set_dtype(match (self.whole, self.double) {
+            (false, false) => DLDataType::F32,
+            (false, true) => DLDataType::F64,
+            (true, false) => DLDataType::I32,
+            (true, true) => DLDataType::I64,
+        });
+        tensor.set_device(self.device());
+        // SAFETY: shape and steps are of memory that the tensor's owner keeps.
+        Ok(unsafe { tensor.finish() })
+    }
+
+    fn on_host<'py, T: Element + Copy + Default>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut out: Vec<T> = memory::zeros(self.shape.iter().product(), "an array of a card")
+            .map_err(|error| raise(py, &error))?;
+        let copy = || {
+            let (start, length) = (out.as_mut_ptr().cast(), size_of_val(&out[..]));
+            // SAFETY: any bytes are numbers; and `self` has as many, in this order.
+            unsafe {
+                self.card
+                    .copy_from(self.first, std::slice::from_raw_parts_mut(start, length))
+            }
+        };
+        guarded(copy).map_err(|error| raise(py, &error))?;
+        let flat = numpy::PyArray1::from_vec(py, out);
+        Ok(flat.reshape(self.shape.clone())?.into_any())
+    }
+
+    fn sums_are_finite<T: Real>(&self) -> Result<bool> {
+        let rows = [Some(self.rows::<T>()), None, None];
+        let device = Cuda(Arc::clone(&self.card));
+        let found = device.means(&data(&device, &rows)?)?;
+        Ok(found.mean.iter().all(|mean| mean.is_finite()))
+    }
+}
+
+#[pymethods]
+impl CardArray {
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.shape)
+    }
+
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.shape.len()
+    }
+
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> Bound<'py, numpy::PyArrayDescr> {
+        match (self.whole, self.double) {
+            (false, false) => numpy::dtype::<f32>(py),
+            (false, true) => numpy::dtype::<f64>(py),
+            (true, false) => numpy::dtype::<i32>(py),
+            (true, true) => numpy::dtype::<i64>(py),
+        }
+    }
+
+    /// Number of the card.
+    #[getter]
+    fn ordinal(&self) -> usize {
+        self.card.ordinal
+    }
+
+    fn __len__(&self) -> usize {
+        self.shape.first().copied().unwrap_or(0)
+    }
+
+    /// Itself, if it is of that type.
+    #[pyo3(signature = (dtype, copy=false))]
+    #[allow(clippy::needless_pass_by_value)]
+    fn astype<'py>(
+        this: &Bound<'py, Self>,
+        dtype: Bound<'py, PyAny>,
+        copy: bool,
+    ) -> PyResult<Bound<'py, Self>> {
+        let mine = this.get().dtype(this.py());
+        if copy || !mine.eq(&dtype)? {
+            return Err(PyNotImplementedError::new_err(format!(
+                "an array of {mine} on a card does not become one of {dtype}; convert it first"
+            )));
+        }
+        Ok(this.clone())
+    }
+
+    /// A column of one dimension, as one of two.
+    #[pyo3(signature = (*_shape))]
+    #[allow(clippy::needless_pass_by_value)]
+    fn reshape<'py>(
+        this: &Bound<'py, Self>,
+        _shape: Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let array = this.get();
+        if array.shape.len() != 1 {
+            return Ok(this.clone());
+        }
+        Bound::new(
+            this.py(),
+            array.with(&[array.shape[0], 1], &[array.steps[0], 1]),
+        )
+    }
+
+    /// A single column of two dimensions, as one of one.
+    fn ravel<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let array = this.get();
+        if array.shape.len() != 2 || array.shape[1] != 1 {
+            return Err(PyValueError::new_err("this is not a column"));
+        }
+        Bound::new(this.py(), array.with(&array.shape[..1], &array.steps[..1]))
+    }
+
+    /// Whether sums of all columns are finite.
+    fn finite(&self, py: Python<'_>) -> PyResult<bool> {
+        let look = || {
+            guarded(|| {
+                if self.double {
+                    self.sums_are_finite::<f64>()
+                } else {
+                    self.sums_are_finite::<f32>()
+                }
+            })
+        };
+        py.detach(look).map_err(|error| raise(py, &error))
+    }
+
+    /// A copy for NumPy.
+    fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if !self.is_plain() {
+            return Err(PyNotImplementedError::new_err(
+                "an array on a card is copied to the host only where it lies row by row",
+            ));
+        }
+        match (self.whole, self.double) {
+            (false, false) => self.on_host::<f32>(py),
+            (false, true) => self.on_host::<f64>(py),
+            (true, false) => self.on_host::<i32>(py),
+            (true, true) => self.on_host::<i64>(py),
+        }
+    }
+
+    #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
+    fn __dlpack__<'py>(
+        &self,
+        py: Python<'py>,
+        stream: Option<Bound<'py, PyAny>>,
+        max_version: Option<(u32, u32)>,
+        dl_device: Option<(u32, i32)>,
+        copy: Option<bool>,
+    ) -> PyResult<Py<PyAny>> {
+        if dl_device == Some((DLDeviceType::CPU.0, 0)) {
+            let options = PyDict::new(py);
+            options.set_item("max_version", max_version)?;
+            let host = self.host(py)?;
+            return Ok(host.call_method("__dlpack__", (), Some(&options))?.unbind());
+        }
+        let request = ExportRequest::parse(stream.as_ref(), max_version, dl_device, copy)?;
+        export_dlpack(self, py, request)
+    }
+
+    fn __dlpack_device__(&self) -> (u32, i32) {
+        (self.device().device_type.0, self.device().device_id)
+    }
+}
+
+impl CardArray {
+    fn with(&self, shape: &[usize], steps: &[i64]) -> Self {
+        Self {
+            owner: Arc::clone(&self.owner),
+            card: Arc::clone(&self.card),
+            first: self.first,
+            shape: shape.to_vec(),
+            steps: steps.to_vec(),
+            double: self.double,
+            whole: self.whole,
+        }
+    }
+}
+
+impl DlpackExporter for CardArray {
+    fn device(&self) -> DLDevice {
+        DLDevice::cuda(i32::try_from(self.card.ordinal).unwrap_or(i32::MAX))
+    }
+
+    fn flags(&self) -> DlpackFlags {
+        DlpackFlags::empty()
+    }
+
+    /// Answers were waited for before they left: every stream may read them.
+    fn prepare_export(&self, _: Python<'_>, _: &ExportRequest<'_>) -> PyResult<()> {
+        Ok(())
+    }
+
+    fn export_legacy(&self, _: Python<'_>) -> PyResult<Managed<DLManagedTensor>> {
+        self.managed()
+    }
+
+    fn export_versioned(&self, _: Python<'_>) -> PyResult<Managed<DLManagedTensorVersioned>> {
+        self.managed()
+    }
+}

@@ -1,0 +1,324 @@
+"""From an array on a card to a fitted model, on a stand-in for NVIDIA's driver."""
+
+import ctypes
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from sklearnex_rs import CudaUnavailableError, config_context, show_config, spmd
+from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.linear_model import LinearRegression
+
+pytestmark = pytest.mark.skipif(
+    "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
+)
+pointer = ctypes.pythonapi.PyCapsule_GetPointer
+pointer.restype = ctypes.c_void_p
+pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+HOST, CARD = 1, 2
+
+
+def moved(capsule, kind, ordinal):
+    """Say in a capsule that its memory is elsewhere: the stand-in's is the host's."""
+    at = pointer(capsule, b"dltensor_versioned") + 40
+    ctypes.c_int32.from_address(at).value = kind
+    ctypes.c_int32.from_address(at + 4).value = ordinal
+    return capsule
+
+
+class Array:
+    """An array of a library whose arrays are on cards."""
+
+    def __init__(self, array, ordinal=0):
+        self.array, self.ordinal, self.streams = np.asarray(array), ordinal, []
+        self.shape = self.array.shape
+
+    def __len__(self):
+        return len(self.array)
+
+    def __array_namespace__(self):
+        return Library
+
+    def __dlpack_device__(self):
+        return (CARD, self.ordinal)
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        capsule = self.array.__dlpack__(max_version=(1, 0))
+        if dl_device == (HOST, 0):
+            return capsule
+        self.streams.append(stream)
+        return moved(capsule, CARD, self.ordinal)
+
+
+class Old(Array):
+    """One that has never heard of versions."""
+
+    def __dlpack__(self, *, stream=None):
+        self.streams.append(stream)
+        return moved(self.array.__dlpack__(max_version=(1, 0)), CARD, self.ordinal)
+
+
+class Host:
+    """A capsule of the host."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack_device__(self):
+        return (HOST, 0)
+
+    def __dlpack__(self, **options):
+        return self.capsule
+
+
+class Library:
+    """That library."""
+
+    @staticmethod
+    def from_dlpack(array):
+        kind, ordinal = array.__dlpack_device__()
+        assert kind == CARD
+        capsule = array.__dlpack__(stream=1, max_version=(1, 0))
+        mine = Array(np.from_dlpack(Host(moved(capsule, HOST, 0))), ordinal)
+        mine.kept = array
+        return mine
+
+
+def rows(rng, n=700, p=5, m=2, dtype="f8", offset=100.0):
+    X = (rng.standard_normal((n, p)) + offset).astype(dtype)
+    y = X @ rng.standard_normal((p, m)) + 0.1 * rng.standard_normal((n, m)) + 3
+    return X, y.astype(dtype), rng.integers(1, 4, n).astype(dtype)
+
+
+def laid(X, layout):
+    if layout == "F":
+        return np.asfortranarray(X)
+    if layout == "sliced":
+        room = np.full((2 * X.shape[0], 3 * X.shape[1]), np.nan, X.dtype)
+        room[::2, ::3] = X
+        return room[::2, ::3]
+    return X
+
+
+@pytest.mark.parametrize("kind", [Array, Old])
+@pytest.mark.parametrize("layout", ["C", "F", "sliced"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_card_says_what_the_host_says(
+    rng, assert_close, tolerance, dtype, layout, kind
+):
+    X, y, w = rows(rng, dtype=dtype)
+    card = kind(laid(X, layout))
+    host = LinearRegression().fit(X, y, w)
+    model = LinearRegression().fit(card, kind(y), kind(w))
+    assert all(stream > 2 for stream in card.streams)
+    for name in ("coef_", "intercept_", "singular_"):
+        mine, theirs = getattr(model, name), getattr(host, name)
+        assert isinstance(mine, Array)
+        assert mine.array.dtype == theirs.dtype
+        assert_close(mine.array, theirs, tolerance(dtype))
+    assert model.rank_ == host.rank_
+    predicted = model.predict(card)
+    assert isinstance(predicted, Array)
+    assert_close(predicted.array, host.predict(X), tolerance(dtype))
+    score = model.score(card, kind(y), kind(w))
+    assert abs(score - host.score(X, y, w)) < tolerance(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("case", ["steep", "bad", "wide", "constant", "far", "alike"])
+def test_second_looks(rng, assert_close, tolerance, case, intercept, dtype):
+    X, y, _ = rows(rng, offset=0.0 if case != "far" else 1e6)
+    if case in ("steep", "bad"):
+        X[:, 1] = X[:, 0] + X[:, 1] * (1e-3 if case == "steep" else 1e-6)
+    elif case == "wide":
+        X, y = np.tile(X[:4], (1, 2)) + rng.standard_normal((4, 10)), y[:4]
+    elif case == "constant":
+        X[:, 2] = 7
+    elif case == "alike":
+        X[:, 2] = X[:, 3]
+    X = X.astype(dtype).astype("f8")
+    y = X @ rng.standard_normal((X.shape[1], 2)) + rng.standard_normal((len(X), 2))
+    X, y = X.astype(dtype), y.astype(dtype)
+    host = LinearRegression(fit_intercept=intercept).fit(X, y)
+    model = LinearRegression(fit_intercept=intercept).fit(Array(X), Array(y))
+    assert model.rank_ == host.rank_
+    assert_close(model.predict(Array(X)).array, host.predict(X), tolerance(dtype))
+    assert_close(model.singular_.array, host.singular_, tolerance(dtype))
+    if case not in ("bad", "far") or dtype == "f8":
+        assert_close(model.coef_.array, host.coef_, max(tolerance(dtype), 1e-8))
+
+
+def test_one_target_has_one_dimension(rng, assert_close):
+    X, y, _ = rows(rng)
+    host = LinearRegression().fit(X, y[:, 0])
+    model = LinearRegression().fit(Array(X), Array(y[:, 0]))
+    assert model.coef_.shape == (5,)
+    assert model.intercept_.shape == ()
+    assert model.predict(Array(X)).shape == (700,)
+    assert_close(model.coef_.array, host.coef_)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_ranks_with_cards(rng, assert_close, monkeypatch, size):
+    X, y, w = rows(rng)
+    host = LinearRegression().fit(X, y, w)
+    ends = [0, 10, 10, 700] if size == 3 else np.linspace(0, 700, size + 1).astype(int)
+
+    def job(comm):
+        mine = slice(ends[comm.rank], ends[comm.rank + 1])
+        share = [Array(np.ascontiguousarray(part[mine])) for part in (X, y, w)]
+        model = spmd.LinearRegression(comm=comm).fit(*share)
+        assert_close(model.coef_.array, host.coef_)
+        assert_close(model.intercept_.array, host.intercept_)
+        return model.coef_.array.tobytes(), model.score(*share)
+
+    found = spmd.run(size, job)
+    assert len({bits for bits, _ in found}) == 1
+    assert all(abs(score - host.score(X, y, w)) < 1e-9 for _, score in found)
+
+
+def test_ranks_with_and_without_a_card_fit_one_model(rng, assert_close):
+    X, y, _ = rows(rng)
+    host = LinearRegression().fit(X, y)
+
+    def job(comm):
+        kind = Array if comm.rank else np.asarray
+        mine = slice(comm.rank * 350, (comm.rank + 1) * 350)
+        model = spmd.LinearRegression(comm=comm).fit(kind(X[mine]), kind(y[mine]))
+        assert_close(getattr(model.coef_, "array", model.coef_), host.coef_)
+
+    spmd.run(2, job)
+
+
+def test_a_card_that_is_not_there_is_an_error_of_all_ranks(rng):
+    X, y, _ = rows(rng)
+    said = []
+
+    def job(comm):
+        ordinal = 7 * (comm.rank == 1)
+        model = spmd.LinearRegression(comm=comm)
+        try:
+            model.fit(Array(X, ordinal), Array(y, ordinal))
+        except CudaUnavailableError as error:
+            said.append(str(error))
+        model.fit(Array(X), Array(y))
+
+    spmd.run(2, job)
+    assert len(said) == 2
+    assert all("rank 1" in text and "no card 7" in text for text in said), said
+
+
+def test_numbers_that_are_not_finite_are_found(rng):
+    X, y, _ = rows(rng)
+    model = LinearRegression().fit(Array(X), Array(y))
+    X[600, 2] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        LinearRegression().fit(Array(X), Array(y))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        model.predict(Array(X))
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        LinearRegression().fit(Array(y), Array(X))
+
+
+def test_what_does_not_fit_is_refused(rng):
+    X, y, _ = rows(rng)
+    for wrong, error, text in (
+        ((Array(X), y), ValueError, "y is not"),
+        ((Array(X), Array(y, 1)), ValueError, "one card"),
+        ((Array(X), Array(y[:9])), ValueError, "inconsistent"),
+        ((Array(X), Array(y.astype("f4"))), TypeError, "one type"),
+        ((Array(X.astype(int)), Array(y)), TypeError, "float32 or float64"),
+        ((Array(X[0]), Array(y)), ValueError, "2D"),
+        ((Array(X[:0]), Array(y[:0])), ValueError, "0 sample"),
+    ):
+        with pytest.raises(error, match=text):
+            LinearRegression().fit(*wrong)
+    model = LinearRegression().fit(Array(X), Array(y))
+    with pytest.raises(ValueError, match="features"):
+        model.predict(Array(X[:, :3].copy()))
+
+
+def test_what_has_no_kernel_names_the_way_out(rng):
+    X, _, _ = rows(rng)
+    with pytest.raises(NotImplementedError, match='device="cpu"'):
+        KMeans(n_clusters=2, n_init=1, random_state=0).fit(Array(X))
+    with config_context(device="cpu"):
+        KMeans(n_clusters=2, n_init=1, random_state=0).fit(Array(X))
+
+
+def test_the_host_is_asked_for(rng):
+    X, y, _ = rows(rng)
+    with config_context(device="cpu"):
+        model = LinearRegression().fit(Array(X), Array(y))
+    assert isinstance(model.coef_, Array)
+    assert np.array_equal(model.coef_.array, LinearRegression().fit(X, y).coef_)
+
+
+def test_a_pickle_holds_arrays_of_the_host(rng):
+    X, y, _ = rows(rng)
+    model = LinearRegression().fit(Array(X), Array(y))
+    again = pickle.loads(pickle.dumps(model))
+    assert type(again.coef_) is np.ndarray
+    predicted = again.predict(Array(X))
+    assert np.array_equal(predicted.array, model.predict(Array(X)).array)
+    assert np.allclose(again.predict(X), predicted.array, rtol=1e-12)
+
+
+def test_answers_outlive_the_rows_and_memory_comes_back(rng):
+    driver = ctypes.CDLL("libcuda.so.1")
+    counts = (ctypes.c_longlong * 5)()
+
+    def alive():
+        driver.cuCtxSynchronize()  # memory goes back when its stream comes to that
+        driver.standin_counts(counts)
+        return counts[4]
+
+    X, y, _ = rows(rng)
+    LinearRegression().fit(Array(X), Array(y))
+    before = alive()
+    for _ in range(3):
+        model = LinearRegression().fit(Array(X), Array(y))
+        predicted = model.predict(Array(X))
+        coef = model.coef_
+        del model
+        assert np.isfinite(coef.array).all()
+        assert np.isfinite(predicted.array).all()
+        del predicted, coef
+    assert alive() <= before
+
+
+def test_the_context_of_the_caller_is_there_again(rng):
+    driver = ctypes.CDLL("libcuda.so.1")
+    mine, now = ctypes.c_void_p(0x1234), ctypes.c_void_p()
+    driver.cuCtxSetCurrent(mine)
+    X, y, _ = rows(rng)
+    model = LinearRegression().fit(Array(X), Array(y))
+    model.predict(Array(X))
+    del model
+    driver.cuCtxGetCurrent(ctypes.byref(now))
+    driver.cuCtxSetCurrent(None)
+    assert now.value == mine.value
+
+
+def test_show_config_names_the_card(capsys):
+    show_config()
+    assert "CUDA          Stand-in card (sm_90)" in capsys.readouterr().out
+
+
+def test_a_driver_without_a_card(rng):
+    program = (
+        "import sklearnex_rs; sklearnex_rs.show_config()\n"
+        "from sklearnex_rs import _core\n"
+        "try:\n    _core.cards()\n"
+        "except sklearnex_rs.CudaUnavailableError as error: print(error)"
+    )
+    env = {**os.environ, "STANDIN_NODEV": "1"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=env, capture_output=True, text=True
+    )
+    assert done.stdout.count("CUDA_ERROR_NO_DEVICE") == 2, done.stdout + done.stderr
