@@ -16,5 +16,7 @@ pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
   ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" tests/cuda/test_kernels.py -k "forward or random" -n 2
-STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache \
-  LD_LIBRARY_PATH=$KERNELS "${pytest[@]}" tests/cuda/test_card.py
+export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
+export LD_LIBRARY_PATH=$KERNELS
+"${pytest[@]}" tests/cuda/test_card.py
+timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

@@ -322,3 +322,21 @@ def test_a_driver_without_a_card(rng):
         [sys.executable, "-P", "-c", program], env=env, capture_output=True, text=True
     )
     assert done.stdout.count("CUDA_ERROR_NO_DEVICE") == 2, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_forgotten_wait_would_show(forgets):
+    program = (
+        "import runpy, numpy as np\n"
+        f"Array = runpy.run_path({__file__!r})['Array']\n"
+        "from sklearnex_rs.linear_model import LinearRegression\n"
+        "X = np.random.default_rng(0).standard_normal((90, 2))\n"
+        "model = LinearRegression().fit(Array(X), Array(X @ [1.0, 2.0] + 3))\n"
+        "assert np.allclose(model.coef_.array, [1, 2])\n"
+        "print('right')"
+    )
+    env = os.environ | ({"STANDIN_FORGETS": "1"} if forgets else {})
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], env=env, capture_output=True, text=True
+    )
+    assert ("right" in done.stdout) != forgets, done.stdout + done.stderr

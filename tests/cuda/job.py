@@ -1,0 +1,26 @@
+"""Ranks with cards, two of them on one: as ci/test_kernels.sh starts them."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+from sklearnex_rs.spmd import LinearRegression
+
+Array = runpy.run_path(str(Path(__file__).parent / "test_card.py"))["Array"]
+rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
+rng = np.random.default_rng(5)
+X = rng.standard_normal((900, 6)) + 1e6
+y = X @ np.arange(6.0) + rng.standard_normal(900)
+ends = [0, *np.linspace(40, 900, size).astype(int)]
+mine = slice(ends[rank], ends[rank + 1])
+share = [Array(part[mine].copy(), rank % 2) for part in (X, y)]
+model = LinearRegression().fit(*share)
+centered, shifted = X - X.mean(axis=0), y - y.mean()
+wanted = np.linalg.lstsq(centered, shifted, rcond=None)[0]
+np.testing.assert_allclose(model.coef_.array, wanted, rtol=1e-8)
+assert model.coef_.ordinal == rank % 2
+everyone = MPI.COMM_WORLD.allgather(model.coef_.array.tobytes())
+assert len(set(everyone)) == 1
+print(f"rank {rank} of {size}: {model.score(*share):.6f}")
