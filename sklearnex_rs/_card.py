@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_n_features
 
-from sklearnex_rs import _core
+from sklearnex_rs import _core, _cuda
 from sklearnex_rs._array import is_on_card, on_card
 from sklearnex_rs._call import Rows, finite_on_card
 
@@ -17,6 +17,7 @@ def card_rows(
     estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
 ) -> Rows:
     """Check rows, targets and weights, all on one card."""
+    _cuda.ready()  # first of all, whether there are cards
     named = {"X": X, "y": y, "sample_weight": sample_weight}
     parts = {name: part for name, part in named.items() if part is not None}
     elsewhere = [name for name, part in parts.items() if not is_on_card(part)]
