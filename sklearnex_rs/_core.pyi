@@ -16,6 +16,7 @@ __all__ = [
     "components",
     "conjugates",
     "covariance",
+    "distances",
     "drawn",
     "elastic_net",
     "factor",
@@ -174,6 +175,11 @@ def covariance(
     together: int,
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
+
+def distances(
+    x: NDArray[Any], centers: _Numbers, out: NDArray[Any], threads: int
+) -> None:
+    """Write the distances of rows to centers into `out`, of the rows' type."""
 
 def drawn(
     comm: Comm,
@@ -334,11 +340,7 @@ def pca(
     """Return mean, components, singular values, variances, their shares, noise."""
 
 def project(
-    x: NDArray[Any],
-    mean: _Numbers,
-    coef: NDArray[Any],
-    out: NDArray[Any],
-    threads: int,
+    x: NDArray[Any], mean: _Numbers, coef: NDArray[Any], out: NDArray[Any], threads: int
 ) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
@@ -376,11 +378,7 @@ def spread(
     """Count rows; return means of columns, and sums of squares around them."""
 
 def threads(
-    masks: list[list[int]],
-    rank: int,
-    others: int,
-    node: int,
-    quota: float | None,
+    masks: list[list[int]], rank: int, others: int, node: int, quota: float | None
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
 
