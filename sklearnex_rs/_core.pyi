@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _Numbers = NDArray[np.float64]
+_Array = NDArray[Any]
 
 @final
 class Comm:
@@ -119,26 +120,26 @@ class Seat:
         """Make no more calls."""
 
 def absorb_columns(
-    known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
+    known: _Numbers, x: _Array, w: _Array | None, threads: int
 ) -> _Numbers:
     """Return what is known of the columns of a batch as well; `known` may be empty."""
 
 def absorb_line(
     known: _Numbers,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Array | None,
     centered: bool,
     threads: int,
 ) -> _Numbers:
     """Return what is known of rows and targets of a batch as well."""
 
 def absorb_moments(
-    known: _Numbers, x: NDArray[Any], centered: bool, threads: int
+    known: _Numbers, x: _Array, centered: bool, threads: int
 ) -> _Numbers:
     """Return what is known of the products of columns of a batch as well."""
 
-def absorb_span(known: _Numbers, x: NDArray[Any], room: int, threads: int) -> _Numbers:
+def absorb_span(known: _Numbers, x: _Array, room: int, threads: int) -> _Numbers:
     """Return what is known of a batch as well, by rows that span it."""
 
 def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
@@ -156,9 +157,9 @@ def components(
 
 def conjugates(
     comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Array | None,
     fit_intercept: bool,
     tol: float,
     alphas: _Numbers,
@@ -176,15 +177,13 @@ def covariance(
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
 
-def distances(
-    x: NDArray[Any], centers: _Numbers, out: NDArray[Any], threads: int
-) -> None:
+def distances(x: _Array, centers: _Numbers, out: _Array, threads: int) -> None:
     """Write the distances of rows to centers into `out`, of the rows' type."""
 
 def drawn(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Array | None,
     place: _Numbers,
     draws: _Numbers,
     found: _Numbers,
@@ -194,10 +193,10 @@ def drawn(
 
 def factor(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     singular: bool,
-    out: NDArray[Any] | None,
+    out: _Array | None,
     threads: int,
     together: int,
 ) -> tuple[_Numbers, _Numbers]:
@@ -205,9 +204,9 @@ def factor(
 
 def elastic_net(
     comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Array | None,
     alphas: _Numbers,
     tolerances: list[float],
     switches: list[bool],
@@ -219,13 +218,13 @@ def elastic_net(
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
-def host(array: Any) -> NDArray[Any]:
+def host(array: Any) -> _Array:
     """View any library's array on the host as NumPy's, read-only."""
 
 def inertia(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Array | None,
     place: _Numbers,
     centers: _Numbers,
     threads: int,
@@ -237,8 +236,8 @@ def inverse(matrix: _Numbers, columns: int) -> _Numbers:
 
 def kmeans(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Array | None,
     place: _Numbers,
     start: _Numbers,
     tolerance: float,
@@ -252,9 +251,9 @@ def kmeans(
 
 def least_squares(
     comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Array | None,
     fit_intercept: bool,
     tol: float,
     positive: bool,
@@ -266,19 +265,15 @@ def least_squares(
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
 
 def linear(
-    x: NDArray[Any],
-    coef: NDArray[Any],
-    intercept: NDArray[Any],
-    out: NDArray[Any],
-    threads: int,
+    x: _Array, coef: _Array, intercept: _Array, out: _Array, threads: int
 ) -> None:
     """Write ``x coef + intercept`` into `out`, all of one type."""
 
 def logistic(
     comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Array | None,
     classes: _Numbers,
     total: float,
     start: _Numbers,
@@ -300,14 +295,14 @@ def mpi(
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
 def nearest(
-    x: NDArray[Any], place: _Numbers, centers: _Numbers, threads: int
+    x: _Array, place: _Numbers, centers: _Numbers, threads: int
 ) -> NDArray[np.int32]:
     """Label rows."""
 
 def oversample(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Array | None,
     place: _Numbers,
     n_clusters: int,
     draw: float,
@@ -318,8 +313,8 @@ def oversample(
 
 def plus_plus(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Array | None,
     place: _Numbers,
     n_clusters: int,
     draws: _Numbers,
@@ -329,7 +324,7 @@ def plus_plus(
 
 def pca(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     solver: str,
     count: int | None,
@@ -339,17 +334,11 @@ def pca(
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 
-def project(
-    x: NDArray[Any], mean: _Numbers, coef: NDArray[Any], out: NDArray[Any], threads: int
-) -> None:
+def project(x: _Array, mean: _Numbers, coef: _Array, out: _Array, threads: int) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
 def r2(
-    comm: Comm,
-    y: NDArray[Any],
-    residual: NDArray[Any],
-    w: NDArray[Any] | None,
-    threads: int,
+    comm: Comm, y: _Array, residual: _Array, w: _Array | None, threads: int
 ) -> _Numbers:
     """Count rows; sum squares of residuals and around the mean, for each target."""
 
@@ -372,9 +361,7 @@ def simd() -> str:
 def solo() -> Comm:
     """Return one process."""
 
-def spread(
-    comm: Comm, x: NDArray[Any], threads: int
-) -> tuple[float, _Numbers, _Numbers]:
+def spread(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
     """Count rows; return means of columns, and sums of squares around them."""
 
 def threads(
@@ -384,7 +371,7 @@ def threads(
 
 def truncated_svd(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     count: int,
     ranged: bool,
