@@ -218,7 +218,7 @@ def elastic_net(
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
-def host(array: Any) -> _Array:
+def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
 def inertia(
