@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, is_foreign, like, stays
-from sklearnex_rs._call import Call, Local, Rows, plain
+from sklearnex_rs._call import NOT_FINITE, TOO_LARGE, Call, Local, Rows, plain
 from sklearnex_rs._card import card_rows
 from sklearnex_rs._compat import check_sample_weight
 
@@ -99,7 +99,7 @@ class Estimator(BaseEstimator):
         if not whole:
             assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
         if failure is not None:
-            raise failure
+            raise ValueError(TOO_LARGE) if NOT_FINITE in str(failure) else failure
         return like(X)(found)
 
     def _empty_share(self, X: Any, y: Any, sample_weight: Any) -> Rows:

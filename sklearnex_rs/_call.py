@@ -176,6 +176,15 @@ class Call:
         self.agreed = True
         raise error
 
+    def weigh(self, rows: Rows) -> None:
+        """Refuse weights that are zero on all ranks."""
+        if rows.w is None:
+            return
+        mine = np.array([rows.w.sum(dtype=np.float64)])
+        if self.send(_core.Comm.sum, mine)[0] == 0:
+            msg = "Sample weights must contain at least one non-zero number."
+            self.refuse(ValueError(msg))
+
     def send(self, message: Callable[..., Answer], *args: Any) -> Answer:
         """Exchange one message, a method of the communicator."""
         return self._together(lambda: message(self.comm, *args), None)

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 __all__ = [
     "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
     "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "cards",
-    "components", "conjugates", "covariance", "cuda", "drawn", "elastic_net", "factor",
-    "host", "inertia", "inverse", "kmeans", "least_squares", "lend", "linear",
-    "linear_on_card", "logistic", "mpi", "nearest", "oversample", "pca", "plus_plus",
-    "project", "r2", "seats", "settle", "simd", "solo", "spread", "threads", "to_card",
-    "truncated_svd", "union",
+    "components", "conjugates", "covariance", "cuda", "distances", "drawn",
+    "elastic_net", "factor", "host", "inertia", "inverse", "kmeans", "least_squares",
+    "lend", "linear", "linear_on_card", "logistic", "mpi", "nearest", "oversample",
+    "pca", "plus_plus", "project", "r2", "seats", "settle", "simd", "solo", "spread",
+    "threads", "to_card", "truncated_svd", "union",
 ]
 # fmt: on
 
 _Numbers = NDArray[np.float64]
+_Array = NDArray[Any]
+_Maybe = _Array | None
 
 @final
 class Comm:
@@ -92,27 +94,20 @@ class Seat:
     def leave(self) -> None:
         """Make no more calls."""
 
-def absorb_columns(
-    known: _Numbers, x: NDArray[Any], w: NDArray[Any] | None, threads: int
-) -> _Numbers:
+def absorb_columns(known: _Numbers, x: _Array, w: _Maybe, threads: int) -> _Numbers:
     """Return what is known of the columns of a batch as well; `known` may be empty."""
 
 def absorb_line(
-    known: _Numbers,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
-    centered: bool,
-    threads: int,
+    known: _Numbers, x: _Array, y: _Array, w: _Maybe, centered: bool, threads: int
 ) -> _Numbers:
     """Return what is known of rows and targets of a batch as well."""
 
 def absorb_moments(
-    known: _Numbers, x: NDArray[Any], centered: bool, threads: int
+    known: _Numbers, x: _Array, centered: bool, threads: int
 ) -> _Numbers:
     """Return what is known of the products of columns of a batch as well."""
 
-def absorb_span(known: _Numbers, x: NDArray[Any], room: int, threads: int) -> _Numbers:
+def absorb_span(known: _Numbers, x: _Array, room: int, threads: int) -> _Numbers:
     """Return what is known of a batch as well, by rows that span it."""
 
 def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
@@ -130,9 +125,9 @@ def components(
 
 def conjugates(
     comm: Comm,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    y: _Array,
+    w: _Maybe,
     fit_intercept: bool,
     tol: float,
     alphas: _Numbers,
@@ -150,10 +145,13 @@ def covariance(
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
 
+def distances(x: _Array, centers: _Numbers, out: _Array, threads: int) -> None:
+    """Write the distances of rows to centers into `out`, of the rows' type."""
+
 def drawn(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Maybe,
     place: _Numbers,
     draws: _Numbers,
     found: _Numbers,
@@ -163,34 +161,36 @@ def drawn(
 
 def factor(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     singular: bool,
-    out: NDArray[Any] | None,
+    out: _Maybe,
     threads: int,
     together: int,
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
-# fmt: off
 def elastic_net(
-    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, alphas:
-    _Numbers, tolerances: list[float], switches: list[bool], max_iter: int, seeds:
-    NDArray[np.uint32], gram: _Numbers, start: _Numbers, threads: int,
+    comm: Comm,
+    x: _Array,
+    y: _Array,
+    w: _Maybe,
+    alphas: _Numbers,
+    tolerances: list[float],
+    switches: list[bool],
+    max_iter: int,
+    seeds: NDArray[np.uint32],
+    gram: _Numbers,
+    start: _Numbers,
+    threads: int,
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
-# fmt: on
 
-def host(array: Any) -> NDArray[Any]:
+def host(array: Any) -> _Array:
     """View any library's array on the host as NumPy's, read-only."""
 
 def inertia(
-    comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
-    place: _Numbers,
-    centers: _Numbers,
-    threads: int,
+    comm: Comm, x: _Array, w: _Maybe, place: _Numbers, centers: _Numbers, threads: int
 ) -> float:
     """Sum the squared distances of the rows of all ranks to their nearest centers."""
 
@@ -199,8 +199,8 @@ def inverse(matrix: _Numbers, columns: int) -> _Numbers:
 
 def kmeans(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Maybe,
     place: _Numbers,
     start: _Numbers,
     tolerance: float,
@@ -212,32 +212,40 @@ def kmeans(
 ]:
     """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
-# fmt: off
 def least_squares(
-    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, fit_intercept:
-    bool, tol: float, positive: bool, alphas: _Numbers, most: int, threads: int,
+    comm: Comm,
+    x: _Array,
+    y: _Array,
+    w: _Maybe,
+    fit_intercept: bool,
+    tol: float,
+    positive: bool,
+    alphas: _Numbers,
+    most: int,
+    threads: int,
     together: int,
 ) -> tuple[_Numbers, _Numbers, int, _Numbers]:
     """Return coefficients, columns by targets, intercepts, rank, singular values."""
-# fmt: on
 
 def linear(
-    x: NDArray[Any],
-    coef: NDArray[Any],
-    intercept: NDArray[Any],
-    out: NDArray[Any],
-    threads: int,
+    x: _Array, coef: _Array, intercept: _Array, out: _Array, threads: int
 ) -> None:
     """Write ``x coef + intercept`` into `out`, all of one type."""
 
-# fmt: off
 def logistic(
-    comm: Comm, x: NDArray[Any], y: NDArray[Any], w: NDArray[Any] | None, classes:
-    _Numbers, total: float, start: _Numbers, penalties: list[list[float]], intercept:
-    list[bool], stop: tuple[list[float], int, int], threads: int,
+    comm: Comm,
+    x: _Array,
+    y: _Array,
+    w: _Maybe,
+    classes: _Numbers,
+    total: float,
+    start: _Numbers,
+    penalties: list[list[float]],
+    intercept: list[bool],
+    stop: tuple[list[float], int, int],
+    threads: int,
 ) -> tuple[_Numbers, int, bool, float, float]:
     """Return coefficients beside intercepts, steps, convergence, value, gradient."""
-# fmt: on
 
 def mpi(
     comm: Any,
@@ -250,14 +258,14 @@ def mpi(
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
 def nearest(
-    x: NDArray[Any], place: _Numbers, centers: _Numbers, threads: int
+    x: _Array, place: _Numbers, centers: _Numbers, threads: int
 ) -> NDArray[np.int32]:
     """Label rows."""
 
 def oversample(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Maybe,
     place: _Numbers,
     n_clusters: int,
     draw: float,
@@ -268,8 +276,8 @@ def oversample(
 
 def plus_plus(
     comm: Comm,
-    x: NDArray[Any],
-    w: NDArray[Any] | None,
+    x: _Array,
+    w: _Maybe,
     place: _Numbers,
     n_clusters: int,
     draws: _Numbers,
@@ -279,7 +287,7 @@ def plus_plus(
 
 def pca(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     solver: str,
     count: int | None,
@@ -289,22 +297,10 @@ def pca(
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 
-def project(
-    x: NDArray[Any],
-    mean: _Numbers,
-    coef: NDArray[Any],
-    out: NDArray[Any],
-    threads: int,
-) -> None:
+def project(x: _Array, mean: _Numbers, coef: _Array, out: _Array, threads: int) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
-def r2(
-    comm: Comm,
-    y: NDArray[Any],
-    residual: NDArray[Any],
-    w: NDArray[Any] | None,
-    threads: int,
-) -> _Numbers:
+def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
     """Count rows; sum squares of residuals and around the mean, for each target."""
 
 def seats(size: int) -> list[Seat]:
@@ -337,7 +333,8 @@ class CardArray:
     def reshape(self, *_shape: int) -> CardArray: ...
     def ravel(self) -> CardArray: ...
     def finite(self) -> bool: ...
-    def host(self) -> NDArray[Any]: ...
+    def sum(self, *, dtype: Any = None) -> float: ...
+    def host(self) -> _Array: ...
     def __dlpack__(
         self,
         *,
@@ -349,9 +346,9 @@ class CardArray:
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
 def lend(array: Any) -> CardArray: ...
-def to_card(array: NDArray[Any], ordinal: int) -> CardArray: ...
+def to_card(array: _Array, ordinal: int) -> CardArray: ...
 def linear_on_card(
-    x: CardArray, y: CardArray | None, coef: NDArray[Any], intercept: NDArray[Any]
+    x: CardArray, y: CardArray | None, coef: _Array, intercept: _Array
 ) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
@@ -369,23 +366,17 @@ def simd() -> str:
 def solo() -> Comm:
     """Return one process."""
 
-def spread(
-    comm: Comm, x: NDArray[Any], threads: int
-) -> tuple[float, _Numbers, _Numbers]:
+def spread(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
     """Count rows; return means of columns, and sums of squares around them."""
 
 def threads(
-    masks: list[list[int]],
-    rank: int,
-    others: int,
-    node: int,
-    quota: float | None,
+    masks: list[list[int]], rank: int, others: int, node: int, quota: float | None
 ) -> int:
     """Count the threads that rank `rank` of its node should use."""
 
 def truncated_svd(
     comm: Comm,
-    x: NDArray[Any],
+    x: _Array,
     samples: int,
     count: int,
     ranged: bool,

@@ -250,6 +250,9 @@ class IncrementalMixin(OnePass):
         """Take in a batch; the state is as before where that fails."""
 
         def with_batch() -> Seen | None:
+            if isinstance(sample_weight, bool):  # scikit-learn-intelex's third argument
+                msg = "sample_weight is True or False; pass check_input by its name"
+                raise TypeError(msg)
             call = Local(spread=self._shares)
             host = as_host(X)
             if call.spread and is_empty(host):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import warnings
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from sklearnex_rs._compat import check_sample_weight
 
 #: Whole numbers in a range up to this are told apart without sorting.
 _RANGE = 1 << 20
+_LARGEST = float(1 << 52)
+BLOCK = 1 << 16  # labels that are looked at together
 
 
 class Labels:
@@ -47,9 +48,9 @@ class Labels:
         X = as_float(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
-        self.classes, numbers = numbered(y)
+        self.classes, numbers = numbered(y, X.dtype)
         names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
-        return Rows.of(X, numbers.astype(X.dtype), sample_weight, names)
+        return Rows.of(X, numbers, sample_weight, names)
 
     def warn(self) -> None:
         """Warn in scikit-learn's words, no rank in front, of labels in a column."""
@@ -65,9 +66,11 @@ class Labels:
 
         One message.
         """
-        own = rows.y.ravel().astype(np.intp)
-        weights = None if rows.w is None else rows.w.ravel()
-        sums = np.bincount(own, weights, minlength=len(self.classes)).astype(float)
+        sums = np.zeros(len(self.classes))
+        own = [] if rows.y is None else _parts(rows.y.ravel())
+        weights = [None] * len(own) if rows.w is None else _parts(rows.w.ravel())
+        for part, weight in zip(own, weights, strict=True):
+            sums += np.bincount(part.astype(np.intp), weight, len(sums))
         if not call.spread:
             return rows, sums
         mine = _packed(self.classes, sums)
@@ -81,10 +84,9 @@ class Labels:
         for classes, theirs in shares:
             if len(classes):
                 total[np.searchsorted(everyone, classes)] += theirs
-        if len(own):
-            places = np.searchsorted(everyone, self.classes)
-            y = places[own].reshape(-1, 1).astype(rows.x.dtype)
-            rows = replace(rows, y=y)
+        places = np.searchsorted(everyone, self.classes)
+        for part in own:  # they are ours
+            part[:] = places[part.astype(np.intp)]
         self.classes = everyone
         return rows, total
 
@@ -103,22 +105,44 @@ class Labels:
                 call.refuse(ValueError(msg))
 
 
-def numbered(y: Any) -> tuple[Any, Any]:
-    """Return the classes, in order, and the number of each label's."""
-    whole = y
-    if y.dtype.kind == "f" and np.abs(y).max() < _RANGE:
-        whole = y.astype(np.int64)
-        whole = whole if (whole == y).all() else y
-    if whole.dtype.kind not in "biu":
-        return np.unique(y, return_inverse=True)
-    least, most = int(whole.min()), int(whole.max())
-    if most - least >= _RANGE or most >= 1 << 62:
-        return np.unique(y, return_inverse=True)
-    steps = whole.astype(np.int64) - least
+def numbered(y: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return the classes, in order, and of each label the number of its class."""
+    numbers = np.empty(len(y), dtype)
+    table = _table(y)
+    if table is None:
+        classes = y[:0]
+        for part in _parts(y):
+            classes = np.unique(np.concatenate([classes, np.unique(part)]))
+        for part, to in zip(_parts(y), _parts(numbers), strict=True):
+            to[:] = np.searchsorted(classes, part)
+        return classes, numbers
+    least, known = table
+    places = np.cumsum(known) - 1
+    for part, to in zip(_parts(y), _parts(numbers), strict=True):
+        to[:] = places[part.astype(np.int64) - least]
+    return (np.flatnonzero(known) + least).astype(y.dtype), numbers
+
+
+def _table(y: Any) -> tuple[int, Any] | None:
+    """Return the least label and which from there on are known, of whole numbers."""
+    if y.dtype.kind not in "biuf":
+        return None
+    least, most = float(y.min()), float(y.max())
+    if not (-_LARGEST < least <= most < _LARGEST and most - least < _RANGE):
+        return None
+    least, most = int(np.floor(least)), int(most)
     known = np.zeros(most - least + 1, bool)
-    known[steps] = True
-    classes = np.flatnonzero(known) + least
-    return classes.astype(y.dtype), (np.cumsum(known) - 1)[steps]
+    for part in _parts(y):
+        steps = part.astype(np.int64)
+        if y.dtype.kind == "f" and (steps != part).any():
+            return None
+        known[steps - least] = True
+    return least, known
+
+
+def _parts(rows: Any) -> list[Any]:
+    """Cut rows, to save memory."""
+    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
 
 
 def _packed(classes: Any, sums: Any) -> bytes:

@@ -81,6 +81,11 @@ class Draws:
 
     def without_return(self, n_clusters: int) -> Any:
         """Return rows drawn by weight, none twice."""
+        if self.rows.w is not None:
+            mine = np.array([np.count_nonzero(self.rows.w)], float)
+            if self.call.send(_core.Comm.sum, mine)[0] < n_clusters:
+                msg = "Fewer non-zero entries in p than size"
+                self.call.refuse(ValueError(msg))
         numbers, centers = np.empty(0), np.empty((0, len(self.place)))
         while len(numbers) < n_clusters:
             new = self.call.run(
@@ -96,6 +101,17 @@ class Draws:
             numbers = np.concatenate([numbers, new[0]])
             centers = np.concatenate([centers, new[1]])
         return centers
+
+    def called(self, init: Any, n_clusters: int) -> Any:
+        """Return what a callable makes of the first rank's rows around the place."""
+
+        def make(state: Any) -> Any:
+            place = np.asarray(self.place, self.rows.x.dtype)
+            around = np.subtract(self.rows.x, place, order="C")
+            centers = init(around, n_clusters, random_state=state)
+            return given(centers, n_clusters, self.rows.x)
+
+        return self.first(make)
 
     def first(self, make: Callable[[Any], Any]) -> Any:
         """Return what the first rank makes, on all ranks."""

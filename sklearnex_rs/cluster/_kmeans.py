@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,7 +16,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
-from sklearnex_rs._threads import thread_count
+from sklearnex_rs._products import threads
 from sklearnex_rs.cluster._draws import Draws, given
 from sklearnex_rs.cluster._partition import Partition, same
 
@@ -58,7 +57,8 @@ class KMeans(
     random_state : int, RandomState instance or None, default=None
         For draws.
     copy_x : bool, default=True
-        For compatibility: X is never overwritten, and never copied as a whole.
+        For compatibility: X is never overwritten, and never copied as a whole but
+        for a callable `init`.
     algorithm : {'lloyd', 'elkan'}, default='lloyd'
         Both are the same path to the same rounds: distances are compared in the
         processor's registers, which leaves nothing for Elkan's bounds to save.
@@ -176,10 +176,10 @@ class KMeans(
             self._know(rows)
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
-            begin = self._begin(call, rows, draws)
+            begin, told = self._begin(call, rows, draws), self._told(call)
             best = None
             for _ in range(self._runs(call)):
-                found = self._run(call, rows, place, tolerance, begin())
+                found = self._run(call, rows, (place, tolerance, told), begin())
                 if best is None or (
                     found.inertia < best.inertia and not same(call, found, best)
                 ):
@@ -204,12 +204,7 @@ class KMeans(
         # Well below the end of float64: on the way to an inertia sums are larger.
         if not squares.max() < np.finfo(np.float64).max / 2**20 / len(squares):
             call.refuse(ValueError(TOO_LARGE))
-        if rows.w is not None:
-            mine = np.array([rows.w.sum(dtype=np.float64)])
-            total = call.send(_core.Comm.sum, mine)
-            if total[0] == 0:
-                msg = "Sample weights must contain at least one non-zero number."
-                call.refuse(ValueError(msg))
+        call.weigh(rows)
         return mean, float(np.mean(squares / count) * self.tol)
 
     def _runs(self, call: Call) -> int:
@@ -248,18 +243,18 @@ class KMeans(
             k, centers = self.n_clusters, as_host(self.init)
             mine = call.check(lambda: given(centers, k, rows.x), rows)
             return lambda: mine - draws.place
-        return lambda: draws.first(
-            lambda state: given(
-                self.init(rows.x - draws.place, self.n_clusters, random_state=state),
-                self.n_clusters,
-                rows.x,
-            )
-        )
+        return lambda: draws.called(self.init, self.n_clusters)
+
+    def _told(self, call: Call) -> bool:
+        """Say whether the first rank tells of rounds; the others then count for it."""
+        mine = bytes([bool(self.verbose)])
+        return any(call.send(_core.Comm.broadcast, mine) if call.spread else mine)
 
     def _run(
-        self, call: Call, rows: Rows, place: Any, tolerance: float, start: Any
+        self, call: Call, rows: Rows, how: tuple[Any, float, bool], start: Any
     ) -> Partition:
-        speak = self.verbose and call.comm.rank == 0
+        place, tolerance, told = how
+        speak = told and call.comm.rank == 0
         if speak:
             print("Initialization complete")
         found = Partition(
@@ -271,7 +266,7 @@ class KMeans(
                 start,
                 tolerance,
                 int(self.max_iter),
-                bool(self.verbose),
+                told,
                 call.threads(),
                 rows=rows,
             )
@@ -300,8 +295,8 @@ class KMeans(
             Number of the center, int32, in the library of X.
         """
         check_is_fitted(self)
-        around, threads = self._around(), thread_count(None, [], 0)[0]
-        return self._answer(X, lambda rows: _core.nearest(rows, *around, threads))
+        around = self._around()
+        return self._answer(X, lambda rows: _core.nearest(rows, *around, threads()))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the cluster of each row.
@@ -333,13 +328,18 @@ class KMeans(
         Returns
         -------
         distances : ndarray of shape (n_samples, n_clusters)
-            Distances, not squared, in the library of X.
+            Distances, not squared, in the library of X; exact far from the origin,
+            where scikit-learn's have lost their digits.
         """
         check_is_fitted(self)
-        rows = self._check_more(X)
-        if not len(rows):
-            return like(X)(np.empty((0, self._n_features_out), rows.dtype))
-        return like(X)(euclidean_distances(rows, as_host(self.cluster_centers_)))
+        return self._answer(X, self._distances)
+
+    def _distances(self, X: Any) -> Any:
+        centers = np.asarray(as_host(self.cluster_centers_))
+        X = X.astype(np.result_type(X.dtype, centers.dtype), copy=False)
+        out = np.empty((len(X), len(centers)), X.dtype)
+        _core.distances(X, np.ascontiguousarray(centers, float), out, threads())
+        return out
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the distances of rows to centers.
@@ -386,9 +386,7 @@ class KMeans(
 
         with Call(self, "score") as call:
             rows = call.agree(check)
-
-            around, threads = self._around(), call.threads()
-            args = (rows.x, rows.w, *around, threads)
+            args = (rows.x, rows.w, *self._around(), call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
 
 

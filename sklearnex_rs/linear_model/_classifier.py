@@ -16,6 +16,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, like
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._compat import check_sample_weight
 from sklearnex_rs._products import linear
 
 
@@ -134,13 +135,18 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
             if call.spread and is_empty(as_host(X)):
                 return self._empty_share(as_host(X), y, sample_weight)
             guess, truth, weights = map(as_host, (self.predict(X), y, sample_weight))
-            options = {"normalize": False, "sample_weight": weights}
-            sums[0] = accuracy_score(truth, guess, **options)
-            sums[1] = len(guess) if weights is None else np.sum(weights, dtype=float)
-            return Rows.of(np.empty((len(guess), self.n_features_in_)))
+            none = np.empty((len(guess), self.n_features_in_))
+            if weights is not None:
+                weights = check_sample_weight(weights, none)
+            sums[1] = len(guess) if weights is None else weights.sum()
+            if sums[1]:
+                options = {"normalize": False, "sample_weight": weights}
+                sums[0] = accuracy_score(truth, guess, **options)
+            return Rows.of(none, None, weights)
 
         with Call(self, "score") as call:
             rows = call.agree(check)
+            call.weigh(rows)
             hits, total = call.run(_core.Comm.sum, sums, rows=rows)
         return float(hits / total) if total > 0 else float("nan")
 

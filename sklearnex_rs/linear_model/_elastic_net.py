@@ -182,7 +182,8 @@ class ElasticNet(Linear):
 
         def check() -> Rows:
             self._check_params()
-            weight = None if isinstance(sample_weight, Number) else sample_weight
+            one = isinstance(sample_weight, Number) and not call.spread
+            weight = None if one else sample_weight  # ranks may have others
             return self._check_rows(call, X, y, weight, reset=True)
 
         with Call(self, "fit") as call:

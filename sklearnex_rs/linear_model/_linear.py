@@ -104,6 +104,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
 
         with Call(self, "score") as call:
             rows = call.agree(check)
+            call.weigh(rows)
             args = (rows.x, rows.y, rows.w, call.threads())
             count, *sums = call.run(_core.r2, *args, rows=rows)
         if count < 2:

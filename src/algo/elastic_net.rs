@@ -138,10 +138,11 @@ impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
         for (j, side) in side.iter_mut().enumerate() {
             *side = scale * seen.comoment(p + target, j);
         }
+        let square = scale * seen.comoment(p + target, p + target);
         let descent = Descent {
             gram,
             side: &side,
-            square: scale * seen.comoment(p + target, p + target),
+            square: if square < 0.0 { 0.0 } else { square }, // rounding
             ..self.descent
         };
         let mut w = match self.start.get(target * p..(target + 1) * p) {

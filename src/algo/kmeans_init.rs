@@ -94,7 +94,7 @@ impl Potential {
     }
 
     /// The rank where the prefix sum passes `target`, and what is left of it there; the last with
-    /// rows if rounding leaves none.
+    /// rows if rounding leaves none, the first where there is nothing to draw from.
     fn owner(&self, point: usize, target: f64) -> (usize, f64) {
         let (mut rest, mut last) = (target, (0, f64::INFINITY));
         for (rank, sums) in self.ranks.iter().enumerate() {
@@ -322,7 +322,7 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         Ok(found)
     }
 
-    /// My row where the prefix sum reaches `rest`.
+    /// My row where the prefix sum reaches `rest`; the first where there is nothing to draw from.
     fn at(
         &self,
         nearest: &D::Column<T>,
@@ -331,6 +331,9 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         mut rest: f64,
     ) -> Result<usize> {
         let (rows, n) = (self.rows, self.rows.shape().0);
+        if seen.total(point) == 0.0 {
+            return Ok(0);
+        }
         let last = n.div_ceil(PIECE) - 1;
         for (piece, sums) in seen.pieces.chunks_exact(seen.many).enumerate() {
             let sum = sums[point];

@@ -15,7 +15,7 @@
 //!
 //! The first rank's iterate goes round before each look; on a line it is judged by `solve::Line`.
 
-use super::{Model, Rounds, lead, moments, rounds, spread};
+use super::{Odds, Rounds, lead, moments, rounds, spread};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -32,6 +32,8 @@ const SPECTRAL: [usize; 2] = [64, 1024];
 const CHEAP: usize = 8;
 /// Part of the last fall above which second derivatives are looked at anew.
 const STALE: f64 = 0.05;
+/// Part of `F` below which rounding may hide a fall.
+const HIDDEN: f64 = 1e-11;
 /// Part of `F` below which a fall cannot be seen.
 const STILL: f64 = 1e-22;
 
@@ -65,47 +67,6 @@ enum Way {
     Gradient,
 }
 
-/// The iterate that is looked at, and what is known of the last one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Odds {
-    /// `C` and `b` side by side, `m × (p + 1)`, row by row.
-    pub coef: Vec<f64>,
-    /// Steps so far.
-    pub steps: usize,
-    /// Whether the gradient is small enough, or as small as rounding lets it be.
-    pub converged: bool,
-    /// `F`.
-    pub value: f64,
-    /// The largest entry of the gradient.
-    pub steepness: f64,
-    /// Whether second derivatives are wanted.
-    curved: bool,
-}
-
-impl Model for Odds {
-    fn words(&self) -> Result<Vec<f64>> {
-        let mut words = memory::copy(&self.coef, "coefficients")?;
-        let flags = [self.converged, self.curved].map(|flag| f64::from(u8::from(flag)));
-        words.extend([self.steps as f64, self.value, self.steepness]);
-        words.extend(flags);
-        Ok(words)
-    }
-
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
-    fn of(mut words: Vec<f64>) -> Result<Self> {
-        let rest = words.len().checked_sub(5);
-        let rest = words.split_off(rest.ok_or(Error::Shape("coefficients"))?);
-        Ok(Self {
-            coef: words,
-            steps: rest[0] as usize,
-            value: rest[1],
-            steepness: rest[2],
-            converged: rest[3] > 0.0,
-            curved: rest[4] > 0.0,
-        })
-    }
-}
-
 impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// The model of the rows of all ranks, from the first rank's coefficients. A header must have
     /// agreed on all but the rows.
@@ -118,7 +79,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
                 coef[width - 1] += sign * shift.sum::<f64>();
             }
         };
-        let start = lead(comm, || {
+        let begin = lead(comm, || {
             let mut coef = memory::copy(start, "coefficients")?;
             around(&mut coef, 1.0);
             Ok(Odds {
@@ -130,13 +91,13 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
                 curved: matches!(way, Way::Newton | Way::Proximal),
             })
         })?;
-        let mut climb = Climb::new(self, way, &mean, metric, &start.coef)?;
+        let mut climb = Climb::new(self, way, &mean, metric, start)?;
         let limit = self.limit.saturating_add(1).saturating_mul(30);
-        let found = rounds(&mut climb, comm, start, limit)?;
+        let found = rounds(&mut climb, comm, begin, limit)?;
         lead(comm, || {
             let mut odds = found.clone();
-            climb.goal.settle(&mut odds.coef);
             around(&mut odds.coef, -1.0);
+            climb.goal.settle(&mut odds.coef);
             Ok(odds)
         })
     }
@@ -216,6 +177,8 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     slope: f64,
     /// The last second derivatives.
     bends: Vec<f64>,
+    /// Whether Newton's steps led nowhere.
+    lost: bool,
 }
 
 impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
@@ -245,6 +208,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             far: 0.0,
             slope: f64::NEG_INFINITY,
             bends: Vec::new(),
+            lost: false,
         })
     }
 
@@ -256,9 +220,8 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             match self.line.judge(self.far, value, slope) {
                 Verdict::Accept => odds.steps += 1,
                 Verdict::Over => {
-                    // Rounding decides from here on: the last place is as good as any.
                     odds.coef = memory::copy(coef, "coefficients")?;
-                    return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
+                    return Ok(self.rest(odds));
                 }
                 Verdict::Try(far) => {
                     (self.far, odds.curved) = (far, self.way != Way::Quasi);
@@ -275,7 +238,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
         if odds.steepness <= self.task.tol[1] || odds.steps >= self.task.limit {
             let converged = odds.steepness <= self.task.tol[0];
-            return Ok(over(odds, converged));
+            return Ok(odds.over(converged));
         }
         if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
             odds = match self.bend(odds) {
@@ -303,7 +266,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         // A fall too small to be seen, which was hardly larger before: nothing but rounding is left.
         let still = -slope <= STILL * odds.value.abs() && slope < 0.25 * self.slope;
         if slope.is_nan() || slope >= 0.0 || still {
-            return Ok(self.bend(odds).unwrap_or_else(|odds| over(odds, true)));
+            return Ok(self.rest(odds));
         }
         // Second derivatives that serve well are kept.
         let stale = odds.steps < 2 || slope < STALE * self.slope;
@@ -315,10 +278,27 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         Ok((odds, false))
     }
 
+    /// Where no step leads further. Where the last promised a fall that rounding hides, the place is as
+    /// good as any; else Newton's steps were misled, and limited memory goes on from there.
+    fn rest(&mut self, odds: Odds) -> (Odds, bool) {
+        let hidden = self.way != Way::Quasi && -self.slope <= HIDDEN * odds.value.abs();
+        let good = hidden || odds.steepness <= self.task.tol[0];
+        let mut odds = match self.bend(odds) {
+            Ok(next) => return next,
+            Err(odds) => odds,
+        };
+        if good || self.way != Way::Newton {
+            return odds.over(good);
+        }
+        (self.way, self.lost, odds.curved) = (Way::Quasi, true, false);
+        (self.at, self.memory, self.slope) = (None, Memory::default(), f64::NEG_INFINITY);
+        (odds, false)
+    }
+
     /// Where limited memory takes long, second derivatives are looked at there, and Newton's steps
     /// follow; unless they have no room.
     fn bend(&mut self, mut odds: Odds) -> std::result::Result<(Odds, bool), Odds> {
-        if self.way != Way::Quasi || odds.coef.len() > self.task.room {
+        if self.way != Way::Quasi || self.lost || odds.coef.len() > self.task.room {
             return Err(odds);
         }
         (self.way, self.at, self.slope) = (Way::Newton, None, f64::NEG_INFINITY);
@@ -336,7 +316,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         if sure || odds.steps >= self.task.limit {
             let converged = odds.steepness <= self.task.tol[0];
             odds.coef = x;
-            return Ok(over(odds, converged));
+            return Ok(odds.over(converged));
         }
         odds.steps += 1;
         odds.coef = next;
@@ -380,10 +360,4 @@ impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
             _ => self.descend(odds, seen.gradient()),
         }
     }
-}
-
-/// That is the end.
-fn over(mut odds: Odds, converged: bool) -> (Odds, bool) {
-    (odds.converged, odds.curved) = (converged, false);
-    (odds, true)
 }

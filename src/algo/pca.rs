@@ -262,7 +262,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         };
         let k = k.min(variances.len());
         let rest = &variances[k..];
-        let noise = rest.iter().sum::<f64>() / rest.len().max(1) as f64;
+        let noise = rest.iter().fold(0.0, |sum, v| sum + v) / rest.len().max(1) as f64; // not −0
         let next = next(&spectrum.values, k);
         spectrum.values.truncate(k);
         spectrum.vectors.truncate(k * p);

@@ -130,6 +130,17 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
+    /// `‖x − point‖` into `out`, row by row. All are as they are, around no place: differences in the
+    /// rows' own type are exact far from the origin. `3 n k p` flops.
+    fn distances<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        points: &[f64],
+        out: &mut [T],
+    ) -> Result<()>
+    where
+        Self: Sized;
+
     /// One row.
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>>
     where

@@ -6,9 +6,12 @@ use super::{
     error::raise,
 };
 use crate::algo::{self, Draws, KMeans};
-use crate::device::NearestKernels;
-use crate::dispatch;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
+use crate::device::{Kernels, NearestKernels};
+use crate::{dispatch, real::Real};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyReadwriteArray2,
+};
 use pyo3::prelude::*;
 
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
@@ -189,6 +192,33 @@ pub(super) fn nearest<'py>(
     };
     let labels = py.detach(run).map_err(|error| raise(py, &error))?;
     Ok(labels.into_pyarray(py))
+}
+
+/// Distances of rows to centres, both as they are, into `out`, of the rows' type.
+#[pyfunction]
+#[pyo3(signature = (x, centers, out, threads))]
+pub(super) fn distances<'py>(
+    x: &Bound<'py, PyAny>,
+    centers: PyReadonlyArray2<'py, f64>,
+    out: &Bound<'py, PyAny>,
+    threads: usize,
+) -> PyResult<()> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let (input, centers) = (held.input(threads), centers.as_slice()?);
+    dispatch!(&input, |device, rows| far(py, device, rows, (centers, out)))
+}
+
+fn far<D: Kernels, T: Real + Element>(
+    py: Python<'_>,
+    device: &D,
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    (centers, out): (&[f64], &Bound<'_, PyAny>),
+) -> PyResult<()> {
+    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
+    let out = out.as_slice_mut()?;
+    let run = || algo::guarded(|| device.distances(&data(device, rows)?, centers, out));
+    py.detach(run).map_err(|error| raise(py, &error))
 }
 
 /// `Σ w d²` of the rows of all ranks and their nearest centres, all around `place`.

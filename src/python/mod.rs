@@ -22,7 +22,9 @@ mod _core {
     #[pymodule_export]
     use super::card::lend::{lend, linear_on_card, to_card};
     #[pymodule_export]
-    use super::cluster::{drawn, inertia, kmeans, nearest, oversample, plus_plus, spread};
+    use super::cluster::{
+        distances, drawn, inertia, kmeans, nearest, oversample, plus_plus, spread,
+    };
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]

@@ -216,7 +216,7 @@ def test_the_first_rank_decomposes_with_the_threads_of_all(job):
     )
     done = job(program, 2, OMP_NUM_THREADS="1")
     assert done.code == 0, done.text
-    ranks = sorted(re.findall(r"RANK (\d) (\d+) (\d+) (\w+)", done.text))
+    ranks = sorted(re.findall(r"RANK (\d) (\d+) (\d+) ([0-9a-f]{32})", done.text))
     (_, pool, cpus, first), (_, none, _, second) = ranks
     assert int(pool) == (2 if int(cpus) > 1 else 0)
     assert none == "0"

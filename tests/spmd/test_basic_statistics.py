@@ -53,7 +53,7 @@ def test_shares_of_any_size(
     X = rows(rng, n).astype(dtype)
     w = rng.integers(0, 3, n).astype(dtype) if weighted else None
     if weighted:
-        w[-1], w[: n // comm.size] = 2.0, 0.0  # the first rank's weigh nothing
+        w[-1], w[: n // (comm.size + 1)] = 2.0, 0.0  # the first rank's weigh nothing
         w[-2] = 1.0
     mine, weights = share(X, w, kind=kind)
     model = cls(comm=comm).fit(mine, sample_weight=weights)

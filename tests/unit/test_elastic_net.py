@@ -366,3 +366,11 @@ def test_a_path_over_ranks(rng, assert_close):
 
     for found in spmd.run(3, program):
         assert_close(found[1], expected[1], 1e-9)
+
+
+def test_constant_targets_are_there_at_once():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        X, w = rng.normal(size=(97, 3)), rng.random(97)
+        model = Lasso(alpha=0.1).fit(X, np.full(97, 1e6 + 0.3), w)
+        assert model.n_iter_ <= 1

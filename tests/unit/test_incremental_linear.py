@@ -295,3 +295,11 @@ def test_what_went_wrong_on_one_rank_all_ranks_are_told(rng, assert_close):
 
     for coef in spmd.run(3, program):
         assert_close(coef, Ridge().fit(X, y).coef_)
+
+
+def test_check_input_is_passed_by_name(rng):
+    X, y = rng.standard_normal((20, 2)), rng.standard_normal(20)
+    model = IncrementalLinearRegression().partial_fit(X, y)
+    with pytest.raises(TypeError, match="pass check_input by its name"):
+        model.partial_fit(X, y, False)
+    assert model.n_samples_seen_ == 20

@@ -1,5 +1,6 @@
 """KMeans equals scikit-learn's, draw by draw."""
 
+import re
 import threading
 import time
 import warnings
@@ -393,3 +394,61 @@ def test_the_same_clusters_in_another_order_are_no_better():
             np.testing.assert_allclose(
                 model.cluster_centers_, theirs.cluster_centers_, rtol=1e-9
             )
+
+
+@pytest.mark.parametrize("init", ["random", "array"])
+def test_fewer_distinct_rows_than_clusters_do_not_go_round(rng, init):
+    for seed in range(10):
+        X = rng.choice([0.1, 0.2, 0.7], (200, 2))
+        start = X[rng.permutation(200)[:12]] if init == "array" else init
+        options = {"init": start, "n_init": 1, "random_state": seed}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            ours = KMeans(12, **options).fit(X)
+            theirs = Reference(12, **options).fit(X)
+        assert ours.n_iter_ <= theirs.n_iter_ + 10
+
+
+@pytest.mark.parametrize(
+    ("offset", "dtype"),
+    [(0.0, np.float64), (1e6, np.float64), (1e8, np.float64), (1e5, np.float32)],
+)
+def test_distances_are_exact_far_from_the_origin(rng, offset, dtype):
+    X = (rng.standard_normal((501, 3)) + offset).astype(dtype)
+    model = KMeans(4, random_state=0).fit(X)
+    apart = X[:, None].astype(float) - model.cluster_centers_.astype(float)
+    found = model.transform(X)
+    assert found.dtype == dtype
+    wanted = np.sqrt((apart**2).sum(2))
+    assert np.abs(found - wanted).max() <= 8 * np.finfo(dtype).eps * wanted.max()
+    assert model.transform(np.asfortranarray(X)).tobytes() == found.tobytes()
+
+
+def test_nothing_left_to_draw_is_drawn_as_by_scikit_learn(rng):
+    X = rng.choice([0.0, 1.0, 3.0], (12, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        wanted = Reference(4, random_state=3).fit(X).cluster_centers_
+        assert KMeans(4, random_state=3).fit(X).cluster_centers_.tolist() == (
+            wanted.tolist()
+        )
+
+
+def test_too_few_weights_to_draw_from():
+    X, w = np.arange(8.0)[:, None] ** 2, np.eye(8)[3]
+    with pytest.raises(ValueError, match="Fewer non-zero entries in p than size"):
+        KMeans(5, init="random", n_init=1).fit(X, sample_weight=w)
+
+
+def test_the_first_rank_may_tell_alone(rng, capsys):
+    X = rng.standard_normal((60, 3))
+    model = KMeans(2, random_state=0).fit(X)
+
+    def program(comm):
+        verbose = int(comm.rank == 0)
+        mine = spmd.KMeans(2, random_state=0, verbose=verbose, comm=comm)
+        return mine.fit(X[20 * comm.rank : 20 * comm.rank + 20]).inertia_
+
+    spmd.run(3, program)
+    told = re.findall(r"inertia ([\d.]+\d)\.", capsys.readouterr().out)
+    assert float(told[-1]) == pytest.approx(model.inertia_)

@@ -581,3 +581,45 @@ def failing(rng, case):
 )
 def test_an_error_is_the_same_on_all_ranks_and_the_next_fit_works(rng, case):
     assert len(set(spmd.run(3, failing(rng, case)))) == 1
+
+
+@pytest.mark.parametrize("l1_ratio", [0.5, 1.0])
+def test_intercepts_keep_their_mean_far_from_the_origin(rng, l1_ratio):
+    X = rng.standard_normal((300, 4))
+    y = np.digitize(X[:, 0] + rng.logistic(size=300), [-1, 1])
+    options = {"solver": "saga", "l1_ratio": l1_ratio, "C": 0.5, "tol": 1e-10}
+    theirs = Reference(**options, max_iter=20000)
+    near = LogisticRegression(**options, max_iter=1000).fit(X, y)
+    assert np.abs(near.intercept_ - theirs.fit(X, y).intercept_).max() < 1e-6
+    far = LogisticRegression(**options, max_iter=1000).fit(X + 100, y)
+    assert abs(far.intercept_.sum()) < 1e-9
+
+
+def test_a_model_that_is_not_there_says_so():
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        X, y = rng.normal(size=(10, 1)), rng.integers(0, 3, 10)
+        X[-1] *= 1e6
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            model = LogisticRegression(C=100.0, max_iter=1000).fit(X, y)
+        error = model.predict_proba(X) - (y[:, None] == model.classes_)
+        slope = error.T @ np.c_[X, np.ones(10)] / 10
+        if len(model.classes_) == 3:
+            slope[:, :-1] += model.coef_ / 1000
+            assert told or np.abs(slope).max() < 1e-3
+
+
+def test_a_rank_whose_weights_are_zero_has_a_score(rng):
+    X = rng.standard_normal((40, 3))
+    y, w = (X[:, 0] > 0).astype(int), np.repeat([0.0, 1.0], 20)
+    wanted = LogisticRegression().fit(X, y, w).score(X, y, w)
+
+    def program(comm):
+        mine = slice(20 * comm.rank, 20 * comm.rank + 20)
+        model = spmd.LogisticRegression(comm=comm).fit(X[mine], y[mine], w[mine])
+        return model.score(X[mine], y[mine], w[mine])
+
+    assert spmd.run(2, program) == [wanted] * 2
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        LogisticRegression().fit(X, y).score(X, y, np.zeros(40))

@@ -8,7 +8,7 @@ use super::blocks::{Scratch, blocks, groups};
 use super::nearest::exact;
 use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
-use crate::{Result, memory, real::Real};
+use crate::{Error, Result, memory, real::Real};
 use faer::traits::SimdCtx;
 use pulp::bytemuck::cast_slice;
 use pulp::{Arch, Simd, WithSimd};
@@ -252,6 +252,38 @@ const fn lanes<S: Simd, T: Real>() -> usize {
 #[inline(always)]
 fn vectors<S: Simd, T: Real>(numbers: &[T]) -> &[T::SimdVec<S>] {
     cast_slice(numbers)
+}
+
+/// See `NearestKernels::distances`.
+pub(super) fn distances<T: Real>(
+    cpu: Cpu,
+    rows: &Data<'_, '_, Cpu, T>,
+    points: &[f64],
+    out: &mut [T],
+) -> Result<()> {
+    let (n, p, _) = rows.shape();
+    let many = points.len() / p.max(1);
+    if many == 0 || many * p != points.len() || many * n != out.len() {
+        return Err(Error::Shape("distances"));
+    }
+    let groups = groups(n, 1);
+    let size = groups.first().map_or(1, Range::len);
+    let parts: Vec<&mut [T]> = out.chunks_mut(size * many).collect();
+    let one = |g: usize, out: &mut [T]| {
+        let mut room = Squares::of(rows, points)?;
+        let size = block::<T>();
+        for (block, out) in blocks(&groups[g], size).zip(out.chunks_mut(size * many)) {
+            let squares = room.look(rows, &block);
+            for (q, squares) in squares.chunks_exact(block.len()).enumerate() {
+                for (to, square) in out[q..].iter_mut().step_by(many).zip(squares) {
+                    *to = T::of((*square).into().sqrt());
+                }
+            }
+        }
+        Ok(())
+    };
+    cpu.each_of(parts, 3.0 * (n * points.len()) as f64, one)?;
+    Ok(())
 }
 
 /// See `NearestKernels::potentials`.

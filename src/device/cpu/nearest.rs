@@ -109,6 +109,16 @@ impl NearestKernels for Cpu {
         distances::potentials(rows, nearest, newest, piece)
     }
 
+    fn distances<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        points: &[f64],
+        out: &mut [T],
+    ) -> Result<()> {
+        rows.check()?;
+        distances::distances(*self, rows, points, out)
+    }
+
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {
         let mut x = memory::zeros(rows.shape().1, "a row")?;
         for (to, x) in x.iter_mut().zip(rows.x.index_axis(Axis(0), row)) {
@@ -228,15 +238,29 @@ impl<'c, T: Real> Centers<'c, T> {
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // k fits
     fn nearest_exactly(&self, z: &[f64]) -> Result<i32> {
+        let size = z.iter().map(|z| z * z).sum::<f64>().sqrt() + self.longest;
         let mut best = (f64::INFINITY, 0);
         for (c, center) in self.exact.chunks_exact(self.p).enumerate() {
             let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
             let distance = z.iter().zip(center).map(square).sum::<f64>();
-            let tie = TIE * (distance + distance.sqrt() * self.longest);
-            if distance < best.0 - tie {
-                best = (distance, c as i32);
+            let near = distance < best.0 + TIE * size * size;
+            if near && (best.0.is_infinite() || self.is_nearer(z, size, [c, best.1])) {
+                best = (distance, c);
             }
         }
-        best.0.is_finite().then_some(best.1).ok_or(Error::NotFinite)
+        let number = best.1 as i32;
+        best.0.is_finite().then_some(number).ok_or(Error::NotFinite)
+    }
+
+    /// Whether the first of two centres is nearer, `Σⱼ (bⱼ − aⱼ)(2 zⱼ − aⱼ − bⱼ) < 0`, by more than what
+    /// roundings of this size leave in it.
+    fn is_nearer(&self, z: &[f64], size: f64, pair: [usize; 2]) -> bool {
+        let [a, b] = pair.map(|c| &self.exact[c * self.p..][..self.p]);
+        let (mut less, mut apart) = (0.0, 0.0);
+        for ((z, a), b) in z.iter().zip(a).zip(b) {
+            less += (b - a) * ((z - a) + (z - b));
+            apart += (b - a) * (b - a);
+        }
+        less < -TIE * apart.sqrt() * size
     }
 }

@@ -132,6 +132,10 @@ impl NearestKernels for Cuda {
         match *nearest {}
     }
 
+    fn distances<T: Real>(&self, _: &Data<'_, '_, Self, T>, _: &[f64], _: &mut [T]) -> Result<()> {
+        Err(missing("distances to points"))
+    }
+
     fn row<T: Real>(&self, _: &Data<'_, '_, Self, T>, _: usize) -> Result<Vec<f64>> {
         Err(missing(NEAREST))
     }

@@ -270,6 +270,26 @@ impl CardArray {
         py.detach(look).map_err(|error| raise(py, &error))
     }
 
+    /// The sum of all its numbers, in double.
+    #[pyo3(signature = (*, dtype=None))]
+    #[allow(clippy::needless_pass_by_value)]
+    fn sum(&self, py: Python<'_>, dtype: Option<Bound<'_, PyAny>>) -> PyResult<f64> {
+        let _ = dtype; // it is as asked for by all who ask
+        let look = || {
+            guarded(|| {
+                let device = Cuda(Arc::clone(&self.card));
+                let found = if self.double {
+                    device.means(&data(&device, &[Some(self.rows::<f64>()), None, None])?)
+                } else {
+                    device.means(&data(&device, &[Some(self.rows::<f32>()), None, None])?)
+                }?;
+                let means: f64 = found.mean.iter().chain(&found.origin).sum();
+                Ok(means * found.counts[0])
+            })
+        };
+        py.detach(look).map_err(|error| raise(py, &error))
+    }
+
     /// A copy for NumPy.
     fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if !self.is_plain() {

@@ -1,0 +1,53 @@
+//! What logistic regression learns, and how far it has come.
+
+use super::Model;
+use crate::{Error, Result, memory};
+
+/// The iterate that is looked at, and what is known of the last one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odds {
+    /// `C` and `b` side by side, `m × (p + 1)`, row by row.
+    pub coef: Vec<f64>,
+    /// Steps so far.
+    pub steps: usize,
+    /// Whether the gradient is small enough, or as small as rounding lets it be.
+    pub converged: bool,
+    /// `F`.
+    pub value: f64,
+    /// The largest entry of the gradient.
+    pub steepness: f64,
+    /// Whether second derivatives are wanted.
+    pub(super) curved: bool,
+}
+
+impl Odds {
+    /// That is the end.
+    pub(super) fn over(mut self, converged: bool) -> (Self, bool) {
+        (self.converged, self.curved) = (converged, false);
+        (self, true)
+    }
+}
+
+impl Model for Odds {
+    fn words(&self) -> Result<Vec<f64>> {
+        let mut words = memory::copy(&self.coef, "coefficients")?;
+        let flags = [self.converged, self.curved].map(|flag| f64::from(u8::from(flag)));
+        words.extend([self.steps as f64, self.value, self.steepness]);
+        words.extend(flags);
+        Ok(words)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
+    fn of(mut words: Vec<f64>) -> Result<Self> {
+        let rest = words.len().checked_sub(5);
+        let rest = words.split_off(rest.ok_or(Error::Shape("coefficients"))?);
+        Ok(Self {
+            coef: words,
+            steps: rest[0] as usize,
+            value: rest[1],
+            steepness: rest[2],
+            converged: rest[3] > 0.0,
+            curved: rest[4] > 0.0,
+        })
+    }
+}
