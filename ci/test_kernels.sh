@@ -12,11 +12,11 @@ REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
 export KERNELS=$PWD/target/cuda
 bash tests/cuda/build.sh "$KERNELS"
 pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
-"${pytest[@]}" tests/cuda/test_kernels.py -n 2
+"${pytest[@]}" tests/cuda/test_kernels.py tests/cuda/test_nearest.py -n 2
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
-  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" tests/cuda/test_kernels.py -k "forward or random" -n 2
+  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" tests/cuda/test_kernels.py tests/cuda/test_nearest.py -k random7 -n 2
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS
-"${pytest[@]}" tests/cuda/test_card.py
+"${pytest[@]}" tests/cuda/test_card.py tests/cuda/test_estimators.py -n 2
 timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

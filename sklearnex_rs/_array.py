@@ -34,23 +34,36 @@ def as_host(array: Any) -> Any:
         return np.empty(array.shape)
     _cuda.ready()
     if get_config().device != "cpu":
-        msg = (
-            "this is not computed on cards yet; "
-            'sklearnex_rs.config_context(device="cpu") copies rows to the host'
-        )
-        raise NotImplementedError(msg)
+        raise NotImplementedError(no_kernel("this"))
     return copied(array)
+
+
+def no_kernel(what: str) -> str:
+    """Say that something is not computed on cards, and the way out."""
+    return (
+        f"{what} is not computed on cards yet; "
+        'sklearnex_rs.config_context(device="cpu") copies rows to the host'
+    )
 
 
 def copied(array: Any) -> Any:
     """View an array of the host; copy one of a card."""
     if not is_on_card(array):
         return as_host(array)
+    if isinstance(array, _core.CardArray):
+        return array.host()
     host = (1, 0)
     try:
         return _core.host(array.__dlpack__(dl_device=host, max_version=(1, 0)))
     except TypeError:  # it has never heard of other devices
         return _core.lend(array).host()
+
+
+def room(X: Any, columns: int, dtype: Any) -> Any:
+    """Return room for answers about rows: of NumPy, or on their card in their type."""
+    if isinstance(X, _core.CardArray):
+        return X.room(columns)
+    return np.empty((len(X), columns), dtype)
 
 
 def on_card(array: Any) -> Any:
@@ -76,10 +89,10 @@ def like(array: Any) -> Callable[[Any], Any]:
     On a card these are there as well.
     """
     if not is_foreign(array):
-        return lambda answer: answer
+        return lambda answer: copied(answer) if is_on_card(answer) else answer
     from_dlpack = _from_dlpack(array)
     if not is_on_card(array):
-        return lambda answer: from_dlpack(np.asarray(answer))
+        return lambda answer: from_dlpack(np.asarray(copied(answer)))
     ordinal = array.__dlpack_device__()[1]
 
     def there(answer: Any) -> Any:

@@ -14,8 +14,16 @@ from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, is_foreign, like, stays
-from sklearnex_rs._call import NOT_FINITE, TOO_LARGE, Call, Local, Rows, plain
-from sklearnex_rs._card import card_rows
+from sklearnex_rs._call import (
+    NOT_FINITE,
+    TOO_LARGE,
+    Call,
+    Local,
+    Rows,
+    finite_on_card,
+    plain,
+)
+from sklearnex_rs._card import card_rows, moved
 from sklearnex_rs._compat import check_sample_weight
 
 FLOATS = [np.float64, np.float32]
@@ -57,7 +65,8 @@ class Estimator(BaseEstimator):
         """
         hollow = call.spread and is_empty(X)
         if self._on_cards and stays(X, y, sample_weight) and not hollow:
-            return card_rows(self, X, y, sample_weight, reset=reset)
+            least = options.get("ensure_min_features", 1)
+            return card_rows(self, X, y, sample_weight, reset=reset, least=least)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if hollow:
             return self._empty_share(X, y, sample_weight)
@@ -72,17 +81,20 @@ class Estimator(BaseEstimator):
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
         names = tuple(map(str, getattr(self, "feature_names_in_", ())))
-        return Rows.of(X, y, sample_weight, names)
+        return moved(self, Rows.of(X, y, sample_weight, names))
 
     def _check_more(self, X: Any, *, finite: bool = True) -> Any:
         """Check rows for a fitted model; an SPMD class takes none, too."""
+        if self._on_cards and stays(X) and not is_empty(X):
+            return card_rows(self, X, None, None, reset=False).x
         options = {
             "reset": False,
             "dtype": "numeric",
             "ensure_min_samples": 0 if self._shares else 1,
             "ensure_all_finite": finite,
         }
-        return plain(as_float(validate_data(self, as_host(X), **options)))
+        rows = plain(as_float(validate_data(self, as_host(X), **options)))
+        return moved(self, Rows.of(rows)).x
 
     def _answer(self, X: Any, answer: Callable[[Any], Any]) -> Any:
         """Return what a fitted model says of rows, in the library of X.
@@ -97,7 +109,11 @@ class Estimator(BaseEstimator):
         with np.errstate(all="ignore"):
             whole = np.isfinite(found.sum())
         if not whole:
-            assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
+            if isinstance(rows, _core.CardArray):
+                finite_on_card(rows, "X")
+            else:
+                name = type(self).__name__
+                assert_all_finite(rows, estimator_name=name, input_name="X")
         if failure is not None:
             raise ValueError(TOO_LARGE) if NOT_FINITE in str(failure) else failure
         return like(X)(found)

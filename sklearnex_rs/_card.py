@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -9,15 +11,43 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_n_features
 
 from sklearnex_rs import _core, _cuda
-from sklearnex_rs._array import is_on_card, on_card
-from sklearnex_rs._call import Rows, finite_on_card
+from sklearnex_rs._array import is_on_card, no_kernel, on_card
+from sklearnex_rs._call import Rows
+from sklearnex_rs._config import get_config
+
+
+def moved(estimator: Any, rows: Rows) -> Rows:
+    """Return checked rows of the host where `config_context` puts them."""
+    device = get_config().device
+    if device in (None, "cpu") or not len(rows.x):
+        return rows
+    _cuda.ready()
+    if not estimator._on_cards:
+        raise NotImplementedError(no_kernel(type(estimator).__name__))
+    ordinal = int(device.partition(":")[2] or 0)
+    x, y, w = (
+        None if part is None else _core.to_card(np.ascontiguousarray(part), ordinal)
+        for part in (rows.x, rows.y, rows.w)
+    )
+    return replace(rows, x=x, y=y, w=w)
 
 
 def card_rows(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    *,
+    reset: bool,
+    least: int = 1,
 ) -> Rows:
-    """Check rows, targets and weights, all on one card."""
+    """Check rows, targets and weights, all on one card; `least` columns."""
     _cuda.ready()  # first of all, whether there are cards
+    y = None if isinstance(y, str) else y  # "no_validation"
+    if isinstance(sample_weight, Number) and is_on_card(X):
+        kind = on_card(X)
+        each = np.full(len(kind), sample_weight, kind.dtype)
+        sample_weight = _core.to_card(each, kind.ordinal)
     named = {"X": X, "y": y, "sample_weight": sample_weight}
     parts = {name: part for name, part in named.items() if part is not None}
     elsewhere = [name for name, part in parts.items() if not is_on_card(part)]
@@ -34,10 +64,11 @@ def card_rows(
         msg = f"Expected 2D array, got {x.ndim}D array instead"
         raise ValueError(msg)
     for axis, what in enumerate(("sample", "feature")):
-        if not x.shape[axis] and not (axis == 0 and estimator._shares):
+        few = least if axis else 1 - estimator._shares
+        if x.shape[axis] < few:
             msg = (
-                f"Found array with 0 {what}(s) (shape={x.shape}) while a minimum of 1 "
-                f"is required by {type(estimator).__name__}."
+                f"Found array with {x.shape[axis]} {what}(s) (shape={x.shape}) while a "
+                f"minimum of {few} is required by {type(estimator).__name__}."
             )
             raise ValueError(msg)
     _check_n_features(estimator, x, reset=reset)
@@ -58,12 +89,9 @@ def card_rows(
     return Rows.of(x, lent.get("y"), lent.get("sample_weight"))
 
 
-def card_answer(x: Any, coef: Any, intercept: Any, y: Any = None) -> Any:
-    """Return ``X @ coef.T + intercept`` on the card, or what y is more than that."""
+def card_rest(x: Any, y: Any, coef: Any, intercept: Any) -> Any:
+    """Return ``y - X @ coef.T - intercept`` on the card."""
     columns = np.ascontiguousarray(coef.reshape(-1, x.shape[1]).T)
     offset = np.empty(columns.shape[1], columns.dtype)
     offset[:] = intercept
-    found = _core.linear_on_card(x, y, columns.ravel(), offset)
-    if not found.finite():
-        finite_on_card(x, "X")
-    return found.ravel() if coef.ndim == 1 else found
+    return _core.rest_on_card(x, y, columns.ravel(), offset)

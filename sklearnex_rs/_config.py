@@ -46,9 +46,11 @@ def config_context(
     spmd_message_bytes : int
         The largest MPI message, in bytes; longer ones are cut. The same on all
         ranks. At least 16, at most 2**30, the default.
-    device : {"cpu"} or None
+    device : {"cpu", "cuda", "cuda:0", "cuda:1", ...} or None
         Where to compute. None, the default, is where rows are. "cpu" copies rows
-        that are on a card to the host; answers go back to the card.
+        that are on a card to the host; answers go back to the card. "cuda" and
+        "cuda:0" copy rows of the host to the first card of NVIDIA, "cuda:1" to the
+        second; answers come back to the host. Rows that are on a card stay there.
 
     Examples
     --------
@@ -72,8 +74,9 @@ def config_context(
             raise ValueError(msg)
         changes["spmd_message_bytes"] = spmd_message_bytes
     if device != "unchanged":
-        if device not in (None, "cpu"):
-            msg = f'device must be "cpu" or None, got {device!r}'
+        name, _, number = (device or "cpu").partition(":")
+        if name not in ("cpu", "cuda") or (number and not number.isdecimal()):
+            msg = f'device must be "cpu", "cuda", "cuda:0", ... or None, got {device!r}'
             raise ValueError(msg)
         changes["device"] = device
     token = _CONFIG.set(replace(_CONFIG.get(), **changes))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import gen_batches, metadata_routing
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, is_foreign, like
+from sklearnex_rs._array import as_host, is_foreign, like, stays
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import (
     NOT_FINITE,
@@ -254,9 +254,8 @@ class IncrementalMixin(OnePass):
                 msg = "sample_weight is True or False; pass check_input by its name"
                 raise TypeError(msg)
             call = Local(spread=self._shares)
-            host = as_host(X)
-            if call.spread and is_empty(host):
-                self._empty_share(host, as_host(y), as_host(sample_weight))
+            if call.spread and is_empty(X):
+                self._empty_share(*map(as_host, (X, y, sample_weight)))
                 return self._seen
             rows = self._checked_batch(call, X, y, sample_weight, check_input)
             threads = thread_count(getattr(self, "n_jobs", None), [], 0)[0]
@@ -272,6 +271,8 @@ class IncrementalMixin(OnePass):
         first = self._seen is None
         if check_input:
             self._check_params()
+            return self._check_rows(call, X, y, sample_weight, reset=first)
+        if self._on_cards and stays(X, y, sample_weight):
             return self._check_rows(call, X, y, sample_weight, reset=first)
         unused = isinstance(y, str)
         rows = Rows.of(X, None if unused else y, sample_weight)

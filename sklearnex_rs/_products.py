@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import as_host, like, no_kernel, on_card, room, stays
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
 
@@ -17,20 +17,29 @@ BLOCK = 4096  # rows whose distances are computed at a time
 
 def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
     """Return ``X @ coef + intercept``, of the wider type of rows and coefficients."""
-    dtype = np.result_type(X.dtype, coef.dtype)
+    dtype = wider(X, coef.dtype)
     columns = np.ascontiguousarray(coef, dtype)
     offset = np.empty(coef.shape[1], dtype)
     offset[:] = intercept
-    out = np.empty((len(X), coef.shape[1]), dtype)
+    out = room(X, coef.shape[1], dtype)
     X = X.astype(dtype, copy=False)
     _core.linear(X, columns.ravel(), offset, out, threads(n_jobs))
     return out
 
 
+def wider(X: Any, dtype: Any) -> Any:
+    """Return the wider type of both; that of rows where they are on a card."""
+    alone = isinstance(X, _core.CardArray)
+    return X.dtype if alone else np.result_type(X.dtype, dtype)
+
+
 def back(X: Any, components: Any, offset: Any, least: int) -> Any:
     """Return ``X @ components + offset`` as X has it, of `least` rows or more."""
-    options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
-    rows = check_array(as_host(X), **options)
+    if stays(X):
+        rows = on_card(X)
+    else:
+        options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
+        rows = check_array(as_host(X), **options)
     if rows.shape[1] != len(components):
         msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
         raise ValueError(msg)
@@ -39,6 +48,8 @@ def back(X: Any, components: Any, offset: Any, least: int) -> Any:
 
 def distances(X: Any, mean: Any, precision: Any) -> Any:
     """Return ``(x - mean) @ precision @ (x - mean)`` of each row, in double."""
+    if isinstance(X, _core.CardArray):
+        raise NotImplementedError(no_kernel("the distance of rows from their mean"))
     none, found = np.zeros_like(mean), np.empty(len(X))
     for first in range(0, len(X), BLOCK):
         rows = np.subtract(X[first : first + BLOCK], mean, order="C")

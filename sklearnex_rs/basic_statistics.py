@@ -94,6 +94,8 @@ class BasicStatistics(OnePass):
     """
 
     _kind = "columns"
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "result_options": [StrOptions({"all", *OPTIONS}), list, tuple],
         "n_jobs": [None, Integral],

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import as_host, copied, like
 from sklearnex_rs._base import is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._incremental import IncrementalMixin, OnePass
@@ -77,6 +77,8 @@ class EmpiricalCovariance(OnePass):
     __metadata_request__score = {"X_test": metadata_routing.UNUSED}
 
     _kind = "moments"
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "store_precision": ["boolean"],
         "assume_centered": ["boolean"],
@@ -158,8 +160,8 @@ class EmpiricalCovariance(OnePass):
 
     def _precision(self) -> Any:
         if self.store_precision:
-            return np.asarray(as_host(self.precision_), np.float64)
-        matrix = np.asarray(as_host(self.covariance_), np.float64)
+            return np.asarray(copied(self.precision_), np.float64)
+        matrix = np.asarray(copied(self.covariance_), np.float64)
         return _core.inverse(matrix.ravel(), len(matrix)).reshape(matrix.shape)
 
     def score(self, X_test: Any, y: Any = None) -> float:  # noqa: ARG002
@@ -180,7 +182,7 @@ class EmpiricalCovariance(OnePass):
 
         def check() -> Rows:
             check_is_fitted(self)
-            if call.spread and is_empty(as_host(X_test)):
+            if call.spread and is_empty(X_test):
                 return self._empty_share(as_host(X_test), "no_validation", None)
             return Rows.of(self._distances(self._check_more(X_test)).reshape(-1, 1))
 
@@ -190,7 +192,7 @@ class EmpiricalCovariance(OnePass):
             total, count = call.send(_core.Comm.sum, sums)
         sign, volume = np.linalg.slogdet(self._precision())
         volume = volume if sign > 0 else -np.inf
-        width = len(np.asarray(as_host(self.location_)))
+        width = len(np.asarray(copied(self.location_)))
         return float((volume - width * np.log(2 * np.pi) - total / count) / 2)
 
     def mahalanobis(self, X: Any) -> Any:
@@ -211,7 +213,7 @@ class EmpiricalCovariance(OnePass):
         return self._answer(X, self._distances)
 
     def _distances(self, rows: Any) -> Any:
-        location = np.asarray(as_host(self.location_), np.float64)
+        location = np.asarray(copied(self.location_), np.float64)
         return distances(rows, location, self._precision())
 
     def error_norm(
@@ -244,7 +246,7 @@ class EmpiricalCovariance(OnePass):
         if norm not in ("frobenius", "spectral"):
             msg = "Only spectral and frobenius norms are implemented"
             raise NotImplementedError(msg)
-        error = np.asarray(as_host(comp_cov)) - np.asarray(as_host(self.covariance_))
+        error = np.asarray(as_host(comp_cov)) - np.asarray(copied(self.covariance_))
         size = np.linalg.norm(error, 2 if norm == "spectral" else "fro")
         square = size * size / (len(error) if scaling else 1)
         return float(square if squared else np.sqrt(square))

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklearnex_rs import _core
+from sklearnex_rs._array import copied, is_on_card, no_kernel
 from sklearnex_rs._call import Call, Rows
 
 
@@ -82,7 +83,7 @@ class Draws:
     def without_return(self, n_clusters: int) -> Any:
         """Return rows drawn by weight, none twice."""
         if self.rows.w is not None:
-            mine = np.array([np.count_nonzero(self.rows.w)], float)
+            mine = np.array([np.count_nonzero(copied(self.rows.w))], float)
             if self.call.send(_core.Comm.sum, mine)[0] < n_clusters:
                 msg = "Fewer non-zero entries in p than size"
                 self.call.refuse(ValueError(msg))
@@ -106,6 +107,8 @@ class Draws:
         """Return what a callable makes of the first rank's rows around the place."""
 
         def make(state: Any) -> Any:
+            if is_on_card(self.rows.x):
+                raise NotImplementedError(no_kernel("init by a callable"))
             place = np.asarray(self.place, self.rows.x.dtype)
             around = np.subtract(self.rows.x, place, order="C")
             centers = init(around, n_clusters, random_state=state)

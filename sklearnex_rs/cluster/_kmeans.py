@@ -13,10 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import copied, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
-from sklearnex_rs._products import threads
+from sklearnex_rs._products import threads, wider
 from sklearnex_rs.cluster._draws import Draws, given
 from sklearnex_rs.cluster._partition import Partition, same
 
@@ -101,6 +101,8 @@ class KMeans(
     >>> KMeans(n_clusters=2, random_state=0).fit(X).labels_.tolist()
     [1, 1, 1, 0, 0, 0]
     """
+
+    _on_cards = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
@@ -240,7 +242,7 @@ class KMeans(
             }
             return lambda: ways[self.init](self.n_clusters)
         if is_array(self.init):
-            k, centers = self.n_clusters, as_host(self.init)
+            k, centers = self.n_clusters, copied(self.init)
             mine = call.check(lambda: given(centers, k, rows.x), rows)
             return lambda: mine - draws.place
         return lambda: draws.called(self.init, self.n_clusters)
@@ -277,7 +279,7 @@ class KMeans(
 
     def _around(self) -> tuple[Any, Any]:
         """Return a place near the centers, and the centers around it."""
-        centers = np.asarray(as_host(self.cluster_centers_), np.float64)
+        centers = np.asarray(copied(self.cluster_centers_), np.float64)
         place = centers.mean(axis=0)
         return place, np.ascontiguousarray(centers - place)
 
@@ -335,9 +337,9 @@ class KMeans(
         return self._answer(X, self._distances)
 
     def _distances(self, X: Any) -> Any:
-        centers = np.asarray(as_host(self.cluster_centers_))
-        X = X.astype(np.result_type(X.dtype, centers.dtype), copy=False)
-        out = np.empty((len(X), len(centers)), X.dtype)
+        centers = np.asarray(copied(self.cluster_centers_))
+        X = X.astype(wider(X, centers.dtype), copy=False)
+        out = room(X, len(centers), X.dtype)
         _core.distances(X, np.ascontiguousarray(centers, float), out, threads())
         return out
 

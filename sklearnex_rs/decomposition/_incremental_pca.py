@@ -108,6 +108,8 @@ class IncrementalPCA(Projection, IncrementalMixin):
     [0.992443, 0.007557]
     """
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "whiten": ["boolean"],

@@ -124,6 +124,8 @@ class PCA(Projection):
     [0.992443, 0.007557]
     """
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [
             Interval(Integral, 0, None, closed="left"),

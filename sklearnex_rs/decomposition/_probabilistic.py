@@ -9,10 +9,10 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import as_host, copied, like, room
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._products import back, distances, threads
+from sklearnex_rs._products import back, distances, threads, wider
 
 
 class Probabilistic(Estimator):
@@ -71,14 +71,14 @@ class Probabilistic(Estimator):
 
     def _model(self) -> tuple[Any, Any, float]:
         """Return components, what their variances exceed the noise, and the noise."""
-        double = (as_host(self.components_), as_host(self.explained_variance_))
+        double = (copied(self.components_), copied(self.explained_variance_))
         components, variance = (np.asarray(part, np.float64) for part in double)
         noise = float(self.noise_variance_)
         excess = np.maximum(variance - noise, 0.0)
         return components, excess * variance if self.whiten else excess, noise
 
     def _in_kind(self, matrix: Any) -> Any:
-        dtype = np.asarray(as_host(self.components_)).dtype
+        dtype = np.asarray(copied(self.components_)).dtype
         return like(self.components_)(matrix.astype(dtype))
 
     def score_samples(self, X: Any) -> Any:
@@ -95,7 +95,7 @@ class Probabilistic(Estimator):
             Log-likelihoods, in the library of X.
         """
         check_is_fitted(self)
-        dtype = np.asarray(as_host(self.components_)).dtype
+        dtype = np.asarray(copied(self.components_)).dtype
 
         def likelihoods(rows: Any) -> Any:
             found = self._likelihoods(rows)
@@ -107,7 +107,7 @@ class Probabilistic(Estimator):
         precision = self._precision()
         sign, volume = np.linalg.slogdet(precision)
         volume = volume if sign > 0 else -np.inf
-        mean = np.asarray(as_host(self.mean_), np.float64)
+        mean = np.asarray(copied(self.mean_), np.float64)
         start = volume - len(mean) * np.log(2 * np.pi)
         return 0.5 * (start - distances(X, mean, precision))
 
@@ -129,7 +129,7 @@ class Probabilistic(Estimator):
 
         def check() -> Rows:
             check_is_fitted(self)
-            if call.spread and is_empty(as_host(X)):
+            if call.spread and is_empty(X):
                 return self._empty_share(as_host(X), "no_validation", None)
             return Rows.of(self._likelihoods(self._check_more(X)).reshape(-1, 1))
 
@@ -161,14 +161,14 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilisti
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        components = np.asarray(as_host(self.components_))
-        dtype = np.result_type(X.dtype, components.dtype)
+        components = np.asarray(copied(self.components_))
+        dtype = wider(X, components.dtype)
         if self.whiten:
-            scale = np.sqrt(np.asarray(as_host(self.explained_variance_)))
+            scale = np.sqrt(np.asarray(copied(self.explained_variance_)))
             components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
         columns = np.ascontiguousarray(components.T, dtype)
-        mean = np.array(as_host(self.mean_), np.float64)
-        out = np.empty((len(X), len(components)), dtype)
+        mean = np.array(copied(self.mean_), np.float64)
+        out = room(X, len(components), dtype)
         X = X.astype(dtype, copy=False)
         _core.project(X, mean, columns.ravel(), out, threads())
         return out
@@ -187,11 +187,11 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilisti
             Rows, in the library of X: the nearest to those that were transformed.
         """
         check_is_fitted(self)
-        components = np.asarray(as_host(self.components_))
+        components = np.asarray(copied(self.components_))
         if self.whiten:
-            variance = np.asarray(as_host(self.explained_variance_))
+            variance = np.asarray(copied(self.explained_variance_))
             components = np.sqrt(variance)[:, None] * components
-        mean = np.asarray(as_host(self.mean_))
+        mean = np.asarray(copied(self.mean_))
         return back(X, components, mean, 0 if self._shares else 1)
 
     @property

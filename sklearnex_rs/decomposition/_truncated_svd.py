@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, linear
@@ -87,6 +87,8 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
     >>> TruncatedSVD(n_components=2).fit(X).singular_values_.round(6).tolist()
     [5.0, 2.0]
     """
+
+    _on_cards = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -224,7 +226,7 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         return self._answer(X, self._along)
 
     def _along(self, X: Any) -> Any:
-        components = np.asarray(as_host(self.components_))
+        components = np.asarray(copied(self.components_))
         return linear(X, components.T, 0.0)
 
     def inverse_transform(self, X: Any) -> Any:
@@ -241,7 +243,7 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             ``X @ components_``, in the library of X.
         """
         check_is_fitted(self)
-        components = np.asarray(as_host(self.components_))
+        components = np.asarray(copied(self.components_))
         return back(X, components, 0.0, 0 if self._shares else 1)
 
     @property

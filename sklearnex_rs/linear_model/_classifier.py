@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import as_host, copied, like
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
@@ -31,9 +31,9 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
 
     def _model(self) -> tuple[Any, Any]:
         """Return coefficients and intercepts on the host."""
-        coef = as_host(self.coef_)
+        coef = copied(self.coef_)
         coef = coef.toarray() if issparse(coef) else np.asarray(coef)
-        return coef, np.asarray(as_host(self.intercept_))
+        return coef, np.asarray(copied(self.intercept_))
 
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
@@ -43,7 +43,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
     def _known(self, X: Any) -> Any:
         """Return scores of any rows, on the host."""
         check_is_fitted(self)
-        return np.asarray(as_host(self._answer(X, self._scores)))
+        return np.asarray(copied(self._answer(X, self._scores)))
 
     def decision_function(self, X: Any) -> Any:
         """Return the scores of rows.

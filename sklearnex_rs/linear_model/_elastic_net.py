@@ -11,7 +11,7 @@ from sklearn.utils import metadata_routing
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import csr_of
 from sklearnex_rs.linear_model._linear import Linear
@@ -101,6 +101,8 @@ class ElasticNet(Linear):
 
     # Its default is not for pipelines to pass around.
     __metadata_request__fit = {"check_input": metadata_routing.UNUSED}
+
+    _on_cards = True
 
     _parameter_constraints: dict[str, Any] = {
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -216,9 +218,8 @@ class ElasticNet(Linear):
         self._keep(like(X), rows, (coef.reshape(targets, -1), intercept), flat=True)
         counts = [int(abs(n)) for n in rounds]
         self.n_iter_ = counts if targets > 1 else counts[0]
-        self.dual_gap_ = like(X)((gaps / samples).astype(rows.x.dtype))
-        if targets == 1:
-            self.dual_gap_ = self.dual_gap_[0]
+        gap = (gaps / samples).astype(rows.x.dtype)
+        self.dual_gap_ = like(X)(gap if targets > 1 else gap[0])
         if anew and first:
             msg = (
                 "Gram matrix was provided but X was centered to fit intercept: "
@@ -234,13 +235,13 @@ class ElasticNet(Linear):
         """Return where to begin, target by target."""
         if not self.warm_start or not hasattr(self, "coef_"):
             return NONE
-        coef = np.asarray(as_host(self.coef_), np.float64)
+        coef = np.asarray(copied(self.coef_), np.float64)
         return np.ascontiguousarray(coef).ravel()
 
     @property
     def sparse_coef_(self) -> Any:
         """The coefficients as a sparse array."""
-        return csr_of(np.atleast_2d(np.asarray(as_host(self.coef_))))
+        return csr_of(np.atleast_2d(np.asarray(copied(self.coef_))))
 
 
 class Lasso(ElasticNet):

@@ -24,6 +24,8 @@ class IncrementalLine(IncrementalMixin, Linear):
 
     _kind = "bordered"
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, Any] = {
         "fit_intercept": ["boolean"],
         "copy_X": ["boolean"],

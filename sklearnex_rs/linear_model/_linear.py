@@ -13,10 +13,10 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, like, stays
+from sklearnex_rs._array import as_host, copied, stays
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._card import card_answer, card_rows
+from sklearnex_rs._card import card_rest, card_rows
 from sklearnex_rs._compat import check_sample_weight
 from sklearnex_rs._products import linear
 
@@ -63,9 +63,6 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
             Predictions, in the library of X.
         """
         check_is_fitted(self)
-        if self._on_cards and stays(X):
-            rows = card_rows(self, X, None, None, reset=False)
-            return like(X)(card_answer(rows.x, *self._line(rows.x)))
         return self._answer(X, self._predict)
 
     def _line(self, X: Any) -> tuple[Any, Any]:
@@ -78,7 +75,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         intercept = np.asarray(copied(self.intercept_))
         columns = coef.reshape(-1, X.shape[1]).T
         out = linear(X, columns, intercept, getattr(self, "n_jobs", None))
-        return out[:, 0] if coef.ndim == 1 else out
+        return out.reshape(-1) if coef.ndim == 1 else out
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination, R squared, of the predictions.
@@ -122,15 +119,15 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         """Check a share, and return its targets beside their residuals."""
         if self._on_cards and stays(X, y, sample_weight) and not is_empty(X):
             rows = card_rows(self, X, y, sample_weight, reset=False)
-            rest = card_answer(rows.x, *self._line(rows.x), rows.y)
-            return Rows.of(rows.y, rest.reshape(-1, 1), rows.w)
+            rest = card_rest(rows.x, rows.y, *self._line(rows.x))
+            return Rows.of(rows.y, rest, rows.w)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
             return self._empty_share(X, y, sample_weight)
         X = self._check_more(X)
         y = check_array(y, ensure_2d=False, dtype="numeric")
         check_consistent_length(y, X, sample_weight)
-        predicted = self._predict(X).reshape(len(X), -1)
+        predicted = copied(self._predict(X)).reshape(len(X), -1)
         y = y.reshape(len(X), -1).astype(np.float64, copy=False)
         if y.shape != predicted.shape:
             msg = (

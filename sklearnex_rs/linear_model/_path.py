@@ -26,6 +26,8 @@ POINTS = 100  # of a path, where nobody says
 class ElasticNetPath(Estimator):
     """What :func:`enet_path` is told, but for the rows."""
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, Any] = {
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "eps": [Interval(Real, 0, None, closed="neither")],

@@ -90,6 +90,8 @@ default='auto'
     (array([0.5]), np.float64(0.5))
     """
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, Any] = {
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
         "fit_intercept": ["boolean"],

@@ -63,8 +63,8 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
 
     /// `R`, `k × p`, column by column; writes `Q`, `n × k`, row by row. A header must have agreed on all
     /// but the rows.
-    pub fn qr(&self, comm: &dyn Communicator, mut out: Option<&mut [T]>) -> Result<Vec<f64>> {
-        let (r, basis) = self.factor(comm, out.as_deref_mut())?;
+    pub fn qr(&self, comm: &dyn Communicator, mut out: Option<D::Out<'_, T>>) -> Result<Vec<f64>> {
+        let (r, basis) = self.factor(comm, out.as_mut().map(D::again::<T>))?;
         if let Some(out) = out {
             self.write(basis, None, out)?;
         }
@@ -72,9 +72,9 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
     }
 
     /// `Σ` and `V`, each vector with its largest entry positive; writes `U`, `n × k`, row by row.
-    pub fn svd(&self, comm: &dyn Communicator, mut out: Option<&mut [T]>) -> Result<Spectrum> {
+    pub fn svd(&self, comm: &dyn Communicator, mut out: Option<D::Out<'_, T>>) -> Result<Spectrum> {
         let (k, p) = (self.k(), self.rows.shape().1);
-        let (r, basis) = self.factor(comm, out.as_deref_mut())?;
+        let (r, basis) = self.factor(comm, out.as_mut().map(D::again::<T>))?;
         let turn = lead(comm, || {
             let singular = |threads| solve::singular([k, p], &r, threads);
             let (mut left, mut spectrum) = shared(self.rows.device, (k, self.threads), singular)?;
@@ -87,7 +87,7 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
         Ok(turn.spectrum)
     }
 
-    fn write(&self, basis: Basis, turn: Option<&[f64]>, out: &mut [T]) -> Result<()> {
+    fn write(&self, basis: Basis, turn: Option<&[f64]>, out: D::Out<'_, T>) -> Result<()> {
         let (k, p, device) = (self.k(), self.rows.shape().1, self.rows.device);
         match basis {
             Basis::Quotient(triangles) => {
@@ -105,7 +105,11 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
     }
 
     /// `R`, and where `Q` comes from.
-    fn factor(&self, comm: &dyn Communicator, out: Option<&mut [T]>) -> Result<(Vec<f64>, Basis)> {
+    fn factor(
+        &self,
+        comm: &dyn Communicator,
+        out: Option<D::Out<'_, T>>,
+    ) -> Result<(Vec<f64>, Basis)> {
         let (_, p, _) = self.rows.shape();
         if self.all < p {
             return self.by_reflections(comm, out);
@@ -144,7 +148,7 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
     fn by_reflections(
         &self,
         comm: &dyn Communicator,
-        out: Option<&mut [T]>,
+        out: Option<D::Out<'_, T>>,
     ) -> Result<(Vec<f64>, Basis)> {
         let (k, p) = (self.k(), self.rows.shape().1);
         let mut mine = (Vec::new(), [0; 2]); // of no rows

@@ -19,7 +19,7 @@ pub trait FactorKernels: Device {
         rows: &Data<'_, '_, Self, T>,
         triangles: &[&[f64]],
         turn: Option<&[f64]>,
-        out: &mut [T],
+        out: Self::Out<'_, T>,
     ) -> Result<()>
     where
         Self: Sized;
@@ -30,7 +30,7 @@ pub trait FactorKernels: Device {
     fn reflect<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        out: Option<(&mut [T], usize)>,
+        out: Option<(Self::Out<'_, T>, usize)>,
     ) -> Result<(Vec<f64>, usize)>
     where
         Self: Sized;
@@ -41,6 +41,6 @@ pub trait FactorKernels: Device {
         &self,
         p: usize,
         parts: (&[f64], usize),
-        out: (&mut [T], usize),
+        out: (Self::Out<'_, T>, usize),
     ) -> Result<()>;
 }

@@ -22,6 +22,11 @@ pub use product::ProductKernels;
 pub trait Device: Send + Sync {
     /// Rows in this place.
     type Rows<'a, T: Real>: Sync;
+    /// Room in this place for what is said of rows, row by row.
+    type Out<'o, T: Real>: Send;
+
+    /// The same room, for a while.
+    fn again<'s, T: Real>(out: &'s mut Self::Out<'_, T>) -> Self::Out<'s, T>;
 
     /// `(rows, columns)`.
     fn shape<T: Real>(x: &Self::Rows<'_, T>) -> (usize, usize);

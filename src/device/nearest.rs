@@ -136,7 +136,7 @@ pub trait NearestKernels: Device {
         &self,
         rows: &Data<'_, '_, Self, T>,
         points: &[f64],
-        out: &mut [T],
+        out: Self::Out<'_, T>,
     ) -> Result<()>
     where
         Self: Sized;

@@ -12,7 +12,7 @@ pub trait ProductKernels: Device {
         x: &Self::Rows<'_, T>,
         coef: &[T],
         intercept: &[T],
-        out: &mut [T],
+        out: Self::Out<'_, T>,
     ) -> Result<()>;
 
     /// `(X − 1 x̄ᵀ)C`, row by row into `out`, `n × m`, given `x̄` and `C`, row by row: `2 n p m` flops
@@ -22,7 +22,7 @@ pub trait ProductKernels: Device {
         rows: &Data<'_, '_, Self, T>,
         mean: &[f64],
         coef: &[T],
-        out: &mut [T],
+        out: Self::Out<'_, T>,
     ) -> Result<()>
     where
         Self: Sized;

@@ -2,12 +2,14 @@
 #![allow(unsafe_code)] // borrowed memory
 
 use super::card::{CardArray, Held as OnCard};
-use crate::device::{Cpu, Data, Device, Input};
+use crate::device::{Cpu, Data, Device, Input, Kernels};
 use crate::{Error, Result, real::Real};
 use dlpark::ffi::{DLDataType, DLDeviceType};
 use dlpark::python::{ImportRequest, ImportedDlpack};
 use ndarray::{ArrayViewD, Axis, IxDyn, ShapeBuilder};
-use numpy::{Element, PyArray, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{
+    Element, PyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -47,6 +49,34 @@ impl<'py> Held<'py> {
                 Input::CpuF64(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
             }
         }
+    }
+}
+
+/// A device that Python has room on for answers.
+pub(super) trait Answers: Kernels {
+    /// An array of Python's, held.
+    type Room<'py, T: Real + Element>;
+
+    /// Holds an array that is written row by row.
+    fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>)
+    -> PyResult<Self::Room<'py, T>>;
+
+    /// Where it is.
+    fn out<'o, T: Real + Element>(room: &'o mut Self::Room<'_, T>) -> PyResult<Self::Out<'o, T>>;
+}
+
+impl Answers for Cpu {
+    type Room<'py, T: Real + Element> = PyReadwriteArray2<'py, T>;
+
+    fn room<'py, T: Real + Element>(
+        &self,
+        out: &Bound<'py, PyAny>,
+    ) -> PyResult<PyReadwriteArray2<'py, T>> {
+        out.extract()
+    }
+
+    fn out<'o, T: Real + Element>(room: &'o mut PyReadwriteArray2<'_, T>) -> PyResult<&'o mut [T]> {
+        Ok(room.as_slice_mut()?)
     }
 }
 

@@ -1,16 +1,15 @@
 //! Clusters.
 
 use super::{
-    array::{Held, data},
+    array::{Answers, Held, data},
     comm::Comm,
     error::raise,
 };
 use crate::algo::{self, Draws, KMeans};
-use crate::device::{Kernels, NearestKernels};
+use crate::device::NearestKernels;
 use crate::{dispatch, real::Real};
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-    PyReadwriteArray2,
 };
 use pyo3::prelude::*;
 
@@ -209,14 +208,14 @@ pub(super) fn distances<'py>(
     dispatch!(&input, |device, rows| far(py, device, rows, (centers, out)))
 }
 
-fn far<D: Kernels, T: Real + Element>(
+fn far<D: Answers, T: Real + Element>(
     py: Python<'_>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
     (centers, out): (&[f64], &Bound<'_, PyAny>),
 ) -> PyResult<()> {
-    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
-    let out = out.as_slice_mut()?;
+    let mut room = device.room::<T>(out)?;
+    let out = D::out(&mut room)?;
     let run = || algo::guarded(|| device.distances(&data(device, rows)?, centers, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

@@ -1,16 +1,13 @@
 //! Decompositions.
 
 use super::{
-    array::{Held, data},
+    array::{Answers, Held, data},
     comm::Comm,
     error::raise,
 };
 use crate::algo::{self, Count, Pca, TruncatedSvd, Way};
-use crate::device::Kernels;
 use crate::{dispatch, real::Real};
-use numpy::{
-    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
-};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
@@ -138,7 +135,7 @@ pub(super) fn project<'py>(
     ))
 }
 
-fn projected<D: Kernels, T: Real + Element>(
+fn projected<D: Answers, T: Real + Element>(
     py: Python<'_>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
@@ -146,8 +143,8 @@ fn projected<D: Kernels, T: Real + Element>(
     [coef, out]: [&Bound<'_, PyAny>; 2],
 ) -> PyResult<()> {
     let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
-    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
-    let (coef, out) = (coef.as_slice()?, out.as_slice_mut()?);
+    let mut room = device.room::<T>(out)?;
+    let (coef, out) = (coef.as_slice()?, D::out(&mut room)?);
     let run = || algo::guarded(|| device.project(&data(device, rows)?, mean, coef, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

@@ -1,14 +1,13 @@
 //! Orthonormal bases.
 
 use super::{
-    array::{Held, data},
+    array::{Answers, Held, data},
     comm::Comm,
     error::raise,
 };
 use crate::algo::{Qr, collective};
-use crate::device::Kernels;
 use crate::{dispatch, real::Real};
-use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadwriteArray2};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 
 /// Numbers, and rows.
@@ -36,17 +35,17 @@ pub(super) fn factor<'py>(
     })
 }
 
-fn found<'py, D: Kernels, T: Real + Element>(
+fn found<'py, D: Answers, T: Real + Element>(
     comm: &Bound<'py, Comm>,
     (device, rows): (&D, &[Option<D::Rows<'_, T>>; 3]),
     (all, singular, threads): (usize, bool, usize),
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Factors<'py>> {
     let (py, comm) = (comm.py(), comm.get());
-    let out = out.map(PyAnyMethods::extract::<PyReadwriteArray2<'py, T>>);
-    let mut out = comm.hold(py, out.transpose())?;
-    let out = out.as_mut().map(|out| out.as_slice_mut()).transpose();
-    let out = comm.hold(py, out.map_err(Into::into))?;
+    let room = out.map(|out| device.room::<T>(out));
+    let mut room = comm.hold(py, room.transpose())?;
+    let out = room.as_mut().map(D::out).transpose();
+    let out = comm.hold(py, out)?;
     let fit = || {
         collective(comm.get(), |comm| {
             let rows = &data(device, rows)?;

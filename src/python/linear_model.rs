@@ -1,17 +1,14 @@
 //! Linear models.
 
 use super::{
-    array::{Held, data},
+    array::{Answers, Held, data},
     comm::Comm,
     error::raise,
     stream::brought,
 };
 use crate::algo::{self, Aim, Conjugates, ElasticNet, Grid, LeastSquares, Line, Lines};
-use crate::device::ProductKernels;
 use crate::{dispatch, real::Real, solve::Descent};
-use numpy::{
-    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadwriteArray2,
-};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 
 /// `(coef, intercept, rank, singular)`: `n_features × n_targets`, `n_targets`, and of the rows.
@@ -266,7 +263,7 @@ pub(super) fn linear<'py>(
     ))
 }
 
-fn product<D: ProductKernels, T: Real + Element>(
+fn product<D: Answers, T: Real + Element>(
     py: Python<'_>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
@@ -274,8 +271,8 @@ fn product<D: ProductKernels, T: Real + Element>(
 ) -> PyResult<()> {
     let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
     let intercept = intercept.extract::<PyReadonlyArray1<'_, T>>()?;
-    let mut out = out.extract::<PyReadwriteArray2<'_, T>>()?;
-    let (coef, intercept, out) = (coef.as_slice()?, intercept.as_slice()?, out.as_slice_mut()?);
+    let mut room = device.room::<T>(out)?;
+    let (coef, intercept, out) = (coef.as_slice()?, intercept.as_slice()?, D::out(&mut room)?);
     let run = || algo::guarded(|| device.product(data(device, rows)?.x, coef, intercept, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

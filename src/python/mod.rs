@@ -20,7 +20,7 @@ mod _core {
     #[pymodule_export]
     use super::card::CardArray;
     #[pymodule_export]
-    use super::card::lend::{lend, linear_on_card, to_card};
+    use super::card::lend::{lend, rest_on_card, to_card};
     #[pymodule_export]
     use super::cluster::{
         distances, drawn, inertia, kmeans, nearest, oversample, plus_plus, spread,

@@ -8,7 +8,7 @@ from mpi4py import MPI
 
 from sklearnex_rs.spmd import LinearRegression
 
-Array = runpy.run_path(str(Path(__file__).parent / "test_card.py"))["Array"]
+Array = runpy.run_path(str(Path(__file__).parent / "cards.py"))["Array"]
 rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
 rng = np.random.default_rng(5)
 X = rng.standard_normal((900, 6)) + 1e6

@@ -6,86 +6,17 @@ import pickle
 import subprocess
 import sys
 
+import cards
 import numpy as np
 import pytest
+from cards import Array, Old
 
 from sklearnex_rs import CudaUnavailableError, config_context, show_config, spmd
-from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.linear_model import LinearRegression
 
 pytestmark = pytest.mark.skipif(
     "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
 )
-pointer = ctypes.pythonapi.PyCapsule_GetPointer
-pointer.restype = ctypes.c_void_p
-pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-HOST, CARD = 1, 2
-
-
-def moved(capsule, kind, ordinal):
-    """Say in a capsule that its memory is elsewhere: the stand-in's is the host's."""
-    at = pointer(capsule, b"dltensor_versioned") + 40
-    ctypes.c_int32.from_address(at).value = kind
-    ctypes.c_int32.from_address(at + 4).value = ordinal
-    return capsule
-
-
-class Array:
-    """An array of a library whose arrays are on cards."""
-
-    def __init__(self, array, ordinal=0):
-        self.array, self.ordinal, self.streams = np.asarray(array), ordinal, []
-        self.shape = self.array.shape
-
-    def __len__(self):
-        return len(self.array)
-
-    def __array_namespace__(self):
-        return Library
-
-    def __dlpack_device__(self):
-        return (CARD, self.ordinal)
-
-    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
-        capsule = self.array.__dlpack__(max_version=(1, 0))
-        if dl_device == (HOST, 0):
-            return capsule
-        self.streams.append(stream)
-        return moved(capsule, CARD, self.ordinal)
-
-
-class Old(Array):
-    """One that has never heard of versions."""
-
-    def __dlpack__(self, *, stream=None):
-        self.streams.append(stream)
-        return moved(self.array.__dlpack__(max_version=(1, 0)), CARD, self.ordinal)
-
-
-class Host:
-    """A capsule of the host."""
-
-    def __init__(self, capsule):
-        self.capsule = capsule
-
-    def __dlpack_device__(self):
-        return (HOST, 0)
-
-    def __dlpack__(self, **options):
-        return self.capsule
-
-
-class Library:
-    """That library."""
-
-    @staticmethod
-    def from_dlpack(array):
-        kind, ordinal = array.__dlpack_device__()
-        assert kind == CARD
-        capsule = array.__dlpack__(stream=1, max_version=(1, 0))
-        mine = Array(np.from_dlpack(Host(moved(capsule, HOST, 0))), ordinal)
-        mine.kept = array
-        return mine
 
 
 def rows(rng, n=700, p=5, m=2, dtype="f8", offset=100.0):
@@ -243,14 +174,6 @@ def test_what_does_not_fit_is_refused(rng):
         model.predict(Array(X[:, :3].copy()))
 
 
-def test_what_has_no_kernel_names_the_way_out(rng):
-    X, _, _ = rows(rng)
-    with pytest.raises(NotImplementedError, match='device="cpu"'):
-        KMeans(n_clusters=2, n_init=1, random_state=0).fit(Array(X))
-    with config_context(device="cpu"):
-        KMeans(n_clusters=2, n_init=1, random_state=0).fit(Array(X))
-
-
 def test_the_host_is_asked_for(rng):
     X, y, _ = rows(rng)
     with config_context(device="cpu"):
@@ -328,7 +251,7 @@ def test_a_driver_without_a_card(rng):
 def test_a_forgotten_wait_would_show(forgets):
     program = (
         "import runpy, numpy as np\n"
-        f"Array = runpy.run_path({__file__!r})['Array']\n"
+        f"Array = runpy.run_path({cards.__file__!r})['Array']\n"
         "from sklearnex_rs.linear_model import LinearRegression\n"
         "X = np.random.default_rng(0).standard_normal((90, 2))\n"
         "model = LinearRegression().fit(Array(X), Array(X @ [1.0, 2.0] + 3))\n"

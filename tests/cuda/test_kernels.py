@@ -1,167 +1,8 @@
-"""Every kernel on the host, in several orders of its threads, against plain loops."""
-
-import ctypes
-import os
+"""Kernels of moments and products on the host, in several orders of threads."""
 
 import numpy as np
 import pytest
-
-FOLDER = os.environ["KERNELS"]
-KIND = os.environ.get("KERNELS_KIND", "plain")
-REALS = {np.dtype("f4"): "float", np.dtype("f8"): "double"}
-ORDERS = {"forward": (0, 1), "reverse": (1, 1), "random 7": (2, 7), "random 8": (2, 8)}
-PANEL, BATCH = 64, 64
-
-
-class Rows(ctypes.Structure):
-    """As src/device/cuda/common.cuh has it."""
-
-    _fields_ = [
-        *((name, ctypes.c_void_p) for name in ("x", "y", "w")),
-        *(
-            (name, ctypes.c_longlong)
-            for name in ("n", "x_row", "x_column", "y_row", "y_column", "w_row")
-        ),
-        *((name, ctypes.c_int) for name in ("p", "m", "near", "pad")),
-    ]
-
-    @classmethod
-    def of(cls, x, y, w):
-        size = x.itemsize
-        return cls(
-            x=x.ctypes.data,
-            y=y.ctypes.data,
-            w=None if w is None else w.ctypes.data,
-            n=len(x),
-            x_row=x.strides[0] // size,
-            x_column=x.strides[1] // size,
-            y_row=y.strides[0] // size,
-            y_column=y.strides[1] // size,
-            w_row=0 if w is None else w.strides[0] // size,
-            p=x.shape[1],
-            m=y.shape[1],
-            near=abs(x.strides[1]) <= abs(x.strides[0]),
-        )
-
-
-@pytest.fixture(scope="module")
-def library():
-    return ctypes.CDLL(f"{FOLDER}/libkernels-{KIND}.so")
-
-
-@pytest.fixture(params=ORDERS)
-def launch(request, library):
-    library.emulated_order(*ORDERS[request.param])
-
-    def run(name, grid, block, *args):
-        values = [as_parameter(arg) for arg in args]
-        each = [ctypes.cast(ctypes.pointer(v), ctypes.c_void_p) for v in values]
-        blocks = (ctypes.c_uint * 3)(*grid, *[1] * (3 - len(grid)))
-        getattr(library, f"emulated_launch_{name}")(
-            blocks,
-            (ctypes.c_uint * 3)(block, 1, 1),
-            ctypes.c_size_t(0),
-            (ctypes.c_void_p * len(each))(*each),
-        )
-
-    return run
-
-
-def as_parameter(value):
-    if value is None:
-        return ctypes.c_void_p()
-    if isinstance(value, np.ndarray):
-        return ctypes.c_void_p(value.ctypes.data)
-    if isinstance(value, np.int32):
-        return ctypes.c_int(int(value))
-    return ctypes.c_longlong(value) if isinstance(value, int) else value
-
-
-def empty(*shape):
-    return np.full(shape, np.nan)
-
-
-def laid(a, layout):
-    """Lay an array as C, F, sliced or backwards."""
-    n, p = a.shape
-    if layout == "F":
-        return np.asfortranarray(a)
-    if layout == "sliced":
-        room = np.full((2 * n, 3 * p), np.nan, a.dtype)
-        room[::2, ::3] = a
-        return room[::2, ::3]
-    if layout == "backwards":
-        return np.ascontiguousarray(a[::-1])[::-1]
-    return np.ascontiguousarray(a)
-
-
-SHAPES = [(1, 1, 1), (5, 3, 2), (33, 31, 1), (130, 65, 2), (200, 7, 5), (64, 130, 1)]
-
-
-class Case:
-    """Rows far from zero, in odd chunks, and what kernels should say of them."""
-
-    def __init__(self, rng, shape, dtype, layout, weighted, offset=1e3):
-        n, p, m = shape
-        z = (rng.standard_normal((n, p + m)) + offset).astype(dtype)
-        w = rng.integers(0, 3, n).astype(dtype) if weighted else np.ones(n, dtype)
-        w[-1] = 1
-        self.n, self.p, self.m, self.q = n, p, m, p + m
-        self.x, self.y = laid(z[:, :p], layout), laid(z[:, p:], layout)
-        self.kept = laid(w[:, None], layout) if weighted else None
-        self.rows = Rows.of(self.x, self.y, self.kept)
-        self.real = REALS[np.dtype(dtype)]
-        self.size = max(1, n // 3) if n < 100 else 64
-        self.chunks = -(-n // self.size)
-        self.z, self.w = z.astype(np.longdouble), w.astype(np.longdouble)
-        self.mean = self.w @ self.z / self.w.sum()
-        self.tol = 1e-12 if dtype == "f8" else 1e-5
-
-    def comoment(self, mean):
-        d = self.z - mean
-        return (d * self.w[:, None]).T @ d
-
-    def columns(self, launch):
-        origin, chunks = empty(self.q), self.chunks
-        launch(f"origin_{self.real}", (1,), 256, self.rows, origin)
-        parts = [empty(chunks), *(empty(chunks, self.q) for _ in range(3))]
-        grid = (chunks, -(-self.q // 32))
-        launch(f"columns_{self.real}", grid, 256, self.rows, self.size, origin, *parts)
-        total, mean, spread = empty(1), empty(self.q), empty(self.q)
-        launch(
-            f"means_{self.real}",
-            (-(-self.q // 128),),
-            128,
-            np.int32(self.q),
-            chunks,
-            origin,
-            *parts,
-            total,
-            mean,
-            spread,
-        )
-        return origin, parts, (total[0], mean, spread)
-
-
-@pytest.fixture(params=SHAPES, ids=str)
-def shape(request):
-    return request.param
-
-
-@pytest.fixture(params=["C", "F", "sliced", "backwards"])
-def layout(request):
-    return request.param
-
-
-@pytest.fixture(params=["f4", "f8"])
-def dtype(request):
-    return request.param
-
-
-def close(found, wanted, tol):
-    wanted = np.asarray(wanted, float)
-    scale = np.abs(wanted).max(initial=0.0) or 1.0
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=tol * scale)
+from emulated import BATCH, PANEL, Case, close, empty
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -172,6 +13,18 @@ def test_means_and_spreads(rng, launch, shape, dtype, layout, weighted):
     wanted = (case.mean - origin).astype(float)
     np.testing.assert_allclose(mean, wanted, rtol=0, atol=1e-12)  # columns spread by 1
     close(spread, np.diag(case.comoment(case.mean)), 1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_extremes(rng, launch, shape, dtype, layout, weighted):
+    case = Case(rng, shape, dtype, layout, weighted)
+    most, out = empty(case.chunks, 2 * case.q), empty(2 * case.q)
+    case.columns(launch, most)
+    blocks = (-(-out.size // 128),)
+    launch(f"largest_{case.real}", blocks, 128, out.size, case.chunks, most, out)
+    kept = case.z[case.w > 0]
+    wanted = np.concatenate([(-kept).max(axis=0), kept.max(axis=0)])
+    assert np.array_equal(out, wanted.astype(float))
 
 
 @pytest.mark.parametrize("exact", ["", "_exact"])
@@ -272,13 +125,34 @@ def test_the_origin_is_of_rows_that_weigh_something(rng, launch):
 
 
 @pytest.mark.parametrize("less", [0, 1])
-def test_products_with_coefficients(rng, launch, shape, dtype, layout, less):
-    case = Case(rng, shape, dtype, layout, False, 1.0)
+@pytest.mark.parametrize("centered", [False, True])
+def test_products_with_coefficients(rng, launch, shape, dtype, layout, less, centered):
+    case = Case(rng, shape, dtype, layout, False, 1e3 if centered else 1.0)
     n, p, m = shape
     coef = rng.standard_normal((p, m)).astype(dtype)
-    intercept, out = np.arange(m).astype(dtype), np.full((n, m), np.nan, dtype)
-    grid = (-(-n // 64), -(-m // 4))
+    mean = case.mean[:p].astype(float) if centered else None
+    intercept = None if centered else np.arange(m).astype(dtype)
+    out = np.full((n, m), np.nan, dtype)
+    grid = (-(-n // 64), -(-m // 16))
     few = (np.int32(m), np.int32(less))
-    launch(f"product_{case.real}", grid, 256, case.rows, coef, intercept, *few, out)
-    wanted = case.z[:, :p] @ coef + intercept
+    args = (case.rows, mean, coef, intercept, *few, out)
+    launch(f"product_{case.real}", grid, 256, *args)
+    wanted = (case.z[:, :p] - (mean if centered else 0)) @ coef
+    wanted += 0 if centered else intercept
     close(out, case.z[:, p:] - wanted if less else wanted, case.tol)
+
+
+def test_scatter_along_directions(rng, launch, shape, dtype, layout):
+    case = Case(rng, shape, dtype, layout, True)
+    mean, p, m = case.mean[: case.p].astype(float), case.p, case.m + 3
+    coef = rng.standard_normal((p, m))
+    parts, out = empty(case.chunks, p * m + 1), empty(p * m + 1)
+    grid = (case.chunks, -(-m // 4))
+    args = (case.rows, case.size, mean, coef, np.int32(m), parts)
+    launch(f"scatter_{case.real}", grid, 256, *args)
+    blocks = (-(-out.size // 128),)
+    launch(f"summed_{case.real}", blocks, 128, out.size, case.chunks, parts, out)
+    d = case.z[:, :p] - mean
+    weighted = d * case.w[:, None]
+    close(out[:-1].reshape(m, p).T, weighted.T @ (d @ coef), 1e-11)
+    close(out[-1], (weighted * d).sum(), 1e-11)

@@ -44,6 +44,12 @@ const SMALL: f64 = 1e5;
 
 impl Device for Cpu {
     type Rows<'a, T: Real> = CpuRows<'a, T>;
+    type Out<'o, T: Real> = &'o mut [T];
+
+    #[allow(clippy::mut_mut)] // of all devices
+    fn again<'s, T: Real>(out: &'s mut &mut [T]) -> &'s mut [T] {
+        out
+    }
 
     fn shape<T: Real>(x: &CpuRows<'_, T>) -> (usize, usize) {
         x.dim()

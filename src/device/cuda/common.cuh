@@ -28,3 +28,5 @@ static __device__ __forceinline__ i64 end_of(const NAME(Rows) & a, i64 chunk, i6
     i64 end = (chunk + 1) * size;
     return end < a.n ? end : a.n;
 }
+
+static __device__ __forceinline__ double infinite() { return 1.0 / 0.0; }

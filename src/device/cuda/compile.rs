@@ -26,7 +26,11 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 2] = [super::moments::SOURCE, super::product::SOURCE];
+    pub const ALL: [Self; 3] = [
+        super::moments::SOURCE,
+        super::nearest::SOURCE,
+        super::product::SOURCE,
+    ];
 
     /// With what it includes: NVRTC sees no files.
     fn whole(&self) -> String {

@@ -6,10 +6,13 @@
 
 mod card;
 mod compile;
+mod draw;
 mod later;
 mod moments;
+mod nearest;
 mod product;
 mod rows;
+mod work;
 
 use crate::{Error, Result};
 use cudarc::driver::{CudaContext, DriverError, sys};
@@ -17,9 +20,9 @@ use std::sync::OnceLock;
 
 pub use card::{Card, Kept, card};
 pub use compile::{Source, cubin, cubin_at};
-pub use later::Never;
+pub use nearest::{CudaColumn, CudaLabels};
 pub use product::Room;
-pub use rows::{Cuda, CudaRows};
+pub use rows::{Cuda, CudaOut, CudaRows};
 
 /// What to install where the compiler is missing.
 const EXTRA: &str = "pip install 'sklearnex_rs[cuda13]' (for drivers from 580 on; else [cuda12])";

@@ -59,18 +59,20 @@ static __device__ void tile(const NAME(Rows) & a, i64 base, i64 end, int column,
 }
 
 // Of each chunk and column: what the chunk weighs, a place near its mean that REAL can hold, and
-// around that Σ w d and Σ w d². Blocks: chunks, panels of 32 columns; 256 threads.
-// Reads each row once from memory and once from cache.
+// around that Σ w d and Σ w d²; where there is room, `most`, of rows that weigh something the largest −x,
+// then the largest x. Blocks: chunks, panels of 32 columns; 256 threads. Reads each row once from
+// memory and once from cache.
 extern "C" __global__ void NAME(columns)(NAME(Rows) a, i64 size, const double* origin,
                                          double* weights, double* centers, double* sums,
-                                         double* squares) {
+                                         double* squares, double* most) {
     __shared__ REAL z[SIDE][SIDE + 1];
     __shared__ double w[SIDE];
     __shared__ double parts[2][LANES][SIDE];
+    __shared__ double ends[2][LANES][SIDE];
     const int c = threadIdx.x % SIDE, lane = threadIdx.x / SIDE, q = a.p + a.m;
     const int column = blockIdx.y * SIDE, j = column + c;
     const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
-    double place = j < q ? origin[j] : 0.0;
+    double place = j < q ? origin[j] : 0.0, low = -infinite(), high = -infinite();
     for (int pass = 0; pass < 2; ++pass) {
         double first = 0.0, second = 0.0;
         for (i64 base = chunk * size; base < end; base += SIDE) {
@@ -81,22 +83,34 @@ extern "C" __global__ void NAME(columns)(NAME(Rows) a, i64 size, const double* o
                     double d = (double)z[r][c] - place;
                     first += w[r] * d;
                     second += pass == 0 ? w[r] : w[r] * d * d;
+                    if (pass == 0 && w[r] > 0.0) {
+                        low = fmax(low, -(double)z[r][c]);
+                        high = fmax(high, (double)z[r][c]);
+                    }
                 }
             __syncthreads();
         }
         parts[0][lane][c] = first;
         parts[1][lane][c] = second;
+        ends[0][lane][c] = low;
+        ends[1][lane][c] = high;
         __syncthreads();
         first = second = 0.0;
         for (int k = 0; k < LANES; ++k) {
             first += parts[0][k][c];
             second += parts[1][k][c];
+            low = fmax(low, ends[0][k][c]);
+            high = fmax(high, ends[1][k][c]);
         }
         __syncthreads();
         if (pass == 0) {
             if (second > 0.0) place = (double)(REAL)(place + first / second);
             if (lane == 0 && j == 0) weights[chunk] = second;
             if (lane == 0 && j < q) centers[chunk * q + j] = place;
+            if (most && lane == 0 && j < q) {
+                most[chunk * 2 * q + j] = low;
+                most[chunk * 2 * q + q + j] = high;
+            }
         } else if (lane == 0 && j < q) {
             sums[chunk * q + j] = first;
             squares[chunk * q + j] = second;
@@ -286,6 +300,15 @@ extern "C" __global__ void NAME(summed)(i64 count, i64 chunks, const double* par
     double sum = 0.0;
     for (i64 c = 0; c < chunks; ++c) sum += parts[c * count + at];
     out[at] = sum;
+}
+
+// The largest over chunks. A thread a number.
+extern "C" __global__ void NAME(largest)(i64 count, i64 chunks, const double* parts, double* out) {
+    const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (at >= count) return;
+    double most = -infinite();
+    for (i64 c = 0; c < chunks; ++c) most = fmax(most, parts[c * count + at]);
+    out[at] = most;
 }
 
 // The triangle of each chunk of √w (z − mean), row by row, q × q, by reflections of it and BATCH rows

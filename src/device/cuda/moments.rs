@@ -1,55 +1,22 @@
-//! Moments on a card: launches of `moments.cu`. Chunks follow from the shape alone, so the card, and how
-//! busy it is, have no say in the answer.
+//! Moments on a card: launches of `moments.cu`.
 
-use super::card::{Card, Kept, grid};
-use super::rows::{Cuda, Raw};
-use super::{Source, failed, missing};
+use super::Source;
+use super::card::grid;
+use super::rows::Cuda;
+use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Look, Looked, MomentKernels};
-use crate::{Error, Result, memory, real::Real, solve};
-use cudarc::driver::{CudaFunction, CudaSlice, LaunchConfig, PushKernelArg};
+use crate::{Result, memory, real::Real, solve};
+use cudarc::driver::{CudaFunction, CudaSlice, PushKernelArg};
 
 pub(super) const SOURCE: Source = Source {
     name: "moments.cu",
     text: include_str!("moments.cu"),
 };
-/// Threads of a block, but where a thread has a number of its own.
-const THREADS: u32 = 256;
-/// Of these.
-const ALONE: u32 = 128;
-/// Chunks at most: several blocks for each processor of the largest card.
-const CHUNKS: usize = 528;
-/// Rows of a chunk at least, and what they are a multiple of.
-const LEAST: usize = 256;
 /// As in `moments.cu`.
 const SIDE: usize = 32;
 const PANEL: usize = 64;
 const BATCH: usize = 64;
 const TARGETS: usize = 4;
-/// Numbers of all chunks' parts at most, unless one chunk has more.
-const PARTS: usize = 1 << 25;
-
-/// How rows are cut.
-#[derive(Clone, Copy)]
-struct Chunks {
-    size: i64,
-    count: usize,
-}
-
-impl Chunks {
-    /// For parts of `each` numbers.
-    fn of(n: usize, each: usize) -> Result<Self> {
-        let most = (PARTS / each.max(1)).clamp(1, CHUNKS);
-        let size = n.div_ceil(most).max(1).next_multiple_of(LEAST);
-        Ok(Self {
-            size: whole(size)?,
-            count: n.div_ceil(size),
-        })
-    }
-}
-
-fn whole(count: usize) -> Result<i64> {
-    i64::try_from(count).map_err(|_| Error::Shape("too many rows"))
-}
 
 /// What `columns` brings of each chunk, and `means` of all: on the card.
 struct Columns {
@@ -60,34 +27,32 @@ struct Columns {
     total: CudaSlice<f64>,
     mean: CudaSlice<f64>,
     spread: CudaSlice<f64>,
+    /// Of each chunk, where asked for.
+    extremes: Option<CudaSlice<f64>>,
 }
 
-/// Rows on their way through kernels.
-struct Work<'d> {
-    card: &'d Card,
-    raw: Raw,
-    n: usize,
-    q: usize,
-    _kept: Kept,
-}
-
-impl<'d> Work<'d> {
-    fn on<T: Real>(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
-        let (n, p, m) = rows.shape();
-        Ok(Self {
-            card: &rows.device.0,
-            raw: Raw::of(rows)?,
-            n,
-            q: p + m,
-            _kept: Kept::now()?,
-        })
-    }
-
+impl Work<'_> {
     fn kernel<T: Real>(&self, name: &str) -> Result<CudaFunction> {
         self.card.kernel::<T>(SOURCE, name)
     }
 
-    fn columns<T: Real>(&self, chunks: Chunks) -> Result<Columns> {
+    /// The sums of `parts`, `numbers` of each chunk, on the host.
+    pub(super) fn summed<T: Real>(
+        &self,
+        numbers: usize,
+        chunks: usize,
+        parts: &CudaSlice<f64>,
+    ) -> Result<Vec<f64>> {
+        let (card, size, count) = (self.card, whole(numbers)?, whole(chunks)?);
+        let mut out = card.room(numbers, "sums")?;
+        let kernel = self.kernel::<T>("summed")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&size).arg(&count).arg(parts).arg(&mut out);
+        run(launch, alone(numbers)?)?;
+        card.fetch(&out, numbers)
+    }
+
+    fn columns<T: Real>(&self, chunks: Chunks, extremes: bool) -> Result<Columns> {
         let (card, q) = (self.card, self.q);
         let (name, count) = ("column sums", whole(chunks.count)?);
         let mut origin = card.room(q, name)?;
@@ -101,14 +66,20 @@ impl<'d> Work<'d> {
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&self.raw).arg(&mut origin);
         run(launch, grid([1, 1], THREADS)?)?;
+        let most = || card.room(2 * chunks.count * q, "extremes");
+        let mut extremes = extremes.then(most).transpose()?;
         let kernel = self.kernel::<T>("columns")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
         launch.arg(&self.raw).arg(&chunks.size).arg(&origin);
         launch.arg(&mut weights).arg(&mut centers);
         launch.arg(&mut sums).arg(&mut squares);
+        match &mut extremes {
+            Some(extremes) => launch.arg(extremes),
+            None => launch.arg(&nowhere),
+        };
         run(launch, grid([chunks.count, q.div_ceil(SIDE)], THREADS)?)?;
         let kernel = self.kernel::<T>("means")?;
-        let q = i32::try_from(q).map_err(|_| Error::Shape("too many columns"))?;
+        let q = few(q)?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&q).arg(&count).arg(&origin).arg(&weights);
         launch.arg(&centers).arg(&sums).arg(&squares);
@@ -122,6 +93,7 @@ impl<'d> Work<'d> {
             total,
             mean,
             spread,
+            extremes,
         })
     }
 
@@ -154,8 +126,7 @@ impl<'d> Work<'d> {
         launch.arg(&mut parts);
         run(launch, grid([chunks.count, pairs], THREADS)?)?;
         let kernel = self.kernel::<T>("joined")?;
-        let many = |count| i32::try_from(count).map_err(|_| Error::Shape("too many columns"));
-        let (columns, count, pairs) = (many(q)?, whole(chunks.count)?, many(pairs)?);
+        let (columns, count, pairs) = (few(q)?, whole(chunks.count)?, few(pairs)?);
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&columns).arg(&count).arg(&pairs);
         launch.arg(&of.origin).arg(&of.weights);
@@ -190,23 +161,10 @@ impl<'d> Work<'d> {
     }
 }
 
-fn alone(numbers: usize) -> Result<LaunchConfig> {
-    grid([numbers.div_ceil(ALONE as usize), 1], ALONE)
-}
-
 /// Tiles on and below the diagonal.
 fn pairs(q: usize) -> usize {
     let panels = q.div_ceil(PANEL);
     panels * (panels + 1) / 2
-}
-
-/// Puts a kernel in line.
-pub(super) fn run(mut launch: cudarc::driver::LaunchArgs<'_>, how: LaunchConfig) -> Result<()> {
-    // SAFETY: arguments are as the kernel of that name has them, and rooms as large as its comment says;
-    // tests run each kernel with bounds checked.
-    let done = unsafe { launch.launch(how) };
-    done.map_err(|error| failed("a launch", error))?;
-    Ok(())
 }
 
 /// No rows at all.
@@ -225,13 +183,36 @@ impl MomentKernels for Cuda {
         if work.n == 0 {
             return nothing(work.q, work.q);
         }
-        let of = work.columns::<T>(Chunks::of(work.n, work.q)?)?;
+        let of = work.columns::<T>(Chunks::of(work.n, work.q)?, false)?;
         let spread = self.0.fetch(&of.spread, work.q)?;
         work.found(&of, spread, true)
     }
 
-    fn columns<T: Real>(&self, _: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
-        Err(missing("the extremes of columns"))
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
+        let work = Work::on(rows)?;
+        let (card, q) = (work.card, work.q);
+        if work.n == 0 {
+            let mut extremes = memory::zeros(2 * q, "extremes")?;
+            extremes.fill(f64::NEG_INFINITY);
+            return Ok((nothing(q, q)?, extremes));
+        }
+        let chunks = Chunks::of(work.n, q)?;
+        let of = work.columns::<T>(chunks, true)?;
+        let mut most = card.room(2 * q, "extremes")?;
+        if let Some(extremes) = &of.extremes {
+            let kernel = work.kernel::<T>("largest")?;
+            let (numbers, count) = (whole(2 * q)?, whole(chunks.count)?);
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch
+                .arg(&numbers)
+                .arg(&count)
+                .arg(extremes)
+                .arg(&mut most);
+            run(launch, alone(2 * q)?)?;
+        }
+        let most = card.fetch(&most, 2 * q)?;
+        let spread = card.fetch(&of.spread, q)?;
+        Ok((work.found(&of, spread, true)?, most))
     }
 
     fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
@@ -241,7 +222,7 @@ impl MomentKernels for Cuda {
             return nothing(work.q, numbers);
         }
         let chunks = Chunks::of(work.n, pairs(work.q) * PANEL * PANEL)?;
-        let of = work.columns::<T>(chunks)?;
+        let of = work.columns::<T>(chunks, false)?;
         let comoment = work.products::<T>(chunks, &of, look)?;
         let comoment = self.0.fetch(&comoment, numbers)?;
         work.found(&of, comoment, look.centered)
@@ -260,18 +241,12 @@ impl MomentKernels for Cuda {
         let (card, chunks) = (work.card, Chunks::of(work.n, p * m)?);
         let (mean, coef) = (card.send(mean)?, card.send(coef)?);
         let mut parts: CudaSlice<f64> = card.room(chunks.count * p * m, "a gradient")?;
-        let mut out = card.room(p * m, "a gradient")?;
         let kernel = work.kernel::<T>("residual")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size);
         launch.arg(&mean).arg(&coef).arg(&mut parts);
         run(launch, grid([chunks.count, m.div_ceil(TARGETS)], THREADS)?)?;
-        let kernel = work.kernel::<T>("summed")?;
-        let (numbers, count) = (whole(p * m)?, whole(chunks.count)?);
-        let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&numbers).arg(&count).arg(&parts).arg(&mut out);
-        run(launch, alone(p * m)?)?;
-        card.fetch(&out, p * m)
+        work.summed::<T>(p * m, chunks.count, &parts)
     }
 
     fn triangle<T: Real>(

@@ -1,30 +1,96 @@
 #include "common.cuh"
 
-#define BATCH 64
-#define WIDTH 16
-#define TARGETS 4
+#define BATCH 64    // rows of a tile
+#define WIDTH 16    // its columns
+#define EACH 4      // targets of a thread of `product`
+#define TARGETS 4   // targets of a block of `scatter`
 
-// X C + b, row by row, or y less that: n × m, in the type of the rows. Blocks: 64 rows, fours of
-// targets; 256 threads. Reads each row once for four targets.
-extern "C" __global__ void NAME(product)(NAME(Rows) a, const REAL* coef, const REAL* intercept, int m,
-                                         int less, REAL* out) {
+// (X − 1 x̄ᵀ) C + b, row by row, or y less that: n × m, in the type of the rows. Without x̄ and b these are
+// zero. Differences are rounded once, from double. Blocks: 64 rows, sixteens of targets; 256 threads.
+// Reads each row once for sixteen targets.
+extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, const REAL* coef,
+                                         const REAL* intercept, int m, int less, REAL* out) {
     __shared__ REAL z[BATCH][WIDTH + 1];
-    const int t = threadIdx.x, r = t % BATCH, target = blockIdx.y * TARGETS + t / BATCH;
+    const int t = threadIdx.x, r = t % BATCH, first = (blockIdx.y * EACH + t / BATCH) * EACH;
     const i64 base = (i64)blockIdx.x * BATCH, i = base + r;
-    const bool there = i < a.n && target < m;
-    REAL sum = 0;
+    REAL sums[EACH];
+    for (int k = 0; k < EACH; ++k) sums[k] = REAL(0);
     for (int column = 0; column < a.p; column += WIDTH) {
         for (int e = t; e < BATCH * WIDTH; e += 256) {
-            int row = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH;
-            bool inside = base + row < a.n && column + c < a.p;
-            z[row][c] = inside ? entry(a, base + row, column + c) : REAL(0);
+            int row = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = column + c;
+            bool inside = base + row < a.n && j < a.p;
+            REAL x = inside ? entry(a, base + row, j) : REAL(0);
+            z[row][c] = inside && mean ? (REAL)((double)x - mean[j]) : x;
         }
         __syncthreads();
-        for (int c = 0; c < WIDTH && column + c < a.p && there; ++c)
-            sum += z[r][c] * coef[(i64)(column + c) * m + target];
+        for (int k = 0; k < EACH; ++k)
+            for (int c = 0; c < WIDTH && column + c < a.p && i < a.n && first + k < m; ++c)
+                sums[k] += z[r][c] * coef[(i64)(column + c) * m + first + k];
         __syncthreads();
     }
-    if (!there) return;
-    sum += intercept[target];
-    out[i * m + target] = less ? entry(a, i, a.p + target) - sum : sum;
+    for (int k = 0; k < EACH && i < a.n && first + k < m; ++k) {
+        REAL sum = sums[k] + (intercept ? intercept[first + k] : REAL(0));
+        out[i * m + first + k] = less ? entry(a, i, a.p + first + k) - sum : sum;
+    }
+}
+
+// Of each chunk Σ w z zᵀV, z = x − x̄, column by column, p × m, V row by row; behind it Σ w ‖z‖². In
+// double. Blocks: chunks, fours of directions; 256 threads. Reads each row once from memory and once
+// from cache for four directions.
+extern "C" __global__ void NAME(scatter)(NAME(Rows) a, i64 size, const double* mean, const double* coef,
+                                         int m, double* parts) {
+    __shared__ double z[BATCH][WIDTH + 1];
+    __shared__ double along[TARGETS][BATCH];
+    __shared__ double quarters[4][TARGETS * WIDTH];
+    const int t = threadIdx.x, r = t % BATCH, target = blockIdx.y * TARGETS + t / BATCH;
+    const int c = t % WIDTH, k = t / WIDTH % TARGETS, quarter = t / (WIDTH * TARGETS);
+    const int mine = blockIdx.y * TARGETS + k;
+    const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
+    double* out = parts + chunk * ((i64)a.p * m + 1);
+    double squares = 0.0;
+    for (i64 base = chunk * size; base < end; base += BATCH) {
+        const bool there = base + r < end;
+        double sum = 0.0, square = 0.0;
+        for (int pass = 0; pass < 2; ++pass) {
+            for (int column = 0; column < a.p; column += WIDTH) {
+                for (int e = t; e < BATCH * WIDTH; e += 256) {
+                    int row = a.near ? e / WIDTH : e % BATCH, l = a.near ? e % WIDTH : e / BATCH;
+                    bool inside = base + row < end && column + l < a.p;
+                    double x = inside ? (double)entry(a, base + row, column + l) : 0.0;
+                    z[row][l] = inside ? x - mean[column + l] : 0.0;
+                }
+                __syncthreads();
+                if (pass == 0) {
+                    for (int l = 0; l < WIDTH && column + l < a.p && there; ++l) {
+                        if (target < m) sum += z[r][l] * coef[(i64)(column + l) * m + target];
+                        square += z[r][l] * z[r][l];
+                    }
+                } else {
+                    double dot = 0.0;
+                    for (int l = quarter * BATCH / 4; l < (quarter + 1) * BATCH / 4; ++l)
+                        dot += z[l][c] * along[k][l];
+                    quarters[quarter][t % (TARGETS * WIDTH)] = dot;
+                }
+                __syncthreads();
+                if (pass == 1 && quarter == 0 && column + c < a.p && mine < m) {
+                    double dot = quarters[0][t] + quarters[1][t] + quarters[2][t] + quarters[3][t];
+                    double* to = out + (i64)mine * a.p + column + c;
+                    *to = base == chunk * size ? dot : *to + dot;
+                }
+            }
+            if (pass == 0) {
+                double w = there ? weight(a, base + r) : 0.0;
+                along[t / BATCH][r] = w * sum;
+                squares += w * square;
+            }
+            __syncthreads();
+        }
+    }
+    if (t < BATCH) along[0][t] = squares;
+    __syncthreads();
+    if (t == 0 && blockIdx.y == 0) {
+        squares = 0.0;
+        for (int l = 0; l < BATCH; ++l) squares += along[0][l];
+        out[(i64)a.p * m] = squares;
+    }
 }

@@ -1,11 +1,11 @@
 //! Products on a card: launches of `product.cu`; and memory of our own there.
 
+use super::Source;
 use super::card::{Card, Kept, grid};
-use super::moments::run;
-use super::rows::{Cuda, CudaRows, Raw};
-use super::{Source, missing};
-use crate::device::{Data, Device, ProductKernels};
-use crate::{Error, Result, real::Real};
+use super::rows::{Cuda, CudaOut, CudaRows};
+use super::work::{Chunks, THREADS, Work, few, run};
+use crate::device::{Data, ProductKernels};
+use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, DevicePtr, PushKernelArg};
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ pub(super) const SOURCE: Source = Source {
     name: "product.cu",
     text: include_str!("product.cu"),
 };
+/// As in `product.cu`.
 const BATCH: usize = 64;
+const SIXTEEN: usize = 16;
 const TARGETS: usize = 4;
-const THREADS: u32 = 256;
 
 /// Memory of ours on a card.
 pub struct Room {
     bytes: Option<CudaSlice<u8>>,
-    card: Arc<Card>,
 }
 
 impl Room {
@@ -29,24 +29,21 @@ impl Room {
         let _kept = Kept::now()?;
         let sent = card.send(bytes)?;
         card.wait()?;
-        Ok(Self {
-            bytes: Some(sent),
-            card: Arc::clone(card),
-        })
+        Ok(Self { bytes: Some(sent) })
+    }
+
+    /// Room for bytes, whatever is in it.
+    pub fn bare(card: &Arc<Card>, bytes: usize) -> Result<Self> {
+        let _kept = Kept::now()?;
+        let room = card.room(bytes, "answers")?;
+        card.wait()?;
+        Ok(Self { bytes: Some(room) })
     }
 
     /// Where it is.
     pub fn first(&self) -> u64 {
         let first = |bytes: &CudaSlice<u8>| bytes.device_ptr(bytes.stream()).0;
         self.bytes.as_ref().map_or(0, first)
-    }
-
-    /// Its first bytes, for the host.
-    pub fn fetch(&self, out: &mut [u8]) -> Result<()> {
-        let _kept = Kept::now()?;
-        self.bytes
-            .as_ref()
-            .map_or(Ok(()), |bytes| self.card.fetch_into(bytes, out))
     }
 }
 
@@ -58,43 +55,76 @@ impl Drop for Room {
 }
 
 /// The bytes of numbers.
-fn bytes<T: Real>(values: &[T]) -> &[u8] {
+pub(super) fn bytes<T: Real>(values: &[T]) -> &[u8] {
     // SAFETY: numbers are plain bits, without gaps.
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
+/// What rows are multiplied by.
+struct Factor<'f, T> {
+    mean: Option<&'f [f64]>,
+    coef: &'f [T],
+    intercept: Option<&'f [T]>,
+    m: usize,
+    /// Whether targets are wanted less the product.
+    less: bool,
+}
+
 impl Cuda {
-    /// `XC + b`, row by row, `n × m`, or where `less` what `y` is more than that: on the card.
-    pub fn predict<T: Real>(
+    fn multiply<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        by: &Factor<'_, T>,
+        out: &CudaOut<'_, T>,
+    ) -> Result<()> {
+        let ((n, p, of), m) = (rows.shape(), by.m);
+        let mean = by.mean.is_none_or(|mean| mean.len() == p);
+        if by.coef.len() != p * m || !mean || by.less && of != m {
+            return Err(Error::Shape("coefficients are not of these rows"));
+        }
+        let (work, out, card) = (Work::on(rows)?, out.room(n * m)?, &self.0);
+        if n * m == 0 {
+            return Ok(());
+        }
+        let mean = by.mean.map(|mean| card.send(mean)).transpose()?;
+        let coef = card.send(bytes(by.coef))?;
+        let intercept = by.intercept.map(|values| card.send(bytes(values)));
+        let (intercept, nowhere) = (intercept.transpose()?, 0_u64);
+        let (many, less) = (few(m)?, i32::from(by.less));
+        let kernel = card.kernel::<T>(SOURCE, "product")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw);
+        match &mean {
+            Some(mean) => launch.arg(mean),
+            None => launch.arg(&nowhere),
+        };
+        launch.arg(&coef);
+        match &intercept {
+            Some(intercept) => launch.arg(intercept),
+            None => launch.arg(&nowhere),
+        };
+        launch.arg(&many).arg(&less).arg(&out);
+        let blocks = [n.div_ceil(BATCH), m.div_ceil(SIXTEEN)];
+        run(launch, grid(blocks, THREADS)?)?;
+        card.wait()
+    }
+
+    /// `Y − XC − b`, row by row, `n × m`.
+    pub fn rest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         coef: &[T],
         intercept: &[T],
-        less: bool,
-    ) -> Result<Room> {
-        let (n, p, of) = rows.shape();
-        let m = intercept.len();
-        if coef.len() != p * m || less && of != m {
-            return Err(Error::Shape("coefficients are not of these rows"));
-        }
-        let (_kept, raw, card) = (Kept::now()?, Raw::of(rows)?, &self.0);
-        let mut out = card.room::<u8>(n * m * size_of::<T>(), "products")?;
-        if n * m > 0 {
-            let (coef, intercept) = (card.send(bytes(coef))?, card.send(bytes(intercept))?);
-            let many = i32::try_from(m).map_err(|_| Error::Shape("too many targets"))?;
-            let less = i32::from(less);
-            let kernel = card.kernel::<T>(SOURCE, "product")?;
-            let mut launch = card.stream.launch_builder(&kernel);
-            launch.arg(&raw).arg(&coef).arg(&intercept);
-            launch.arg(&many).arg(&less).arg(&mut out);
-            let blocks = [n.div_ceil(BATCH), m.div_ceil(TARGETS)];
-            run(launch, grid(blocks, THREADS)?)?;
-        }
-        card.wait()?;
-        Ok(Room {
-            bytes: Some(out),
-            card: Arc::clone(card),
-        })
+        out: &CudaOut<'_, T>,
+    ) -> Result<()> {
+        let by = Factor {
+            mean: None,
+            coef,
+            intercept: Some(intercept),
+            m: intercept.len(),
+            less: true,
+        };
+        self.multiply(rows, &by, out)
     }
 }
 
@@ -104,7 +134,7 @@ impl ProductKernels for Cuda {
         x: &CudaRows<'_, T>,
         coef: &[T],
         intercept: &[T],
-        out: &mut [T],
+        out: CudaOut<'_, T>,
     ) -> Result<()> {
         let rows = Data {
             device: self,
@@ -112,33 +142,61 @@ impl ProductKernels for Cuda {
             y: None,
             w: None,
         };
-        if out.len() != Self::shape(x).0 * intercept.len() {
-            return Err(Error::Shape("there is no room for the product"));
-        }
-        let found = self.predict(&rows, coef, intercept, false)?;
-        // SAFETY: numbers are plain bits: any bytes are some.
-        let out = unsafe {
-            std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of_val(out))
+        let by = Factor {
+            mean: None,
+            coef,
+            intercept: Some(intercept),
+            m: intercept.len(),
+            less: false,
         };
-        found.fetch(out)
+        self.multiply(&rows, &by, &out)
     }
 
     fn project<T: Real>(
         &self,
-        _: &Data<'_, '_, Self, T>,
-        _: &[f64],
-        _: &[T],
-        _: &mut [T],
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        coef: &[T],
+        out: CudaOut<'_, T>,
     ) -> Result<()> {
-        Err(missing("a projection"))
+        let by = Factor {
+            mean: Some(mean),
+            coef,
+            intercept: None,
+            m: coef.len() / mean.len().max(1),
+            less: false,
+        };
+        self.multiply(rows, &by, &out)
     }
 
     fn scatter<T: Real>(
         &self,
-        _: &Data<'_, '_, Self, T>,
-        _: &[f64],
-        _: &[f64],
+        rows: &Data<'_, '_, Self, T>,
+        mean: &[f64],
+        directions: &[f64],
     ) -> Result<Vec<f64>> {
-        Err(missing("a product of co-moments"))
+        let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
+        if mean.len() != p || !directions.len().is_multiple_of(p.max(1)) {
+            return Err(Error::Shape("mean and directions"));
+        }
+        let (numbers, m) = (directions.len() + 1, directions.len() / p.max(1));
+        if n == 0 {
+            return memory::zeros(numbers, "products");
+        }
+        let mut across = memory::zeros(directions.len(), "directions")?;
+        for (target, direction) in directions.chunks_exact(p).enumerate() {
+            let to = across[target..].iter_mut().step_by(m);
+            to.zip(direction).for_each(|(to, from)| *to = *from);
+        }
+        let (card, chunks, many) = (work.card, Chunks::of(n, numbers)?, few(m)?);
+        let (mean, across) = (card.send(mean)?, card.send(&across)?);
+        let mut parts: CudaSlice<f64> = card.room(chunks.count * numbers, "products")?;
+        let kernel = card.kernel::<T>(SOURCE, "scatter")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
+        launch.arg(&across).arg(&many).arg(&mut parts);
+        let blocks = [chunks.count, m.div_ceil(TARGETS).max(1)];
+        run(launch, grid(blocks, THREADS)?)?;
+        work.summed::<T>(numbers, chunks.count, &parts)
     }
 }

@@ -24,8 +24,44 @@ pub struct CudaRows<'a, T> {
     pub owner: PhantomData<&'a [T]>,
 }
 
+/// Room for numbers on a card, one by one; its owner lives for `'o`.
+pub struct CudaOut<'o, T> {
+    first: u64,
+    len: usize,
+    owner: PhantomData<&'o mut [T]>,
+}
+
+impl<T> CudaOut<'_, T> {
+    /// The first of `len` numbers.
+    ///
+    /// # Safety
+    /// There must be as many, on the card of the rows, and nobody else may read or write them meanwhile.
+    pub unsafe fn new(first: u64, len: usize) -> Self {
+        Self {
+            first,
+            len,
+            owner: PhantomData,
+        }
+    }
+
+    /// Its address, if it has room for so many.
+    pub(super) fn room(&self, len: usize) -> Result<u64> {
+        let fits = (self.len == len).then_some(self.first);
+        fits.ok_or(Error::Shape("there is no room for the answer"))
+    }
+}
+
 impl Device for Cuda {
     type Rows<'a, T: Real> = CudaRows<'a, T>;
+    type Out<'o, T: Real> = CudaOut<'o, T>;
+
+    fn again<'s, T: Real>(out: &'s mut CudaOut<'_, T>) -> CudaOut<'s, T> {
+        CudaOut {
+            first: out.first,
+            len: out.len,
+            owner: PhantomData,
+        }
+    }
 
     fn shape<T: Real>(x: &CudaRows<'_, T>) -> (usize, usize) {
         x.shape
@@ -52,6 +88,11 @@ pub(super) struct Raw {
 unsafe impl DeviceRepr for Raw {}
 
 impl Raw {
+    /// Columns of `x`.
+    pub(super) fn width(&self) -> usize {
+        usize::try_from(self.columns[0]).unwrap_or(0)
+    }
+
     /// Rows, targets and weights where they lie.
     pub(super) fn of<T: Real>(rows: &Data<'_, '_, Cuda, T>) -> Result<Self> {
         rows.check()?;

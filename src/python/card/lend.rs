@@ -108,24 +108,24 @@ pub(in super::super) fn to_card(array: &Bound<'_, PyAny>, ordinal: usize) -> PyR
     sent(array.cast::<PyArrayDyn<f32>>()?, &card, false)
 }
 
-/// `X coef + intercept`, or what `y` is more than that; all of the type of `X`.
+/// `y - X coef - intercept`; all of the type of `X`.
 #[pyfunction]
 #[pyo3(signature = (x, y, coef, intercept))]
-pub(in super::super) fn linear_on_card<'py>(
+pub(in super::super) fn rest_on_card<'py>(
     x: &Bound<'py, PyAny>,
-    y: Option<&Bound<'py, PyAny>>,
+    y: &Bound<'py, PyAny>,
     coef: &Bound<'py, PyAny>,
     intercept: &Bound<'py, PyAny>,
 ) -> PyResult<CardArray> {
-    let held = Held::of([Some(x), y, None])?;
+    let held = Held::of([Some(x), Some(y), None])?;
     if held.double {
-        found::<f64>(&held, coef, intercept)
+        rest::<f64>(&held, coef, intercept)
     } else {
-        found::<f32>(&held, coef, intercept)
+        rest::<f32>(&held, coef, intercept)
     }
 }
 
-fn found<T: Real + Element>(
+fn rest<T: Real + Element>(
     held: &Held<'_>,
     coef: &Bound<'_, PyAny>,
     intercept: &Bound<'_, PyAny>,
@@ -135,19 +135,14 @@ fn found<T: Real + Element>(
     let intercept = intercept.extract::<PyReadonlyArray1<'_, T>>()?;
     let (coef, intercept) = (coef.as_slice()?, intercept.as_slice()?);
     let (rows, device) = (held.rows::<T>(), &held.device);
-    let less = rows[1].is_some();
+    let n = rows[0].as_ref().map_or(0, |x| x.shape.0);
+    let found = CardArray::bare::<T>(py, &device.0, vec![n, intercept.len()])?; // two numbers
     let run = || {
         guarded(|| {
             let rows: Data<'_, '_, Cuda, T> = data(device, &rows)?;
-            let room = device.predict(&rows, coef, intercept, less)?;
-            Ok((room, rows.shape().0))
+            device.rest(&rows, coef, intercept, &found.out())
         })
     };
-    let (room, n) = py.detach(run).map_err(|error| raise(py, &error))?;
-    Ok(CardArray::own(
-        &device.0,
-        room,
-        [n, intercept.len()].to_vec(),
-        held.double,
-    ))
+    py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok(found)
 }

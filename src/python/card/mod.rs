@@ -1,13 +1,14 @@
 //! Arrays on cards: in and out by DLPack, without a copy.
 #![allow(unsafe_code)] // foreign memory
 
+mod held;
 pub(super) mod lend;
 
 use super::array::{broken, data};
 use super::error::raise;
 use crate::algo::guarded;
-use crate::device::cuda::{Card, Cuda, CudaRows, Room};
-use crate::device::{Input, MomentKernels};
+use crate::device::MomentKernels;
+use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
 use crate::{Result, memory, real::Real};
 use dlpark::ffi::{DLDataType, DLDevice, DLDeviceType, DLManagedTensor, DLManagedTensorVersioned};
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
@@ -15,9 +16,11 @@ use dlpark::{DlpackFlags, Managed, ManagedTensorBase, metadata::Dynamic};
 use numpy::{Element, PyArrayMethods};
 use pyo3::exceptions::{PyNotImplementedError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PySlice, PyTuple};
 use std::marker::PhantomData;
 use std::sync::Arc;
+
+pub(super) use held::Held;
 
 /// Who owns an array's memory.
 enum Owner {
@@ -25,7 +28,7 @@ enum Owner {
     Own(#[allow(dead_code)] Room),
 }
 
-// SAFETY: the memory is only read, and the producer's deleter takes the GIL itself.
+// SAFETY: foreign memory is only read, our own is written before others have it, and the producer's deleter takes the GIL itself.
 unsafe impl Sync for Owner {}
 
 /// An array of `float32` or `float64` on a card; or answers that are `int32` or `int64`.
@@ -39,58 +42,6 @@ pub(super) struct CardArray {
     double: bool,
     /// Whether they are integers, of that size.
     whole: bool,
-}
-
-/// Rows, targets and weights on one card, while a call runs.
-pub(super) struct Held<'py> {
-    arrays: [Option<Bound<'py, CardArray>>; 3],
-    device: Cuda,
-    double: bool,
-}
-
-impl<'py> Held<'py> {
-    pub(super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
-        let mut held = [None, None, None];
-        for (held, array) in held.iter_mut().zip(arrays) {
-            *held = array
-                .map(|array| array.cast::<CardArray>().cloned())
-                .transpose()?;
-        }
-        let Some(first) = held.iter().flatten().next().map(Bound::get) else {
-            return Err(PyValueError::new_err("there are no rows"));
-        };
-        let alike = |other: &CardArray| {
-            other.double == first.double && other.card.ordinal == first.card.ordinal
-        };
-        if !held.iter().flatten().all(|other| alike(other.get())) {
-            return Err(PyValueError::new_err(
-                "arrays are not of one type, or not on one card",
-            ));
-        }
-        if held.iter().flatten().any(|array| array.get().whole) {
-            return Err(PyValueError::new_err("rows on a card are not integers"));
-        }
-        let (device, double) = (Cuda(Arc::clone(&first.card)), first.double);
-        Ok(Self {
-            arrays: held,
-            device,
-            double,
-        })
-    }
-
-    pub(super) fn input(&self) -> Input<'_> {
-        if self.double {
-            Input::CudaF64(self.device.clone(), self.rows())
-        } else {
-            Input::CudaF32(self.device.clone(), self.rows())
-        }
-    }
-
-    fn rows<T>(&self) -> [Option<CudaRows<'_, T>>; 3] {
-        self.arrays
-            .each_ref()
-            .map(|array| array.as_ref().map(|array| array.get().rows()))
-    }
 }
 
 impl CardArray {
@@ -122,6 +73,27 @@ impl CardArray {
             steps,
             double,
         }
+    }
+
+    /// Room of that shape.
+    fn bare<T: Real>(py: Python<'_>, card: &Arc<Card>, shape: Vec<usize>) -> PyResult<Self> {
+        let bytes = shape
+            .iter()
+            .product::<usize>()
+            .saturating_mul(size_of::<T>());
+        let room = Room::bare(card, bytes).map_err(|error| raise(py, &error))?;
+        Ok(Self::own(card, room, shape, size_of::<T>() == 8))
+    }
+
+    /// Where answers of ours go; nobody else has them yet.
+    fn out<T>(&self) -> CudaOut<'_, T> {
+        let count = if matches!(*self.owner, Owner::Own(_)) {
+            self.shape.iter().product()
+        } else {
+            0
+        };
+        // SAFETY: `own` has made as much room.
+        unsafe { CudaOut::new(self.first, count) }
     }
 
     /// Whether numbers lie one by one, row by row.
@@ -213,6 +185,37 @@ impl CardArray {
         self.shape.first().copied().unwrap_or(0)
     }
 
+    /// Room for answers about these rows, on their card and of their type.
+    fn room(&self, py: Python<'_>, columns: usize) -> PyResult<Self> {
+        let shape = vec![self.shape.first().copied().unwrap_or(0), columns]; // two numbers
+        if self.double {
+            Self::bare::<f64>(py, &self.card, shape)
+        } else {
+            Self::bare::<f32>(py, &self.card, shape)
+        }
+    }
+
+    /// Rows one after the other.
+    #[allow(clippy::needless_pass_by_value)]
+    fn __getitem__(&self, rows: Bound<'_, PySlice>) -> PyResult<Self> {
+        let n = isize::try_from(self.__len__()).map_err(broken)?;
+        let part = rows.indices(n)?;
+        if part.step != 1 || self.shape.is_empty() {
+            return Err(PyNotImplementedError::new_err(
+                "of an array on a card, rows one after the other can be had",
+            ));
+        }
+        let mut shape = self.shape.clone();
+        shape[0] = part.slicelength;
+        let size = if self.double { 8 } else { 4 };
+        let start = i64::try_from(part.start).map_err(broken)?;
+        let whole = self.with(&shape, &self.steps);
+        Ok(Self {
+            first: self.first.wrapping_add_signed(start * self.steps[0] * size),
+            ..whole
+        })
+    }
+
     /// Itself, if it is of that type.
     #[pyo3(signature = (dtype, copy=false))]
     #[allow(clippy::needless_pass_by_value)]
@@ -230,14 +233,17 @@ impl CardArray {
         Ok(this.clone())
     }
 
-    /// A column of one dimension, as one of two.
-    #[pyo3(signature = (*_shape))]
+    /// A column of one dimension, as one of two; or of two, as one.
+    #[pyo3(signature = (*shape))]
     #[allow(clippy::needless_pass_by_value)]
     fn reshape<'py>(
         this: &Bound<'py, Self>,
-        _shape: Bound<'py, PyTuple>,
+        shape: Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, Self>> {
         let array = this.get();
+        if shape.len() == 1 {
+            return Self::ravel(this);
+        }
         if array.shape.len() != 1 {
             return Ok(this.clone());
         }

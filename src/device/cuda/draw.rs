@@ -1,0 +1,116 @@
+//! Single rows on a card, as draws and empty clusters want them: more launches of `nearest.cu`.
+
+use super::card::grid;
+use super::nearest::{CudaLabels, SOURCE, sent};
+use super::product::Room;
+use super::rows::Cuda;
+use super::work::{THREADS, Work, alone, few, run, whole};
+use crate::device::{Data, Far, PIECE};
+use crate::{Result, memory, real::Real};
+use cudarc::driver::{CudaSlice, PushKernelArg};
+
+/// As in `nearest.cu`.
+const SPAN: usize = 64;
+
+/// A row as it is, and its weight behind it.
+pub(super) fn gather<T: Real>(work: &Work<'_>, row: usize) -> Result<Vec<f64>> {
+    let (card, numbers, row) = (work.card, work.raw.width() + 1, whole(row)?);
+    let out: CudaSlice<f64> = card.room(numbers, "a row")?;
+    let kernel = card.kernel::<T>(SOURCE, "gather")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&row).arg(&out);
+    run(launch, alone(numbers)?)?;
+    card.fetch(&out, numbers)
+}
+
+/// See `NearestKernels::closer`.
+pub(super) fn closer<T: Real>(
+    work: &Work<'_>,
+    nearest: &Room,
+    [newest, candidates]: [&[f64]; 2],
+) -> Result<Vec<f64>> {
+    let (card, p) = (work.card, work.raw.width());
+    let [new, many] = [newest, candidates].map(|points| points.len() / p.max(1));
+    let (pieces, columns) = (work.n.div_ceil(PIECE), many.max(1));
+    if work.n == 0 {
+        return Ok(Vec::new()); // of no pieces
+    }
+    let points = sent::<T>(card, &[newest, candidates].concat())?; // a few
+    let (first, new, many) = (nearest.first(), few(new)?, few(many)?);
+    let out: CudaSlice<f64> = card.room(pieces * columns, "potentials")?;
+    let kernel = card.kernel::<T>(SOURCE, "closer")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&first).arg(&points);
+    launch.arg(&new).arg(&many).arg(&out);
+    run(launch, grid([pieces, 1], THREADS)?)?;
+    card.fetch(&out, pieces * columns)
+}
+
+/// See `NearestKernels::potentials`.
+pub(super) fn potentials<T: Real>(
+    work: &Work<'_>,
+    nearest: &Room,
+    newest: &[f64],
+    piece: usize,
+) -> Result<Vec<f64>> {
+    let (card, p, start) = (work.card, work.raw.width(), piece * PIECE);
+    let many = work.n.min(start + PIECE).saturating_sub(start);
+    if many == 0 {
+        return Ok(Vec::new()); // of no rows
+    }
+    let (points, new) = (sent::<T>(card, newest)?, few(newest.len() / p.max(1))?);
+    let (first, start) = (nearest.first(), whole(start)?);
+    let out: CudaSlice<f64> = card.room(many, "potentials")?;
+    let kernel = card.kernel::<T>(SOURCE, "potentials")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&first).arg(&points);
+    launch.arg(&new).arg(&start).arg(&out);
+    run(launch, grid([many.div_ceil(SPAN), 1], THREADS)?)?;
+    card.fetch(&out, many)
+}
+
+/// See `NearestKernels::farthest`. Distances of all rows come to the host: clusters are seldom empty.
+pub(super) fn farthest<T: Real>(
+    rows: &Data<'_, '_, Cuda, T>,
+    [place, centers]: [&[f64]; 2],
+    (labels, count): (&CudaLabels, usize),
+) -> Result<Vec<Far>> {
+    let work = Work::on(rows)?;
+    let (card, n) = (work.card, work.n);
+    if n == 0 {
+        return Ok(Vec::new()); // of no rows
+    }
+    let (at, around) = (card.send(place)?, card.send(centers)?);
+    let out: CudaSlice<f64> = card.room(n, "distances")?;
+    let kernel = card.kernel::<T>(SOURCE, "apart")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&at).arg(&around);
+    launch.arg(labels.get()?).arg(&out);
+    run(launch, alone(n)?)?;
+    let distances = card.fetch(&out, n)?;
+    let mut centers: Vec<i32> = memory::zeros(n, "labels")?;
+    card.fetch_into(labels.get()?, &mut centers)?;
+    let mut far: Vec<(f64, usize)> = Vec::new(); // at most `count` and one
+    for (row, distance) in distances.into_iter().enumerate() {
+        if far.len() < count || far.last().is_some_and(|least| distance > least.0) {
+            let at = far.partition_point(|other| other.0 >= distance);
+            far.insert(at, (distance, row));
+            far.truncate(count);
+        }
+    }
+    let mut found = Vec::new(); // as many
+    for (distance, row) in far {
+        let mut z = gather::<T>(&work, row)?;
+        let weight = z.pop().unwrap_or(1.0);
+        for (z, place) in z.iter_mut().zip(place) {
+            *z -= place;
+        }
+        found.push(Far {
+            distance,
+            weight,
+            label: usize::try_from(centers[row]).unwrap_or(0),
+            z,
+        });
+    }
+    Ok(found)
+}

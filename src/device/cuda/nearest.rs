@@ -1,0 +1,357 @@
+//! Nearest centres on a card: launches of `nearest.cu`. Labels and distances stay there between looks.
+
+use super::Source;
+use super::card::{Card, Kept, grid};
+use super::draw;
+use super::product::Room;
+use super::rows::{Cuda, CudaOut};
+use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
+use crate::device::{Assigned, Data, Far, NearestKernels};
+use crate::{Error, Result, memory, real::Real};
+use cudarc::driver::{CudaSlice, PushKernelArg};
+use std::marker::PhantomData;
+
+pub(super) const SOURCE: Source = Source {
+    name: "nearest.cu",
+    text: include_str!("nearest.cu"),
+};
+/// As in `nearest.cu`.
+const SPAN: usize = 64;
+const POINTS: usize = 16;
+const TIE: f64 = 1e-12;
+/// Blocks of `settle`.
+const SETTLERS: usize = 1056;
+
+/// The centre of each row, on the card, and what each centre has.
+pub struct CudaLabels {
+    labels: Option<CudaSlice<i32>>,
+    n: usize,
+    has: Assigned,
+}
+
+impl CudaLabels {
+    pub(super) fn get(&self) -> Result<&CudaSlice<i32>> {
+        self.labels.as_ref().ok_or(Error::Shape("labels"))
+    }
+}
+
+impl Drop for CudaLabels {
+    fn drop(&mut self) {
+        let _kept = Kept::now();
+        self.labels.take();
+    }
+}
+
+/// A number for each row, on the card.
+pub struct CudaColumn<T> {
+    numbers: Room,
+    of: PhantomData<T>,
+}
+
+/// Centres on the card.
+struct Centers {
+    p: usize,
+    k: usize,
+    place: CudaSlice<f64>,
+    exact: CudaSlice<f64>,
+    /// `c`, then `½‖c‖²`, in the type of the rows.
+    packed: CudaSlice<u8>,
+    halves: CudaSlice<u8>,
+    longest: f64,
+    share: f64,
+}
+
+impl Centers {
+    fn of<T: Real>(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
+        let p = place.len();
+        if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
+            return Err(Error::Shape("centers"));
+        }
+        let k = exact.len() / p;
+        let mut halves = memory::zeros(k, "centers")?;
+        let mut longest = 0.0_f64;
+        for (half, center) in halves.iter_mut().zip(exact.chunks_exact(p)) {
+            *half = 0.5 * center.iter().map(|x| x * x).sum::<f64>();
+            longest = longest.max(2.0 * *half);
+        }
+        Ok(Self {
+            p,
+            k,
+            place: card.send(place)?,
+            exact: card.send(exact)?,
+            packed: sent::<T>(card, exact)?,
+            halves: sent::<T>(card, &halves)?,
+            longest: longest.sqrt(),
+            // Scores are off by at most `p + 4` roundings of their terms' size.
+            share: 2.0 * (p + 4) as f64 * T::ROUNDING + TIE,
+        })
+    }
+}
+
+/// Numbers in the type of the rows.
+pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
+    let mut rounded = memory::zeros(values.len(), "centers")?;
+    for (to, from) in rounded.iter_mut().zip(values) {
+        *to = T::of(*from);
+    }
+    card.send(super::product::bytes(&rounded))
+}
+
+/// Threads that share a row.
+fn width(p: usize) -> usize {
+    p.max(1).next_power_of_two().min(THREADS as usize)
+}
+
+/// New labels of rows, in `room`.
+fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> Result<()> {
+    let (card, k) = (work.card, few(centers.k)?);
+    let kernel = card.kernel::<T>(SOURCE, "nearest")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&centers.place);
+    launch.arg(&centers.packed).arg(&centers.halves).arg(&k);
+    launch.arg(&centers.share).arg(&centers.longest).arg(room);
+    run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?)?;
+    let wrong: CudaSlice<i32> = card.cleared(1, "a flag")?;
+    let kernel = card.kernel::<T>(SOURCE, "settle")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch
+        .arg(&work.raw)
+        .arg(&centers.place)
+        .arg(&centers.exact);
+    launch.arg(&k).arg(&centers.longest).arg(room).arg(&wrong);
+    let blocks = work.n.div_ceil(THREADS as usize / 32).min(SETTLERS);
+    run(launch, grid([blocks, 1], THREADS)?)?;
+    let mut found = [0];
+    card.fetch_into(&wrong, &mut found)?;
+    (found == [0]).then_some(()).ok_or(Error::NotFinite)
+}
+
+/// What centres have, of rows with these labels and those before.
+fn tally<T: Real>(
+    work: &Work<'_>,
+    centers: &Centers,
+    labels: &CudaSlice<i32>,
+    before: &CudaSlice<i32>,
+) -> Result<Assigned> {
+    let (card, p, k) = (work.card, centers.p, centers.k);
+    let numbers = k * (p + 2) + 1;
+    let (chunks, width) = (Chunks::of(work.n, numbers)?, width(p));
+    let parts: CudaSlice<f64> = card.cleared(chunks.count * numbers, "sums of clusters")?;
+    let (count, shared, many) = (whole(chunks.count)?, few(width)?, few(k)?);
+    let kernel = card.kernel::<T>(SOURCE, "tally")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&chunks.size).arg(&count);
+    launch.arg(&shared).arg(&centers.place).arg(labels);
+    launch.arg(before).arg(&many).arg(&parts);
+    let blocks = (chunks.count * width).div_ceil(THREADS as usize);
+    run(launch, grid([blocks, 1], THREADS)?)?;
+    let mut sums = work.summed::<T>(numbers, chunks.count, &parts)?;
+    let changed = sums.pop().unwrap_or(0.0);
+    let counts = sums.split_off(k * (p + 1));
+    let weights = sums.split_off(k * p);
+    Ok(Assigned {
+        sums,
+        weights,
+        counts,
+        changed,
+    })
+}
+
+/// No rows of any centre.
+fn nobody(k: usize, p: usize) -> Result<Assigned> {
+    Ok(Assigned {
+        sums: memory::zeros(k * p, "sums of clusters")?,
+        weights: memory::zeros(k, "weights of clusters")?,
+        counts: memory::zeros(k, "counts of clusters")?,
+        changed: 0.0,
+    })
+}
+
+impl NearestKernels for Cuda {
+    type Labels = CudaLabels;
+    type Column<T: Real> = CudaColumn<T>;
+
+    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<CudaLabels> {
+        let (_kept, n) = (Kept::now()?, rows.shape().0);
+        let mut none: Vec<i32> = memory::zeros(n, "labels")?;
+        none.fill(-1);
+        let labels = self.0.send(&none)?;
+        self.0.wait()?;
+        Ok(CudaLabels {
+            labels: Some(labels),
+            n,
+            has: Assigned::default(),
+        })
+    }
+
+    fn labels_to_host(&self, labels: CudaLabels) -> Result<Vec<i32>> {
+        let _kept = Kept::now()?;
+        let mut out = memory::zeros(labels.n, "labels")?;
+        self.0.fetch_into(labels.get()?, &mut out)?;
+        Ok(out)
+    }
+
+    fn column<T: Real>(&self, rows: &Data<'_, '_, Self, T>, value: f64) -> Result<CudaColumn<T>> {
+        let (card, n) = (&self.0, rows.shape().0);
+        let numbers = Room::bare(card, n * size_of::<T>())?;
+        if n > 0 {
+            let _kept = Kept::now()?;
+            let (first, count) = (numbers.first(), whole(n)?);
+            let kernel = card.kernel::<T>(SOURCE, "filled")?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&count).arg(&value).arg(&first);
+            run(launch, alone(n)?)?;
+            card.wait()?;
+        }
+        Ok(CudaColumn {
+            numbers,
+            of: PhantomData,
+        })
+    }
+
+    fn clear<T: Real>(&self, column: &mut CudaColumn<T>, rows: &[usize]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let (_kept, card) = (Kept::now()?, &self.0);
+        let mut list = memory::zeros(rows.len(), "numbers of rows")?;
+        for (to, row) in list.iter_mut().zip(rows) {
+            *to = whole(*row)?;
+        }
+        let (list, count, first) = (
+            card.send(&list)?,
+            whole(rows.len())?,
+            column.numbers.first(),
+        );
+        let kernel = card.kernel::<T>(SOURCE, "erased")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&count).arg(&list).arg(&first);
+        run(launch, alone(rows.len())?)?;
+        card.wait()
+    }
+
+    fn label<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &mut CudaLabels,
+    ) -> Result<()> {
+        let work = Work::on(rows)?;
+        labels.has = Assigned::default();
+        if work.n == 0 {
+            return Ok(());
+        }
+        let centers = Centers::of::<T>(work.card, place, centers)?;
+        find::<T>(&work, &centers, labels.get()?)
+    }
+
+    fn assign<'l, T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &'l mut CudaLabels,
+    ) -> Result<&'l Assigned> {
+        let work = Work::on(rows)?;
+        if work.n == 0 {
+            labels.has = nobody(centers.len() / place.len().max(1), place.len())?;
+            return Ok(&labels.has);
+        }
+        let centers = Centers::of::<T>(work.card, place, centers)?;
+        let new = work.card.room(work.n, "labels")?;
+        find::<T>(&work, &centers, &new)?;
+        labels.has = tally::<T>(&work, &centers, &new, labels.get()?)?;
+        labels.labels = Some(new);
+        Ok(&labels.has)
+    }
+
+    fn held<'l>(&self, labels: &'l CudaLabels) -> &'l Assigned {
+        &labels.has
+    }
+
+    fn inertia<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &CudaLabels,
+    ) -> Result<f64> {
+        let work = Work::on(rows)?;
+        if work.n == 0 {
+            return Ok(0.0);
+        }
+        let (card, chunks) = (work.card, Chunks::of(work.n, 1)?);
+        let (shared, place) = (few(width(place.len()))?, card.send(place)?);
+        let centers = card.send(centers)?;
+        let parts: CudaSlice<f64> = card.room(chunks.count, "inertia")?;
+        let kernel = card.kernel::<T>(SOURCE, "inertia")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&chunks.size).arg(&shared);
+        launch.arg(&place).arg(&centers);
+        launch.arg(labels.get()?).arg(&parts);
+        run(launch, grid([chunks.count, 1], THREADS)?)?;
+        Ok(work.summed::<T>(1, chunks.count, &parts)?[0])
+    }
+
+    fn farthest<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        place: &[f64],
+        centers: &[f64],
+        labels: &CudaLabels,
+        count: usize,
+    ) -> Result<Vec<Far>> {
+        draw::farthest(rows, [place, centers], (labels, count))
+    }
+
+    fn closer<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        nearest: &mut CudaColumn<T>,
+        newest: &[f64],
+        candidates: &[f64],
+    ) -> Result<Vec<f64>> {
+        draw::closer::<T>(&Work::on(rows)?, &nearest.numbers, [newest, candidates])
+    }
+
+    fn potentials<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        nearest: &CudaColumn<T>,
+        newest: &[f64],
+        piece: usize,
+    ) -> Result<Vec<f64>> {
+        draw::potentials::<T>(&Work::on(rows)?, &nearest.numbers, newest, piece)
+    }
+
+    fn distances<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        points: &[f64],
+        out: CudaOut<'_, T>,
+    ) -> Result<()> {
+        let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
+        let many = points.len() / p.max(1);
+        if many == 0 || many * p != points.len() {
+            return Err(Error::Shape("distances"));
+        }
+        let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
+        if n == 0 {
+            return Ok(());
+        }
+        let points = sent::<T>(card, points)?;
+        let kernel = card.kernel::<T>(SOURCE, "distances")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
+        let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
+        run(launch, grid(blocks, THREADS)?)?;
+        card.wait()
+    }
+
+    fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {
+        let mut row = draw::gather::<T>(&Work::on(rows)?, row)?;
+        row.pop();
+        Ok(row)
+    }
+}

@@ -1,0 +1,85 @@
+//! Rows on their way through kernels: how they are cut, and launches. Chunks follow from the shape alone,
+//! so the card, and how busy it is, have no say in the answer.
+
+use super::card::{Card, Kept, grid};
+use super::failed;
+use super::rows::{Cuda, Raw};
+use crate::device::Data;
+use crate::{Error, Result, real::Real};
+use cudarc::driver::{LaunchArgs, LaunchConfig};
+
+/// Threads of a block, but where a thread has a number of its own.
+pub(super) const THREADS: u32 = 256;
+/// Of these.
+const ALONE: u32 = 128;
+/// Chunks at most: several blocks for each processor of the largest card.
+const CHUNKS: usize = 528;
+/// Rows of a chunk at least, and what they are a multiple of.
+const LEAST: usize = 256;
+/// Numbers of all chunks' parts at most, unless one chunk has more.
+const PARTS: usize = 1 << 25;
+
+/// How rows are cut.
+#[derive(Clone, Copy)]
+pub(super) struct Chunks {
+    pub(super) size: i64,
+    pub(super) count: usize,
+}
+
+impl Chunks {
+    /// For parts of `each` numbers.
+    pub(super) fn of(n: usize, each: usize) -> Result<Self> {
+        let most = (PARTS / each.max(1)).clamp(1, CHUNKS);
+        let size = n.div_ceil(most).max(1).next_multiple_of(LEAST);
+        Ok(Self {
+            size: whole(size)?,
+            count: n.div_ceil(size),
+        })
+    }
+}
+
+/// A number that kernels take as `i64`.
+pub(super) fn whole(count: usize) -> Result<i64> {
+    i64::try_from(count).map_err(|_| Error::Shape("too many rows"))
+}
+
+/// A number that kernels take as `int`.
+pub(super) fn few(count: usize) -> Result<i32> {
+    i32::try_from(count).map_err(|_| Error::Shape("too many columns"))
+}
+
+/// A thread for each number.
+pub(super) fn alone(numbers: usize) -> Result<LaunchConfig> {
+    grid([numbers.div_ceil(ALONE as usize), 1], ALONE)
+}
+
+/// Puts a kernel in line.
+pub(super) fn run(mut launch: LaunchArgs<'_>, how: LaunchConfig) -> Result<()> {
+    // SAFETY: arguments are as the kernel of that name has them, and rooms as large as its comment says;
+    // tests run each kernel with bounds checked.
+    let done = unsafe { launch.launch(how) };
+    done.map_err(|error| failed("a launch", error))?;
+    Ok(())
+}
+
+/// Rows on their way through kernels.
+pub(super) struct Work<'d> {
+    pub(super) card: &'d Card,
+    pub(super) raw: Raw,
+    pub(super) n: usize,
+    pub(super) q: usize,
+    _kept: Kept,
+}
+
+impl<'d> Work<'d> {
+    pub(super) fn on<T: Real>(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
+        let (n, p, m) = rows.shape();
+        Ok(Self {
+            card: &rows.device.0,
+            raw: Raw::of(rows)?,
+            n,
+            q: p + m,
+            _kept: Kept::now()?,
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Arrays on cards while a call runs: rows in, room for answers.
+
+use super::super::array::Answers;
+use super::CardArray;
+use crate::device::Input;
+use crate::device::cuda::{Cuda, CudaOut, CudaRows};
+use crate::real::Real;
+use numpy::Element;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// Rows, targets and weights on one card, while a call runs.
+pub(in super::super) struct Held<'py> {
+    arrays: [Option<Bound<'py, CardArray>>; 3],
+    pub(super) device: Cuda,
+    pub(super) double: bool,
+}
+
+impl<'py> Held<'py> {
+    pub(in super::super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
+        let mut held = [None, None, None];
+        for (held, array) in held.iter_mut().zip(arrays) {
+            *held = array
+                .map(|array| array.cast::<CardArray>().cloned())
+                .transpose()?;
+        }
+        let Some(first) = held.iter().flatten().next().map(Bound::get) else {
+            return Err(PyValueError::new_err("there are no rows"));
+        };
+        let alike = |other: &CardArray| {
+            other.double == first.double && other.card.ordinal == first.card.ordinal
+        };
+        if !held.iter().flatten().all(|other| alike(other.get())) {
+            return Err(PyValueError::new_err(
+                "arrays are not of one type, or not on one card",
+            ));
+        }
+        if held.iter().flatten().any(|array| array.get().whole) {
+            return Err(PyValueError::new_err("rows on a card are not integers"));
+        }
+        let (device, double) = (Cuda(Arc::clone(&first.card)), first.double);
+        Ok(Self {
+            arrays: held,
+            device,
+            double,
+        })
+    }
+
+    pub(in super::super) fn input(&self) -> Input<'_> {
+        if self.double {
+            Input::CudaF64(self.device.clone(), self.rows())
+        } else {
+            Input::CudaF32(self.device.clone(), self.rows())
+        }
+    }
+
+    pub(super) fn rows<T>(&self) -> [Option<CudaRows<'_, T>>; 3] {
+        self.arrays
+            .each_ref()
+            .map(|array| array.as_ref().map(|array| array.get().rows()))
+    }
+}
+
+impl Answers for Cuda {
+    type Room<'py, T: Real + Element> = Bound<'py, CardArray>;
+
+    fn room<'py, T: Real + Element>(
+        &self,
+        out: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, CardArray>> {
+        let array = out.cast::<CardArray>()?;
+        let (held, double) = (array.get(), size_of::<T>() == 8);
+        if held.double != double || held.whole || held.card.ordinal != self.0.ordinal {
+            return Err(PyValueError::new_err(
+                "the answer is of another type, or on another card",
+            ));
+        }
+        Ok(array.clone())
+    }
+
+    fn out<'o, T: Real + Element>(room: &'o mut Bound<'_, CardArray>) -> PyResult<CudaOut<'o, T>> {
+        Ok(room.get().out())
+    }
+}

@@ -1,0 +1,54 @@
+"""Tests of cards share a library of arrays, and kernels on the host."""
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from emulated import SHAPES, as_parameter
+
+ORDERS = {"forward": (0, 1), "reverse": (1, 1), "random7": (2, 7), "random8": (2, 8)}
+
+
+@pytest.fixture(scope="module")
+def library():
+    kind = os.environ.get("KERNELS_KIND", "plain")
+    path = f"{os.environ['KERNELS']}/libkernels-{kind}.so"
+    return ctypes.CDLL(path)
+
+
+@pytest.fixture(params=ORDERS)
+def launch(request, library):
+    library.emulated_order(*ORDERS[request.param])
+
+    def run(name, grid, block, *args):
+        values = [as_parameter(arg) for arg in args]
+        each = [ctypes.cast(ctypes.pointer(v), ctypes.c_void_p) for v in values]
+        blocks = (ctypes.c_uint * 3)(*grid, *[1] * (3 - len(grid)))
+        getattr(library, f"emulated_launch_{name}")(
+            blocks,
+            (ctypes.c_uint * 3)(block, 1, 1),
+            ctypes.c_size_t(0),
+            (ctypes.c_void_p * len(each))(*each),
+        )
+
+    return run
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def shape(request):
+    return request.param
+
+
+@pytest.fixture(params=["C", "F", "sliced", "backwards"])
+def layout(request):
+    return request.param
+
+
+@pytest.fixture(params=["f4", "f8"])
+def dtype(request):
+    return request.param

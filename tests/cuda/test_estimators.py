@@ -1,0 +1,223 @@
+"""Every estimator where its rows are: a card says what the host says."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from cards import Array
+
+from sklearnex_rs import config_context, spmd
+from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
+from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.linear_model import (
+    ElasticNet,
+    IncrementalLinearRegression,
+    IncrementalRidge,
+    Lasso,
+    LinearRegression,
+    Ridge,
+    enet_path,
+)
+
+pytestmark = pytest.mark.skipif(
+    "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
+)
+EXACT = {"tol": 1e-12, "max_iter": 100_000}
+ESTIMATORS = [
+    LinearRegression(),
+    LinearRegression(positive=True),
+    Ridge(alpha=2.5),
+    Ridge(alpha=0.5, positive=True, fit_intercept=False),
+    Lasso(alpha=0.05, **EXACT),
+    ElasticNet(alpha=0.05, positive=True, **EXACT),
+    IncrementalLinearRegression(),
+    IncrementalRidge(alpha=1.5),
+    BasicStatistics(),
+    IncrementalBasicStatistics(),
+    EmpiricalCovariance(),
+    EmpiricalCovariance(assume_centered=True, store_precision=False),
+    IncrementalEmpiricalCovariance(store_precision=True),
+    PCA(n_components=3),
+    PCA(n_components=0.8, svd_solver="full", whiten=True),
+    PCA(n_components="mle", svd_solver="full"),
+    IncrementalPCA(n_components=2),
+    IncrementalPCA(svd_solver="full"),
+    TruncatedSVD(n_components=3),
+    KMeans(n_clusters=5, random_state=0),
+    KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
+    KMeans(n_clusters=9, init="random", n_init=2, random_state=2, max_iter=5),
+    TruncatedSVD(n_components=2, algorithm="arpack"),
+]
+TARGETS = ("Linear", "Ridge", "Lasso", "Elastic", "IncrementalLinear", "IncrementalRid")
+STREAMS = [model for model in ESTIMATORS if hasattr(model, "partial_fit")]
+ANSWERS = ("predict", "transform")
+each = pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: str(model)[:60])
+
+
+def fresh(model, **more):
+    return type(model)(**(model.get_params() | more))
+
+
+def data(model, rng, n=300, dtype="f8"):
+    """Rows, and targets where they are wanted, far from zero and of several spreads."""
+    X = rng.standard_normal((n, 6)) @ rng.standard_normal((6, 6)) + 20
+    X = X.astype(dtype)
+    if not type(model).__name__.startswith(TARGETS):
+        return (X,)
+    y = X @ np.arange(1.0, 7) + rng.standard_normal(n) + 5
+    return X, y.astype(dtype)
+
+
+def number(value):
+    return np.asarray(getattr(value, "array", value), float)
+
+
+def same(mine, theirs, tol, assert_close, kind=Array):
+    """Compare what two models know."""
+    names = {name for name in vars(theirs) if name.endswith("_")}
+    assert names <= set(vars(mine))
+    for name in sorted(names):
+        if name.startswith("_") or name == "solver_":
+            continue
+        found, wanted = getattr(mine, name), getattr(theirs, name)
+        if isinstance(wanted, np.ndarray) and name != "n_iter_":
+            assert isinstance(found, kind), name
+            assert getattr(found, "array", found).dtype == wanted.dtype, name
+        if wanted is not None and name not in ("dual_gap_", "n_iter_"):
+            assert_close(number(found), number(wanted), tol)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@each
+def test_a_card_says_what_the_host_says(rng, assert_close, tolerance, model, dtype):
+    rows = data(model, rng, dtype=dtype)
+    host, card = fresh(model).fit(*rows), fresh(model).fit(*map(Array, rows))
+    tol = tolerance(dtype)
+    same(card, host, tol, assert_close)
+    for name in ANSWERS:
+        if hasattr(model, name):
+            found, wanted = getattr(card, name)(Array(rows[0])), getattr(host, name)
+            assert isinstance(found, Array)
+            assert_close(found.array, wanted(rows[0]), tol)
+            assert found.array.dtype == wanted(rows[0]).dtype
+    if hasattr(model, "fit_transform"):
+        wanted = host.transform(rows[0])
+        found = fresh(model).fit_transform(*map(Array, rows))
+        assert_close(found.array, wanted, tol)
+    if hasattr(model, "inverse_transform"):
+        again = card.inverse_transform(Array(wanted))
+        assert_close(again.array, host.inverse_transform(wanted), tol)
+    if len(rows) == 2:
+        score = card.score(*map(Array, rows))
+        assert abs(score - host.score(*rows)) < tol
+
+
+@each
+def test_ranks_with_cards(rng, assert_close, model):
+    rows = data(model, rng)
+    ends, kind = [0, 4, 4, 300], getattr(spmd, type(model).__name__)
+
+    def fitted(comm, place):
+        mine = slice(ends[comm.rank], ends[comm.rank + 1])
+        share = (place(part[mine].copy()) for part in rows)
+        return kind(**model.get_params(), comm=comm).fit(*share)
+
+    def job(comm):
+        host = fitted(comm, np.asarray)
+        card = fitted(comm, lambda part: Array(part, comm.rank % 2))
+        if comm.rank != 1:  # that one has no rows
+            same(card, host, 1e-9, assert_close)
+
+    spmd.run(3, job)
+
+
+@pytest.mark.parametrize("model", STREAMS, ids=lambda model: str(model)[:60])
+def test_batches_on_cards(rng, assert_close, model):
+    rows = data(model, rng)
+    host, card = fresh(model).fit(*rows), fresh(model)
+    for n, part in enumerate(np.split(np.arange(300), [20, 150, 170])):
+        kind = np.asarray if n == 1 else Array  # one of them is on the host
+        card.partial_fit(*(kind(each[part].copy()) for each in rows))
+    host.__dict__.pop("batch_size_", None)
+    same(card, host, 1e-9, assert_close)
+
+
+@each
+def test_rows_of_the_host_are_put_on_a_card(rng, assert_close, model):
+    rows = data(model, rng)
+    host = fresh(model).fit(*rows)
+    with config_context(device="cuda:1"):
+        card = fresh(model).fit(*rows)
+        same(card, host, 1e-9, assert_close, np.ndarray)
+        for name in ANSWERS:
+            if hasattr(model, name):
+                found = getattr(card, name)(rows[0])
+                assert type(found) is np.ndarray
+                assert_close(found, getattr(host, name)(rows[0]))
+        if len(rows) == 2:
+            assert abs(card.score(*rows) - host.score(*rows)) < 1e-9
+
+
+@each
+def test_a_model_of_a_card_serves_the_host(rng, assert_close, model):
+    rows = data(model, rng)
+    host = fresh(model).fit(*rows)
+    card = pickle.loads(pickle.dumps(fresh(model).fit(*map(Array, rows))))
+    same(card, host, 1e-9, assert_close, np.ndarray)
+    for name in ANSWERS:
+        if hasattr(model, name):
+            found = getattr(card, name)(rows[0])
+            assert_close(found, getattr(host, name)(rows[0]))
+
+
+@each
+def test_a_number_that_is_not_finite_is_found(rng, model):
+    rows = data(model, rng)
+    rows[0][200, 3] = np.inf
+    with pytest.raises(ValueError, match="Input X contains"):
+        fresh(model).fit(*map(Array, rows))
+
+
+def test_statistics_of_rows_that_weigh_something(rng, assert_close):
+    X, w = rng.standard_normal((300, 4)), rng.integers(0, 3, 300).astype(float)
+    X[w == 0] *= 100
+    host = BasicStatistics().fit(X, sample_weight=w)
+    card = BasicStatistics().fit(Array(X), sample_weight=Array(w))
+    same(card, host, 1e-9, assert_close)
+
+
+@pytest.mark.parametrize("model", [Ridge(), ElasticNet(alpha=0.1, **EXACT)])
+def test_a_weight_for_all_rows(rng, assert_close, model):
+    X, y = data(model, rng)
+    host = fresh(model).fit(X, y, 2.5)
+    same(fresh(model).fit(Array(X), Array(y), 2.5), host, 1e-9, assert_close)
+
+
+def test_a_path_of_penalties(rng, assert_close):
+    X, y = data(Lasso(), rng)
+    host = enet_path(X, y, alphas=5, **EXACT)
+    card = enet_path(Array(X), Array(y), alphas=5, **EXACT)
+    assert_close(card[0], host[0])
+    assert_close(card[1].array, host[1])
+
+
+def test_what_has_no_kernel_yet_names_the_way_out(rng):
+    (X,) = data(PCA(), rng)
+    model = PCA(n_components=2).fit(Array(X))
+    for method in (model.score_samples, model.score):
+        with pytest.raises(NotImplementedError, match='device="cpu"'):
+            method(Array(X))
+    with config_context(device="cpu"):
+        assert np.isfinite(model.score(Array(X)))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:1:2", "cpu:0x"])
+def test_other_devices_are_refused(device):
+    with (
+        pytest.raises(ValueError, match="device must be"),
+        config_context(device=device),
+    ):
+        pass

@@ -1,0 +1,171 @@
+"""Kernels of nearest centres on the host, in several orders of threads."""
+
+import numpy as np
+import pytest
+from emulated import Case, close, empty
+
+PIECE = 1024
+CENTERS = [(1, 1.0), (3, 1.0), (70, 1.0), (5, 0.0)]  # how many, how far apart
+
+
+class Centers:
+    """Centers around a place, as the kernels take them."""
+
+    def __init__(self, rng, case, k, spread):
+        p, real = case.p, case.x.dtype
+        self.k, self.place = k, case.mean[:p].astype(float)
+        self.exact = spread * rng.standard_normal((k, p))
+        self.packed = self.exact.astype(real)
+        self.square = (self.exact**2).sum(axis=1)
+        self.halves = (self.square / 2).astype(real)
+        self.longest = float(np.sqrt(self.square.max()))
+        self.share = 2 * (p + 4) * float(np.finfo(real).eps) + 1e-12
+        self.z = case.z[:, :p] - self.place
+        self.squares = ((self.z[:, None] - self.exact) ** 2).sum(axis=2)
+
+
+def labelled(launch, case, of):
+    labels, wrong = np.full(case.n, -7, np.int32), np.zeros(1, np.int32)
+    double = np.float64
+    launch(
+        f"nearest_{case.real}",
+        (-(-case.n // 64),),
+        256,
+        case.rows,
+        of.place,
+        of.packed,
+        of.halves,
+        np.int32(of.k),
+        double(of.share),
+        double(of.longest),
+        labels,
+    )
+    marked = labels < 0
+    launch(
+        f"settle_{case.real}",
+        (3,),
+        256,
+        case.rows,
+        of.place,
+        of.exact,
+        np.int32(of.k),
+        double(of.longest),
+        labels,
+        wrong,
+    )
+    return labels, marked, wrong[0]
+
+
+@pytest.mark.parametrize(("k", "spread"), CENTERS)
+def test_the_nearest_center(rng, launch, shape, dtype, layout, k, spread):
+    case = Case(rng, shape, dtype, layout, False)
+    of = Centers(rng, case, k, spread)
+    labels, marked, wrong = labelled(launch, case, of)
+    assert wrong == 0
+    least = of.squares.min(axis=1)
+    mine = of.squares[np.arange(case.n), labels]
+    size = (np.sqrt((of.z**2).sum(axis=1)) + of.longest) ** 2
+    assert (mine <= least + 1e-11 * size).all()
+    if spread == 0:  # all are as near
+        assert (labels == 0).all()
+        assert marked.all()
+    elif dtype == "f8":
+        assert not marked.any()
+
+
+def test_rows_that_are_not_finite_are_told(rng, launch):
+    case = Case(rng, (70, 4, 1), "f8", "C", False)
+    of = Centers(rng, case, 5, 1.0)
+    case.x[40, 2] = np.nan
+    assert labelled(launch, case, of)[2] == 1
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_centers_have(rng, launch, shape, dtype, layout, weighted):
+    case = Case(rng, shape, dtype, layout, weighted)
+    of = Centers(rng, case, 5, 1.0)
+    labels = rng.integers(0, 5, case.n).astype(np.int32)
+    before = np.where(rng.random(case.n) < 0.5, labels, -1).astype(np.int32)
+    p, numbers = case.p, 5 * (case.p + 2) + 1
+    width = 1 << (p - 1).bit_length()
+    parts, out = np.zeros((case.chunks, numbers)), empty(numbers)
+    launch(
+        f"tally_{case.real}",
+        (-(-case.chunks * width // 256),),
+        256,
+        case.rows,
+        case.size,
+        case.chunks,
+        np.int32(width),
+        of.place,
+        labels,
+        before,
+        np.int32(5),
+        parts,
+    )
+    blocks = (-(-numbers // 128),)
+    launch(f"summed_{case.real}", blocks, 128, numbers, case.chunks, parts, out)
+    own = labels[:, None] == np.arange(5)
+    weight = own * case.w[:, None]
+    close(out[: 5 * p].reshape(5, p), weight.T @ of.z, case.tol)
+    assert np.array_equal(out[5 * p : 5 * p + 5], weight.sum(axis=0).astype(float))
+    assert np.array_equal(out[5 * p + 5 : -1], own.sum(axis=0))
+    assert out[-1] == (labels != before).sum()
+    parts, args = empty(case.chunks), (np.int32(width), of.place, of.exact, labels)
+    args = (case.rows, case.size, *args, parts)
+    launch(f"inertia_{case.real}", (case.chunks,), 256, *args)
+    away = of.squares[np.arange(case.n), labels]
+    close(parts.sum(), case.w @ away, case.tol)
+    apart = empty(case.n)
+    args = (case.rows, of.place, of.exact, labels, apart)
+    launch(f"apart_{case.real}", (-(-case.n // 128),), 128, *args)
+    close(apart, away, 1e-12)
+
+
+@pytest.mark.parametrize(("new", "many"), [(1, 0), (0, 0), (2, 3), (17, 18)])
+def test_potentials(rng, launch, dtype, layout, new, many):
+    case = Case(rng, (1100, 7, 1), dtype, layout, True)
+    points = (case.z[:, :7].mean(axis=0) + rng.standard_normal((new + many, 7))).astype(
+        dtype
+    )
+    nearest = (rng.random(case.n) * 20).astype(dtype)
+    squares = ((case.z[:, None, :7] - points) ** 2).sum(axis=2)
+    wanted = np.minimum(nearest, squares[:, :new].min(axis=1, initial=np.inf))
+    each = empty(case.n - PIECE)
+    few = np.int32(new)
+    args = (case.rows, nearest, points, few, PIECE, each)
+    launch(f"potentials_{case.real}", (2,), 256, *args)
+    close(each, (case.w * wanted)[PIECE:], case.tol)
+    out = empty(2, max(many, 1))
+    args = (case.rows, nearest, points, few, np.int32(many), out)
+    launch(f"closer_{case.real}", (2,), 256, *args)
+    close(nearest, wanted, case.tol)
+    each = np.minimum(wanted[:, None], squares[:, new:]) if many else wanted[:, None]
+    each = each * case.w[:, None]
+    close(out, [each[:PIECE].sum(axis=0), each[PIECE:].sum(axis=0)], case.tol)
+
+
+def test_distances_to_points(rng, launch, shape, dtype, layout):
+    case = Case(rng, shape, dtype, layout, False)
+    points = (case.mean[: case.p] + rng.standard_normal((19, case.p))).astype(dtype)
+    out = np.full((case.n, 19), np.nan, dtype)
+    grid = (-(-case.n // 64), 2)
+    args = (case.rows, points, np.int32(19), out)
+    launch(f"distances_{case.real}", grid, 256, *args)
+    squares = ((case.z[:, None, : case.p] - points) ** 2).sum(axis=2)
+    close(out, np.sqrt(squares), case.tol)
+
+
+def test_single_rows_and_columns(rng, launch, shape, dtype, layout):
+    case = Case(rng, shape, dtype, layout, True)
+    row, column = empty(case.p + 1), np.full(case.n, np.nan, dtype)
+    last = case.n - 1
+    launch(f"gather_{case.real}", (1 + case.p // 128,), 128, case.rows, last, row)
+    assert np.array_equal(row[:-1], case.x[last].astype(float))
+    assert row[-1] == case.w[last]
+    blocks = (-(-case.n // 128),)
+    launch(f"filled_{case.real}", blocks, 128, case.n, np.float64(2.5), column)
+    assert (column == 2.5).all()
+    some = np.unique(rng.integers(0, case.n, 3))
+    launch(f"erased_{case.real}", (1,), 128, len(some), some, column)
+    assert np.array_equal(np.flatnonzero(column == 0), some)
