@@ -12,10 +12,11 @@ REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
 export KERNELS=$PWD/target/cuda
 bash tests/cuda/build.sh "$KERNELS"
 pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
-"${pytest[@]}" tests/cuda/test_kernels.py tests/cuda/test_nearest.py -n 2
+kernels=(tests/cuda/test_kernels.py tests/cuda/test_nearest.py tests/cuda/test_losses.py -n 2)
+"${pytest[@]}" "${kernels[@]}"
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
-  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" tests/cuda/test_kernels.py tests/cuda/test_nearest.py -k random7 -n 2
+  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k "random and not f4"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS
 "${pytest[@]}" tests/cuda/test_card.py tests/cuda/test_estimators.py -n 2

@@ -11,7 +11,7 @@ import numpy as np
 from sklearnex_rs import _core, _cuda
 from sklearnex_rs._config import get_config
 
-CUDA = 2  # DLPack's number of that kind of device
+CUDA = (2, 13)  # DLPack's numbers of devices: a card's memory, managed memory
 
 
 def is_foreign(array: Any) -> bool:
@@ -75,7 +75,7 @@ def on_card(array: Any) -> Any:
 def is_on_card(array: Any) -> bool:
     """Say whether an array of another library is in the memory of a card."""
     device = getattr(array, "__dlpack_device__", None)
-    return is_foreign(array) and device is not None and device()[0] == CUDA
+    return is_foreign(array) and device is not None and device()[0] in CUDA
 
 
 def stays(*arrays: Any) -> bool:

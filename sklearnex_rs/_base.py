@@ -86,7 +86,10 @@ class Estimator(BaseEstimator):
     def _check_more(self, X: Any, *, finite: bool = True) -> Any:
         """Check rows for a fitted model; an SPMD class takes none, too."""
         if self._on_cards and stays(X) and not is_empty(X):
-            return card_rows(self, X, None, None, reset=False).x
+            rows = card_rows(self, X, None, None, reset=False).x
+            if finite:
+                finite_on_card(rows, "X")
+            return rows
         options = {
             "reset": False,
             "dtype": "numeric",

@@ -32,6 +32,13 @@ def moved(estimator: Any, rows: Rows) -> Rows:
     return replace(rows, x=x, y=y, w=w)
 
 
+def beside(rows: Rows) -> Rows:
+    """Put targets of the host where rows are."""
+    if not is_on_card(rows.x) or is_on_card(rows.y):
+        return rows
+    return replace(rows, y=_core.to_card(rows.y, rows.x.ordinal))
+
+
 def card_rows(
     estimator: Any,
     X: Any,
@@ -80,12 +87,7 @@ def card_rows(
         if not 1 <= part.ndim <= most:
             msg = f"{name} has {part.ndim} dimensions, at most {most} are possible"
             raise ValueError(msg)
-        if part.dtype != x.dtype:
-            msg = (
-                f"{name} is of {part.dtype}, X of {x.dtype}; on a card they must be "
-                "of one type: convert one of them"
-            )
-            raise TypeError(msg)
+        lent[name] = part.astype(x.dtype)
     return Rows.of(x, lent.get("y"), lent.get("sample_weight"))
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host
+from sklearnex_rs._array import as_host, copied, stays
 from sklearnex_rs._base import Estimator, as_float, is_empty
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._card import beside, card_rows, moved
 from sklearnex_rs._compat import check_sample_weight
 
 #: Whole numbers in a range up to this are told apart without sorting.
@@ -34,6 +37,14 @@ class Labels:
         self, call: Call, estimator: Estimator, X: Any, y: Any, sample_weight: Any
     ) -> Rows:
         """Check a share; its targets are numbers of this share's classes."""
+        if estimator._on_cards and stays(X, sample_weight) and not is_empty(X):
+            rows = card_rows(estimator, X, None, sample_weight, reset=True)
+            y = column_or_1d(copied(y))
+            check_consistent_length(rows.x, y)
+            assert_all_finite(y, input_name="y")
+            check_classification_targets(y)
+            self.classes, numbers = numbered(y, rows.x.dtype)
+            return replace(rows, y=numbers.reshape(-1, 1), targets=1)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
             return estimator._empty_share(X, y, sample_weight)
@@ -50,7 +61,8 @@ class Labels:
             sample_weight = check_sample_weight(sample_weight, X)
         self.classes, numbers = numbered(y, X.dtype)
         names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
-        return Rows.of(X, numbers, sample_weight, names)
+        known = moved(estimator, Rows.of(X, None, sample_weight, names))
+        return replace(known, y=numbers.reshape(-1, 1), targets=1)
 
     def warn(self) -> None:
         """Warn in scikit-learn's words, no rank in front, of labels in a column."""
@@ -64,15 +76,17 @@ class Labels:
     def join(self, call: Call, rows: Rows) -> tuple[Rows, Any]:
         """Count over the classes of all ranks; return what their rows weigh, too.
 
-        One message.
+        One message. Numbers of classes are put beside rows that are on a card.
         """
         sums = np.zeros(len(self.classes))
         own = [] if rows.y is None else _parts(rows.y.ravel())
-        weights = [None] * len(own) if rows.w is None else _parts(rows.w.ravel())
+        weights: list[Any] = [None] * len(own)
+        if rows.w is not None:
+            weights = _parts(copied(rows.w).ravel())
         for part, weight in zip(own, weights, strict=True):
             sums += np.bincount(part.astype(np.intp), weight, len(sums))
         if not call.spread:
-            return rows, sums
+            return beside(rows), sums
         mine = _packed(self.classes, sums)
         shares = [_read(word) for word in call.run(_core.Comm.gather, mine, rows=rows)]
         self._check_kinds(call, [classes for classes, _ in shares])
@@ -88,7 +102,7 @@ class Labels:
         for part in own:  # they are ours
             part[:] = places[part.astype(np.intp)]
         self.classes = everyone
-        return rows, total
+        return beside(rows), total
 
     def _check_kinds(self, call: Call, shares: list[Any]) -> None:
         kinds = [

@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like, no_kernel, on_card, room, stays
+from sklearnex_rs._array import as_host, like, on_card, room, stays
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
 
 BLOCK = 4096  # rows whose distances are computed at a time
+PIECE = 1 << 18  # the same on a card
 
 
 def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
@@ -49,12 +50,26 @@ def back(X: Any, components: Any, offset: Any, least: int) -> Any:
 def distances(X: Any, mean: Any, precision: Any) -> Any:
     """Return ``(x - mean) @ precision @ (x - mean)`` of each row, in double."""
     if isinstance(X, _core.CardArray):
-        raise NotImplementedError(no_kernel("the distance of rows from their mean"))
+        return _lengths(X, mean, precision)
     none, found = np.zeros_like(mean), np.empty(len(X))
     for first in range(0, len(X), BLOCK):
         rows = np.subtract(X[first : first + BLOCK], mean, order="C")
         product = linear(rows, precision, none)
         found[first : first + BLOCK] = np.einsum("ij,ij->i", rows, product)
+    return found
+
+
+def _lengths(X: Any, mean: Any, precision: Any) -> Any:
+    """Return the same of rows on a card: lengths, once rows are turned."""
+    values, vectors = np.linalg.eigh(precision)
+    root = np.ascontiguousarray(vectors * np.sqrt(values.clip(0)), X.dtype)
+    origin, found = np.zeros((1, len(root))), np.empty(len(X))
+    for first in range(0, len(X), PIECE):
+        rows = X[first : first + PIECE]
+        turned, away = rows.room(len(root)), rows.room(1)
+        _core.project(rows, mean, root.ravel(), turned, 1)
+        _core.distances(turned, origin, away, 1)
+        found[first : first + PIECE] = away.host()[:, 0].astype(np.float64) ** 2
     return found
 
 

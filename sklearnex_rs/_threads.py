@@ -65,6 +65,14 @@ def ranks_on_node(said: list[bytes], rank: int, size: int) -> int:
     return max(nodes.count(nodes[rank]), _ranks_here())
 
 
+def place_on_node(said: list[bytes], rank: int) -> int:
+    """Return this rank's place among those of its node."""
+    if not said:  # one process, of which the ranks are threads
+        return rank
+    nodes = [json.loads(word)[0] for word in said]
+    return nodes[:rank].count(nodes[rank])
+
+
 def _mask() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))

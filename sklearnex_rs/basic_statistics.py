@@ -114,7 +114,7 @@ class BasicStatistics(OnePass):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host.
+            any library with DLPack, on the host or on a card of NVIDIA.
         y : Ignored
             For compatibility.
         sample_weight : array-like of shape (n_samples,), default=None

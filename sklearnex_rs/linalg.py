@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from sklearnex_rs import _core
-from sklearnex_rs._array import like
+from sklearnex_rs._array import like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 
@@ -36,7 +34,7 @@ def qr(a: Any, mode: str = "reduced", *, n_jobs: int | None = None) -> Any:
     ----------
     a : array-like of shape (n_samples, n_features)
         Rows, float32 or float64 (others become float64); of NumPy, pandas, or any
-        library with DLPack, on the host.
+        library with DLPack, on the host or on a card of NVIDIA.
     mode : {'reduced', 'r'}, default='reduced'
         'reduced': ``Q`` and ``R``. 'r': ``R`` alone.
     n_jobs : int, default=None
@@ -145,6 +143,8 @@ def svd(
 class Linalg(Estimator):
     """A call of a function of this module, with its parameters."""
 
+    _on_cards = True
+
     def __init__(
         self,
         *,
@@ -194,7 +194,7 @@ class Linalg(Estimator):
             short = call.shortage(48 * k * p, 32 * k * p)
             if short is not None:
                 call.refuse(_no_room(method, p, short))
-            basis = np.empty((len(rows.x), k), rows.x.dtype) if wants_basis else None
+            basis = room(rows.x, k, rows.x.dtype) if wants_basis else None
             args = (rows.x, samples, method == "svd", basis)
             threads = (call.threads(), call.together())
             values, matrix = call.run(_core.factor, *args, *threads, rows=rows)

@@ -25,8 +25,6 @@ pub enum Error {
     },
     /// CUDA cannot be used here: why, and what would help.
     NoCuda(String),
-    /// What cards cannot do yet.
-    NoKernel(&'static str),
     /// CUDA itself failed: in what, and its words.
     Cuda {
         /// Which step.
@@ -87,7 +85,6 @@ impl Error {
             Self::NoDecomposition(_) => "numpy.linalg.LinAlgError",
             Self::OutOfMemory { .. } => "MemoryError",
             Self::NoCuda(_) => "sklearnex_rs.CudaUnavailableError",
-            Self::NoKernel(_) => "NotImplementedError",
             Self::Cuda { .. }
             | Self::Panic(_)
             | Self::Calls { .. }
@@ -124,11 +121,6 @@ impl fmt::Display for Error {
                 "no room for {bytes} bytes of {what}; use fewer columns or more memory"
             ),
             Self::NoCuda(text) => write!(out, "CUDA cannot be used: {text}"),
-            Self::NoKernel(what) => write!(
-                out,
-                "{what} is not found on cards yet; \
-                 sklearnex_rs.config_context(device=\"cpu\") copies rows to the host"
-            ),
             Self::Cuda { step, text } => write!(out, "CUDA failed in {step}: {text}"),
             Self::Panic(text) => write!(out, "internal error: {text}"),
             Self::Python { text, .. } | Self::Differ(text) | Self::Timeout(text) => {

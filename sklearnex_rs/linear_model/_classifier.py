@@ -132,9 +132,9 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
 
         def check() -> Rows:
             check_is_fitted(self)
-            if call.spread and is_empty(as_host(X)):
+            if call.spread and is_empty(X):
                 return self._empty_share(as_host(X), y, sample_weight)
-            guess, truth, weights = map(as_host, (self.predict(X), y, sample_weight))
+            guess, truth, weights = map(copied, (self.predict(X), y, sample_weight))
             none = np.empty((len(guess), self.n_features_in_))
             if weights is not None:
                 weights = check_sample_weight(weights, none)

@@ -12,7 +12,7 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import like
+from sklearnex_rs._array import is_on_card, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._labels import Labels
 from sklearnex_rs.linear_model import _penalties
@@ -120,6 +120,8 @@ class LogisticRegression(LinearClassifier):
     ['low', 'high']
     """
 
+    _on_cards = True
+
     _parameter_constraints: dict[str, list[Any]] = {
         "penalty": [
             StrOptions({"l1", "l2", "elasticnet"}),
@@ -181,7 +183,7 @@ class LogisticRegression(LinearClassifier):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host.
+            any library with DLPack, on the host or on a card of NVIDIA.
         y : array-like of shape (n_samples,)
             Labels: numbers or strings.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -204,7 +206,7 @@ class LogisticRegression(LinearClassifier):
             self._check_params()
             _penalties.check(self)
             rows = labels.check(call, self, X, y, sample_weight)
-            if self.solver == "liblinear":
+            if self.solver == "liblinear" and not is_on_card(rows.x):
                 _penalties.check_range(rows.x)
             return rows
 

@@ -131,7 +131,7 @@ default='auto'
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host.
+            any library with DLPack, on the host or on a card of NVIDIA.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : float or array-like of shape (n_samples,), default=None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearnex_rs import _core
+from sklearnex_rs import _core, _cuda
+from sklearnex_rs._threads import place_on_node
 from sklearnex_rs.spmd import (
     basic_statistics,
     cluster,
@@ -66,6 +67,7 @@ __all__ = [
     "lasso_path",
     "linalg",
     "linear_model",
+    "local_device",
     "rank",
     "run",
     "size",
@@ -93,6 +95,33 @@ def communicator(comm: Any = None) -> _core.Comm:
     if refusal is not None:
         raise refusal
     return ranks
+
+
+def local_device(comm: Any = None) -> int:
+    """Return the number of a card of NVIDIA for this rank.
+
+    The ranks of a node take its cards in turn; several may have one. Collective at
+    the first use of a communicator.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm, default=None
+        The ranks. None: ``MPI.COMM_WORLD``.
+
+    Returns
+    -------
+    ordinal : int
+        As ``torch.device("cuda", ordinal)`` and ``cupy.cuda.Device(ordinal)`` have
+        it, and ``config_context(device=f"cuda:{ordinal}")``.
+
+    Raises
+    ------
+    CudaUnavailableError
+        If this node has no card.
+    """
+    ranks = communicator(comm)
+    _cuda.ready()
+    return place_on_node(ranks.said, ranks.rank) % _core.cards()
 
 
 def rank(comm: Any = None) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 pointer = ctypes.pythonapi.PyCapsule_GetPointer
 pointer.restype = ctypes.c_void_p
 pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-HOST, CARD = 1, 2
+HOST, CARD, MANAGED = 1, 2, 13
 
 
 def moved(capsule, kind, ordinal):
@@ -21,8 +21,9 @@ def moved(capsule, kind, ordinal):
 class Array:
     """An array of a library whose arrays are on cards."""
 
-    def __init__(self, array, ordinal=0):
+    def __init__(self, array, ordinal=0, kind=CARD):
         self.array, self.ordinal, self.streams = np.asarray(array), ordinal, []
+        self.kind = kind
         self.shape = self.array.shape
 
     def __len__(self):
@@ -32,14 +33,35 @@ class Array:
         return Library
 
     def __dlpack_device__(self):
-        return (CARD, self.ordinal)
+        return (self.kind, self.ordinal)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         capsule = self.array.__dlpack__(max_version=(1, 0))
         if dl_device == (HOST, 0):
             return capsule
         self.streams.append(stream)
-        return moved(capsule, CARD, self.ordinal)
+        return moved(capsule, self.kind, self.ordinal)
+
+
+class Late(Array):
+    """One whose numbers are still on their way, on a stream of its library."""
+
+    def __init__(self, array, *, waits=True):
+        super().__init__(np.full(array.shape, np.nan))
+        self.driver, self.stream = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+        self.waits = waits
+        self.driver.cuStreamCreate(ctypes.byref(self.stream), 1)
+        to, origin = ctypes.c_ulonglong(self.array.ctypes.data), np.array(array, float)
+        at, size = ctypes.c_void_p(origin.ctypes.data), ctypes.c_size_t(origin.nbytes)
+        self.driver.cuMemcpyHtoDAsync_v2(to, at, size, self.stream)
+
+    def __dlpack__(self, *, stream=None, **options):
+        if self.waits and stream is not None:  # as torch and CuPy do
+            event = ctypes.c_void_p()
+            self.driver.cuEventCreate(ctypes.byref(event), 0)
+            self.driver.cuEventRecord(event, self.stream)
+            self.driver.cuStreamWaitEvent(ctypes.c_void_p(stream), event, 0)
+        return super().__dlpack__(stream=stream, **options)
 
 
 class Old(Array):
@@ -67,10 +89,10 @@ class Library:
     """That library."""
 
     @staticmethod
-    def from_dlpack(array):
+    def from_dlpack(array, copy=None):
         kind, ordinal = array.__dlpack_device__()
         assert kind == CARD
-        capsule = array.__dlpack__(stream=1, max_version=(1, 0))
+        capsule = array.__dlpack__(stream=1, max_version=(1, 0), copy=copy)
         mine = Array(np.from_dlpack(Host(moved(capsule, HOST, 0))), ordinal)
         mine.kept = array
         return mine

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from emulated import SHAPES, as_parameter
 
-ORDERS = {"forward": (0, 1), "reverse": (1, 1), "random7": (2, 7), "random8": (2, 8)}
+ORDERS = {"forward": (0, 1), "reverse": (1, 1), "random": (2, 7)}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def shape(request):
     return request.param
 
 
-@pytest.fixture(params=["C", "F", "sliced", "backwards"])
+@pytest.fixture(params=["C", "F", "sliced"])
 def layout(request):
     return request.param
 

@@ -84,6 +84,8 @@ R cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, un
     push(s, [=]() mutable { std::vector<void*> p; for (auto& b : v) p.push_back(b.data()); unsigned g[3] = { gx, gy, gz }, t[3] = { bx, by, bz }; fn->f(g, t, smem, p.data()); });
     return OK;
 }
+R cuDeviceGetDefaultMemPool(void** p, int) { static int pool; *p = &pool; return OK; }
+R cuMemPoolSetAttribute(void* p, int, void*) { return p ? OK : INVALID; }
 R cuLaunchHostFunc(void* s, void (*f)(void*), void* u) { L; push(s, [=] { f(u); }); return OK; }
 R cuGetErrorName(int e, const char** s) { *s = e == NO_DEVICE ? "CUDA_ERROR_NO_DEVICE" : e == INVALID_DEV ? "CUDA_ERROR_INVALID_DEVICE" : e == INVALID ? "CUDA_ERROR_INVALID_VALUE" : "CUDA_ERROR"; return OK; }
 R cuGetErrorString(int e, const char** s) { return cuGetErrorName(e, s); }

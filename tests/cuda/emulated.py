@@ -56,16 +56,14 @@ def empty(*shape):
 
 
 def laid(a, layout):
-    """Lay an array as C, F, sliced or backwards."""
+    """Lay an array as C, F, or sliced and backwards."""
     n, p = a.shape
     if layout == "F":
         return np.asfortranarray(a)
     if layout == "sliced":
-        room = np.full((2 * n, 3 * p), np.nan, a.dtype)
-        room[::2, ::3] = a
-        return room[::2, ::3]
-    if layout == "backwards":
-        return np.ascontiguousarray(a[::-1])[::-1]
+        room = np.full((2 * n, 3 * p), np.nan if a.dtype.kind == "f" else 1, a.dtype)
+        room[::-2, ::3] = a
+        return room[::-2, ::3]
     return np.ascontiguousarray(a)
 
 

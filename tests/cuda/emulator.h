@@ -38,7 +38,7 @@ emulated_switch:
 enum { READY, BARRIER, WARP, DONE };
 constexpr size_t STACK = 64 << 10;
 struct Fiber { void* sp; char* stack; int st; Three t; unsigned lin; };
-struct Warp { unsigned arrived = 0; unsigned long long gen = 0; double buf[32]; unsigned mask = 0; };
+struct Warp { unsigned arrived = 0; unsigned long long gen = 0; double buf[32]; unsigned mask = 0; unsigned frag[32][6]; };
 struct Block {
     Three bidx, bdim, gdim; void* main_sp; std::vector<Fiber> f; std::vector<Warp> w;
     unsigned live, waiting; Fiber* cur; void (*body)(void*); void* arg; unsigned char* dyn; unsigned long long switches = 0;
@@ -122,7 +122,22 @@ template <class... A> inline void launch(const char* name, void (*k)(A...), cons
     if (opts().trace) fprintf(stderr, "emulator: %s<<<(%u,%u,%u),(%u,%u,%u),%zu>>> switches=%llu\n", name, g[0], g[1], g[2], t[0], t[1], t[2], smem, b.switches + sw);
 }
 template <class T> inline T aadd(T* p, T v) { T o, n; do { __atomic_load(p, &o, __ATOMIC_RELAXED); n = o + v; } while (!__atomic_compare_exchange(p, &o, &n, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)); return o; }
+inline float as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
+inline unsigned to_tf32(float x) { unsigned u; memcpy(&u, &x, 4); return (u + 0x1000u) & 0xffffe000u; } // cvt.rna
+// mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32: fragments as in the PTX ISA
+inline void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    Warp& w = B->w[B->cur->lin / 32]; unsigned lane = B->cur->lin % 32, g = lane >> 2, t = lane & 3;
+    for (int i = 0; i < 4; ++i) w.frag[lane][i] = a[i];
+    for (int i = 0; i < 2; ++i) w.frag[lane][4 + i] = b[i];
+    warp_sync(0xffffffffu);
+    auto left = [&](unsigned r, unsigned k) { unsigned l = (r & 7) * 4 + (k & 3); return as_float(w.frag[l][(r >> 3) + 2 * (k >> 2)] & 0xffffe000u); };
+    auto right = [&](unsigned k, unsigned n) { unsigned l = n * 4 + (k & 3); return as_float(w.frag[l][4 + (k >> 2)] & 0xffffe000u); };
+    for (int i = 0; i < 4; ++i) { unsigned r = g + 8 * (i >> 1), n = 2 * t + (i & 1); double s = c[i]; for (unsigned k = 0; k < 8; ++k) s += (double)left(r, k) * right(k, n); c[i] = (float)s; }
+    warp_sync(0xffffffffu);
+}
 } // namespace emulated
+#define EMULATED
+using emulated::as_float; using emulated::to_tf32; using emulated::multiply;
 #define __global__
 #define __device__
 #define __host__

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from sklearnex_rs.spmd import LinearRegression
+from sklearnex_rs.spmd import KMeans, LinearRegression, local_device
 
 Array = runpy.run_path(str(Path(__file__).parent / "cards.py"))["Array"]
 rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
@@ -15,12 +15,16 @@ X = rng.standard_normal((900, 6)) + 1e6
 y = X @ np.arange(6.0) + rng.standard_normal(900)
 ends = [0, *np.linspace(40, 900, size).astype(int)]
 mine = slice(ends[rank], ends[rank + 1])
-share = [Array(part[mine].copy(), rank % 2) for part in (X, y)]
+assert local_device() == rank % 2
+share = [Array(part[mine].copy(), local_device()) for part in (X, y)]
 model = LinearRegression().fit(*share)
 centered, shifted = X - X.mean(axis=0), y - y.mean()
 wanted = np.linalg.lstsq(centered, shifted, rcond=None)[0]
 np.testing.assert_allclose(model.coef_.array, wanted, rtol=1e-8)
 assert model.coef_.ordinal == rank % 2
 everyone = MPI.COMM_WORLD.allgather(model.coef_.array.tobytes())
+assert len(set(everyone)) == 1
+found = KMeans(n_clusters=4, random_state=0).fit(share[0])
+everyone = MPI.COMM_WORLD.allgather(found.cluster_centers_.array.tobytes())
 assert len(set(everyone)) == 1
 print(f"rank {rank} of {size}: {model.score(*share):.6f}")

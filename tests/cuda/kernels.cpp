@@ -11,6 +11,16 @@
 #undef OWN
 #undef LANES
 #include "../../src/device/cuda/nearest.cu"
+#undef BATCH
+#undef WIDTH
+#undef EACH
+#include "../../src/device/cuda/link.cu"
+#undef BATCH
+#include "../../src/device/cuda/factor.cu"
+#include "../../src/device/cuda/cast.cu"
+#undef SPAN
+#undef DEPTH
+#include "../../src/device/cuda/tensor.cu"
 
 REGISTER(NAME(origin))
 REGISTER(NAME(columns))
@@ -35,3 +45,11 @@ REGISTER(NAME(erased))
 REGISTER(NAME(closer))
 REGISTER(NAME(potentials))
 REGISTER(NAME(distances))
+REGISTER(NAME(link))
+REGISTER(NAME(bend))
+REGISTER(NAME(divided))
+REGISTER(NAME(turned))
+REGISTER(NAME(factored))
+REGISTER(NAME(assembled))
+REGISTER(NAME(cast))
+REGISTER(NAME(nearest_tf32))

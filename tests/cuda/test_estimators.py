@@ -12,12 +12,14 @@ from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStati
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.covariance import EmpiricalCovariance, IncrementalEmpiricalCovariance
 from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.linalg import qr, svd
 from sklearnex_rs.linear_model import (
     ElasticNet,
     IncrementalLinearRegression,
     IncrementalRidge,
     Lasso,
     LinearRegression,
+    LogisticRegression,
     Ridge,
     enet_path,
 )
@@ -46,14 +48,17 @@ ESTIMATORS = [
     IncrementalPCA(n_components=2),
     IncrementalPCA(svd_solver="full"),
     TruncatedSVD(n_components=3),
+    LogisticRegression(tol=1e-10),
+    LogisticRegression(C=0.1, solver="newton-cg", tol=1e-10, fit_intercept=False),
+    LogisticRegression(l1_ratio=1, solver="saga", **EXACT),
     KMeans(n_clusters=5, random_state=0),
     KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
     KMeans(n_clusters=9, init="random", n_init=2, random_state=2, max_iter=5),
     TruncatedSVD(n_components=2, algorithm="arpack"),
 ]
-TARGETS = ("Linear", "Ridge", "Lasso", "Elastic", "IncrementalLinear", "IncrementalRid")
+TARGETS = ("Li", "Lo", "Ridge", "Lasso", "Elastic", "IncrementalL", "IncrementalR")
 STREAMS = [model for model in ESTIMATORS if hasattr(model, "partial_fit")]
-ANSWERS = ("predict", "transform")
+ANSWERS = ("predict", "transform", "decision_function", "predict_proba")
 each = pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: str(model)[:60])
 
 
@@ -68,6 +73,9 @@ def data(model, rng, n=300, dtype="f8"):
     if not type(model).__name__.startswith(TARGETS):
         return (X,)
     y = X @ np.arange(1.0, 7) + rng.standard_normal(n) + 5
+    if isinstance(model, LogisticRegression):
+        classes = 2 if model.C == 1 else 3
+        return X, (y > np.median(y)) + (classes == 3) * rng.integers(0, 2, n)
     return X, y.astype(dtype)
 
 
@@ -83,7 +91,7 @@ def same(mine, theirs, tol, assert_close, kind=Array):
         if name.startswith("_") or name == "solver_":
             continue
         found, wanted = getattr(mine, name), getattr(theirs, name)
-        if isinstance(wanted, np.ndarray) and name != "n_iter_":
+        if isinstance(wanted, np.ndarray) and name not in ("n_iter_", "classes_"):
             assert isinstance(found, kind), name
             assert getattr(found, "array", found).dtype == wanted.dtype, name
         if wanted is not None and name not in ("dual_gap_", "n_iter_"):
@@ -196,6 +204,50 @@ def test_a_weight_for_all_rows(rng, assert_close, model):
     same(fresh(model).fit(Array(X), Array(y), 2.5), host, 1e-9, assert_close)
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("kind", ["plain", "steep", "dependent", "wide", "tall"])
+def test_bases(rng, assert_close, tolerance, kind, dtype):
+    X = rng.standard_normal((3000 if kind == "tall" else 40, 6)) + 1
+    if kind == "steep":
+        X[:, 1] = X[:, 0] + 1e-4 * X[:, 1]
+    elif kind in ("dependent", "tall"):
+        X[:, 1] = X[:, 0] if kind == "dependent" else X[:, 0] + 1e-9 * X[:, 1]
+    X = (X[:4] if kind == "wide" else X).astype(dtype)
+    tol = tolerance(dtype)
+    Q, R = qr(Array(X))
+    assert isinstance(Q, Array)
+    assert Q.array.dtype == X.dtype
+    assert_close(Q.array @ R.array, X, tol)
+    assert_close(Q.array.T @ Q.array, np.eye(Q.shape[1]), tol)
+    if kind in ("plain", "steep", "wide"):  # else a rounding has its say
+        assert_close(R.array, qr(X, mode="r"), 100 * tol)
+    U, S, Vh = svd(Array(X))
+    assert_close(S.array, svd(X).S, tol)
+    assert_close((U.array * S.array) @ Vh.array, X, tol)
+    assert_close(U.array.T @ U.array, np.eye(U.shape[1]), tol)
+    assert_close(svd(Array(X), compute_uv=False).array, svd(X).S, tol)
+
+
+@pytest.mark.parametrize("steep", [False, True])
+def test_bases_of_ranks(rng, assert_close, steep):
+    X = rng.standard_normal((90, 5))
+    if steep:
+        X[:, 1] = X[:, 0] + 1e-9 * X[:, 1]
+    wanted, ends = qr(X, mode="r"), [0, 4, 4, 90]
+
+    def job(comm):
+        mine = X[ends[comm.rank] : ends[comm.rank + 1]]
+        if comm.rank == 1:
+            spmd.linalg.qr(mine, comm=comm)
+            return
+        Q, R = spmd.linalg.qr(Array(mine.copy()), comm=comm)
+        if not steep:
+            assert_close(R.array, wanted)
+        assert_close(Q.array @ R.array, mine)
+
+    spmd.run(3, job)
+
+
 def test_a_path_of_penalties(rng, assert_close):
     X, y = data(Lasso(), rng)
     host = enet_path(X, y, alphas=5, **EXACT)
@@ -204,14 +256,34 @@ def test_a_path_of_penalties(rng, assert_close):
     assert_close(card[1].array, host[1])
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_likelihoods(rng, assert_close, tolerance, dtype):
+    (X,) = data(PCA(), rng, dtype=dtype)
+    tol = tolerance(dtype)
+    host, card = PCA(n_components=2).fit(X), PCA(n_components=2).fit(Array(X))
+    likely = card.score_samples(Array(X))
+    assert_close(likely.array, host.score_samples(X), tol)
+    assert abs(card.score(Array(X)) / host.score(X) - 1) < tol
+    host, card = EmpiricalCovariance().fit(X), EmpiricalCovariance().fit(Array(X))
+    assert_close(card.mahalanobis(Array(X)).array, host.mahalanobis(X), 10 * tol)
+    assert abs(card.score(Array(X)) / host.score(X) - 1) < 10 * tol
+    X[7, 2] = np.nan
+    for method in (card.score, card.mahalanobis):
+        with pytest.raises(ValueError, match="Input X contains NaN"):
+            method(Array(X))
+
+
 def test_what_has_no_kernel_yet_names_the_way_out(rng):
     (X,) = data(PCA(), rng)
-    model = PCA(n_components=2).fit(Array(X))
-    for method in (model.score_samples, model.score):
-        with pytest.raises(NotImplementedError, match='device="cpu"'):
-            method(Array(X))
+    model = KMeans(2, init=lambda X, k, random_state: X[:k])
+    with pytest.raises(NotImplementedError, match='device="cpu"'):
+        model.fit(Array(X))
     with config_context(device="cpu"):
-        assert np.isfinite(model.score(Array(X)))
+        assert isinstance(model.fit(Array(X)).cluster_centers_, Array)
+
+
+def test_ranks_take_cards_in_turn():
+    assert spmd.run(3, spmd.local_device) == [0, 1, 0]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:1:2", "cpu:0x"])

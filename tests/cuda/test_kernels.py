@@ -1,8 +1,10 @@
 """Kernels of moments and products on the host, in several orders of threads."""
 
+import ctypes
+
 import numpy as np
 import pytest
-from emulated import BATCH, PANEL, Case, close, empty
+from emulated import BATCH, PANEL, Case, close, empty, laid
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -156,3 +158,32 @@ def test_scatter_along_directions(rng, launch, shape, dtype, layout):
     weighted = d * case.w[:, None]
     close(out[:-1].reshape(m, p).T, weighted.T @ (d @ coef), 1e-11)
     close(out[-1], (weighted * d).sum(), 1e-11)
+
+
+KINDS = [("i1", 0), ("i8", 0), ("u2", 1), ("?", 1), ("f2", 2), ("f4", 2), ("f8", 2)]
+
+
+@pytest.mark.parametrize(("kind", "code"), KINDS)
+def test_numbers_of_other_kinds(rng, launch, shape, dtype, layout, kind, code):
+    n, p, _ = shape
+    x = (200 * rng.standard_normal((n, p))).astype("i8").astype(kind)
+    if kind.startswith("f"):
+        extreme = [np.inf, -np.inf, 0.0, 6e-8, -6e-8, 65504.0][: x.size]
+        x.flat[: len(extreme)] = extreme
+    x = laid(x, layout)
+    out = np.full((n, p), np.nan, dtype)
+    steps = (step // x.itemsize for step in x.strides)
+    args = (n, p, *steps, np.int32(code), np.int32(x.itemsize), out)
+    start = ctypes.c_void_p(x.ctypes.data)
+    real = {"f4": "float", "f8": "double"}[dtype]
+    launch(f"cast_{real}", (-(-n * p // 128),), 128, start, *args)
+    assert np.array_equal(out, x.astype(dtype))
+
+
+def test_short_floats_of_a_wide_range(launch):
+    x = np.array([1.0, -2.5, 1e38, 1e-38, np.inf, -0.0], "f4")
+    short = (x.view("u4") >> 16).astype("u2")
+    out = np.full(len(x), np.nan)
+    args = (len(x), 1, 1, 1, np.int32(4), np.int32(2), out)
+    launch("cast_double", (1,), 128, short, *args)
+    assert np.array_equal(out, (short.astype("u4") << 16).view("f4").astype(float))

@@ -24,12 +24,12 @@ class Centers:
         self.squares = ((self.z[:, None] - self.exact) ** 2).sum(axis=2)
 
 
-def labelled(launch, case, of):
+def labelled(launch, case, of, kernel="nearest", rows=64):
     labels, wrong = np.full(case.n, -7, np.int32), np.zeros(1, np.int32)
     double = np.float64
     launch(
-        f"nearest_{case.real}",
-        (-(-case.n // 64),),
+        f"{kernel}_{case.real}",
+        (-(-case.n // rows),),
         256,
         case.rows,
         of.place,
@@ -71,6 +71,23 @@ def test_the_nearest_center(rng, launch, shape, dtype, layout, k, spread):
         assert marked.all()
     elif dtype == "f8":
         assert not marked.any()
+
+
+@pytest.mark.parametrize(("k", "spread"), [(16, 1.0), (70, 1.0), (17, 0.0)])
+def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, k, spread):
+    case = Case(rng, shape, dtype, "F" if shape[0] == 33 else "C", False)
+    of = Centers(rng, case, k, spread)
+    of.share = 4 * (case.p + 8) * float(np.finfo("f4").eps) + 1e-12
+    of.packed, of.halves = of.exact.astype("f4"), (of.square / 2).astype("f4")
+    labels, marked, wrong = labelled(launch, case, of, "nearest_tf32", 128)
+    assert wrong == 0
+    mine = of.squares[np.arange(case.n), labels]
+    size = (np.sqrt((of.z**2).sum(axis=1)) + of.longest) ** 2
+    assert (mine <= of.squares.min(axis=1) + 1e-11 * size).all()
+    if spread == 0:
+        assert marked.all()
+    elif case.p > 1:
+        assert marked.mean() < 0.1
 
 
 def test_rows_that_are_not_finite_are_told(rng, launch):

@@ -71,7 +71,9 @@ CHECKED = (
     "incremental_covariance_spmd",
     "incremental_linear_regression",
     "incremental_pca",
+    "kmeans_cuda",
     "kmeans_spmd",
+    "linear_regression_cuda_spmd",
     "linear_regression_spmd",
     "logistic_regression_spmd",
     "pca_spmd",
@@ -276,3 +278,11 @@ def test_the_covariance_of_batches_on_ranks_is_that_of_one_machine(tmp_path, ran
     assert f"batches of each: {[3, 3, 6] if ranks else [12]}" in out
     assert "rows: 265860, 192 columns" in out
     assert float(re.search(r"from scikit-learn: (\S+)", out)[1]) < 1e-9
+
+
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_without_a_card_there_is_nothing_to_show(tmp_path, ranks):
+    name = "linear_regression_cuda_spmd" if ranks else "kmeans_cuda"
+    out = run(name, tmp_path, ranks=ranks)
+    if "nothing to show" not in out:  # there is a card
+        assert float(re.search(r"apart.* (\S+)$", out, re.M)[1]) < 1e-4

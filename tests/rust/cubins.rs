@@ -29,21 +29,20 @@ fn code(folder: Option<&Path>, source: &Source, real: &str, sm: i32) -> Option<V
 
 #[test]
 fn every_kernel_compiles_for_every_architecture() {
-    for source in Source::ALL {
-        for real in ["float", "double"] {
-            for sm in [80, 90, 100] {
-                let Some(code) = code(None, &source, real, sm) else {
-                    return;
-                };
-                assert_eq!(
-                    code[..4],
-                    *b"\x7fELF",
-                    "{} for {real}, sm_{sm}",
-                    source.name
-                );
-            }
+    let each = |source: &Source, real: &str| {
+        for sm in [80, 90, 100] {
+            let Some(code) = code(None, source, real, sm) else {
+                return;
+            };
+            let name = source.name;
+            assert_eq!(code[..4], *b"\x7fELF", "{name} for {real}, sm_{sm}");
         }
-    }
+    };
+    std::thread::scope(|scope| {
+        for real in ["float", "double"] {
+            scope.spawn(move || Source::ALL.iter().for_each(|source| each(source, real)));
+        }
+    });
 }
 
 #[test]

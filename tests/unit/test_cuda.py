@@ -74,6 +74,20 @@ def test_an_array_on_a_card_is_refused_with_the_reason(python):
     assert python(CARD + REFUSED) == "refused\n"
 
 
+def test_a_card_that_is_asked_for_is_refused_with_the_reason(python):
+    program = (
+        "from sklearnex_rs import config_context\n"
+        "fitted = LinearRegression().fit(X, y)\n"
+        "with config_context(device='cuda'):\n"
+        "    for call in (lambda: fitted.fit(X, y), lambda: fitted.predict(X)):\n"
+        "        try:\n"
+        "            call()\n"
+        "        except CudaUnavailableError as error:\n"
+        "            print('sklearnex_rs[cuda13]' in str(error))"
+    )
+    assert python(CARD + program) == "True\nTrue\n"
+
+
 def test_all_ranks_raise_what_one_has_no_card_for(python):
     assert python(CARD + OVER_RANKS) == "refused\n"
 

@@ -3,8 +3,8 @@
 use super::{Source, cards, compile::cubin, failed};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{
-    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, LaunchConfig,
-    ValidAsZeroBits, result, sys,
+    CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError,
+    LaunchConfig, ValidAsZeroBits, result, sys,
 };
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct Card {
     /// Which.
     pub ordinal: usize,
+    /// Its architecture, as 90.
+    pub arch: i32,
     context: Arc<CudaContext>,
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
@@ -67,8 +69,11 @@ impl Card {
         // SAFETY: all work is on one stream, which is waited for before anything is read or freed.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(wrong)?;
+        keep_memory(&context).map_err(wrong)?;
+        let (major, minor) = context.compute_capability().map_err(wrong)?;
         Ok(Self {
             ordinal,
+            arch: 10 * major + minor,
             context,
             stream,
             modules: Mutex::default(),
@@ -87,8 +92,7 @@ impl Card {
         let module = if let Some(module) = modules.get(&(source.name, real)) {
             Arc::clone(module)
         } else {
-            let (major, minor) = self.context.compute_capability().map_err(wrong)?;
-            let code = Ptx::from_binary(cubin(&source, real, 10 * major + minor)?);
+            let code = Ptx::from_binary(cubin(&source, real, self.arch)?);
             let module = self.context.load_module(code).map_err(wrong)?;
             modules.insert((source.name, real), Arc::clone(&module));
             module
@@ -177,6 +181,24 @@ impl Card {
     pub(super) fn wait(&self) -> Result<()> {
         let done = self.stream.synchronize();
         done.map_err(|error| failed("a kernel", error))
+    }
+}
+
+/// Memory that a card's pool keeps between calls, in bytes.
+const KEPT: u64 = 1 << 30;
+
+/// Else the pool gives all back each time that work is waited for.
+fn keep_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
+    let pools = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
+    if context.attribute(pools)? == 0 {
+        return Ok(());
+    }
+    let (mut pool, mut kept) = (std::ptr::null_mut(), KEPT);
+    let what = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    // SAFETY: `pool` and `kept` are alive, and the attribute is of 64 bits.
+    unsafe {
+        sys::cuDeviceGetDefaultMemPool(&raw mut pool, context.cu_device()).result()?;
+        sys::cuMemPoolSetAttribute(pool, what, (&raw mut kept).cast()).result()
     }
 }
 

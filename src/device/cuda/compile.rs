@@ -26,9 +26,13 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 7] = [
+        super::cast::SOURCE,
+        super::factor::SOURCE,
+        super::link::SOURCE,
         super::moments::SOURCE,
         super::nearest::SOURCE,
+        super::nearest::TENSOR,
         super::product::SOURCE,
     ];
 

@@ -5,9 +5,11 @@
 #![allow(unsafe_code)] // NVIDIA's libraries
 
 mod card;
+mod cast;
 mod compile;
 mod draw;
-mod later;
+mod factor;
+mod link;
 mod moments;
 mod nearest;
 mod product;
@@ -19,6 +21,7 @@ use cudarc::driver::{CudaContext, DriverError, sys};
 use std::sync::OnceLock;
 
 pub use card::{Card, Kept, card};
+pub use cast::Foreign;
 pub use compile::{Source, cubin, cubin_at};
 pub use nearest::{CudaColumn, CudaLabels};
 pub use product::Room;
@@ -90,11 +93,6 @@ fn name_of(ordinal: usize) -> Result<String> {
     let arch = card.compute_capability();
     let (major, minor) = arch.map_err(|error| failed(asked, error))?;
     Ok(format!("{name} (sm_{major}{minor})"))
-}
-
-/// The error of what cards cannot do yet.
-fn missing(what: &'static str) -> Error {
-    Error::NoKernel(what)
 }
 
 /// The error of a step.

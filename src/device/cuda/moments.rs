@@ -1,8 +1,8 @@
 //! Moments on a card: launches of `moments.cu`.
 
 use super::Source;
-use super::card::grid;
-use super::rows::Cuda;
+use super::card::{Card, grid};
+use super::rows::{Cuda, Raw};
 use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Look, Looked, MomentKernels};
 use crate::{Result, memory, real::Real, solve};
@@ -19,7 +19,7 @@ const BATCH: usize = 64;
 const TARGETS: usize = 4;
 
 /// What `columns` brings of each chunk, and `means` of all: on the card.
-struct Columns {
+pub(super) struct Columns {
     origin: CudaSlice<f64>,
     weights: CudaSlice<f64>,
     centers: CudaSlice<f64>,
@@ -104,40 +104,10 @@ impl Work<'_> {
         of: &Columns,
         look: Look,
     ) -> Result<CudaSlice<f64>> {
-        let (card, q) = (self.card, self.q);
-        let pairs = pairs(q);
-        let mut parts: CudaSlice<f64> =
-            card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
-        let mut out = card.room(q * (q + 1) / 2, "co-moments")?;
-        let nowhere = 0_u64;
-        let name = if look.exact {
-            "products_exact"
-        } else {
-            "products"
-        };
-        let kernel = self.kernel::<T>(name)?;
-        let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&self.raw).arg(&chunks.size);
-        if look.centered {
-            launch.arg(&of.centers);
-        } else {
-            launch.arg(&nowhere);
-        }
-        launch.arg(&mut parts);
-        run(launch, grid([chunks.count, pairs], THREADS)?)?;
-        let kernel = self.kernel::<T>("joined")?;
-        let (columns, count, pairs) = (few(q)?, whole(chunks.count)?, few(pairs)?);
-        let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&columns).arg(&count).arg(&pairs);
-        launch.arg(&of.origin).arg(&of.weights);
-        if look.centered {
-            launch.arg(&of.centers);
-        } else {
-            launch.arg(&nowhere);
-        }
-        launch.arg(&of.sums).arg(&of.mean).arg(&parts).arg(&mut out);
-        run(launch, alone(q * (q + 1) / 2)?)?;
-        Ok(out)
+        let centers = look.centered.then_some(&of.centers);
+        let (rows, shape) = ((self.card, &self.raw), (self.q, chunks));
+        let parts = tiles::<T>(rows, shape, centers, look.exact)?;
+        joined::<T>(self.card, shape, &parts, look.centered.then_some(of))
     }
 
     /// What was found, on the host; around zero where there is no origin.
@@ -159,6 +129,58 @@ impl Work<'_> {
             comoment,
         })
     }
+}
+
+/// Products of `q` columns of each chunk, around places of its own or around zero.
+pub(super) fn tiles<T: Real>(
+    (card, raw): (&Card, &Raw),
+    (q, chunks): (usize, Chunks),
+    centers: Option<&CudaSlice<f64>>,
+    exact: bool,
+) -> Result<CudaSlice<f64>> {
+    let (pairs, nowhere) = (pairs(q), 0_u64);
+    let parts = card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
+    let name = if exact { "products_exact" } else { "products" };
+    let kernel = card.kernel::<T>(SOURCE, name)?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(raw).arg(&chunks.size);
+    match centers {
+        Some(centers) => launch.arg(centers),
+        None => launch.arg(&nowhere),
+    };
+    launch.arg(&parts);
+    run(launch, grid([chunks.count, pairs], THREADS)?)?;
+    Ok(parts)
+}
+
+/// Their sums; around the joint means where columns are given.
+pub(super) fn joined<T: Real>(
+    card: &Card,
+    (q, chunks): (usize, Chunks),
+    parts: &CudaSlice<f64>,
+    of: Option<&Columns>,
+) -> Result<CudaSlice<f64>> {
+    let out = card.room(q * (q + 1) / 2, "co-moments")?;
+    let kernel = card.kernel::<T>(SOURCE, "joined")?;
+    let (columns, count, pairs) = (few(q)?, whole(chunks.count)?, few(pairs(q))?);
+    let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
+    launch.arg(&columns).arg(&count).arg(&pairs);
+    if let Some(of) = of {
+        launch.arg(&of.origin).arg(&of.weights).arg(&of.centers);
+        launch.arg(&of.sums).arg(&of.mean);
+    } else {
+        for _ in 0..5 {
+            launch.arg(&nowhere);
+        }
+    }
+    launch.arg(parts).arg(&out);
+    run(launch, alone(q * (q + 1) / 2)?)?;
+    Ok(out)
+}
+
+/// What parts of that have room for.
+pub(super) fn tiled(q: usize) -> usize {
+    pairs(q) * PANEL * PANEL
 }
 
 /// Tiles on and below the diagonal.
@@ -221,7 +243,7 @@ impl MomentKernels for Cuda {
         if work.n == 0 {
             return nothing(work.q, numbers);
         }
-        let chunks = Chunks::of(work.n, pairs(work.q) * PANEL * PANEL)?;
+        let chunks = Chunks::of(work.n, tiled(work.q))?;
         let of = work.columns::<T>(chunks, false)?;
         let comoment = work.products::<T>(chunks, &of, look)?;
         let comoment = self.0.fetch(&comoment, numbers)?;

@@ -15,6 +15,15 @@ pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
     text: include_str!("nearest.cu"),
 };
+/// The same on tensor cores.
+pub(super) const TENSOR: Source = Source {
+    name: "tensor.cu",
+    text: include_str!("tensor.cu"),
+};
+/// Centres that these are worth it for, the first architecture that has them, and rows of a block.
+const MANY: usize = 16;
+const AMPERE: i32 = 80;
+const HIGH: usize = 128;
 /// As in `nearest.cu`.
 const SPAN: usize = 64;
 const POINTS: usize = 16;
@@ -59,6 +68,8 @@ struct Centers {
     halves: CudaSlice<u8>,
     longest: f64,
     share: f64,
+    /// Whether both are floats, for tensor cores.
+    tensor: bool,
 }
 
 impl Centers {
@@ -74,16 +85,31 @@ impl Centers {
             *half = 0.5 * center.iter().map(|x| x * x).sum::<f64>();
             longest = longest.max(2.0 * *half);
         }
+        let tensor = k >= MANY && card.arch >= AMPERE;
         Ok(Self {
             p,
             k,
             place: card.send(place)?,
             exact: card.send(exact)?,
-            packed: sent::<T>(card, exact)?,
-            halves: sent::<T>(card, &halves)?,
+            packed: if tensor {
+                sent::<f32>(card, exact)?
+            } else {
+                sent::<T>(card, exact)?
+            },
+            halves: if tensor {
+                sent::<f32>(card, &halves)?
+            } else {
+                sent::<T>(card, &halves)?
+            },
             longest: longest.sqrt(),
-            // Scores are off by at most `p + 4` roundings of their terms' size.
-            share: 2.0 * (p + 4) as f64 * T::ROUNDING + TIE,
+            // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which
+            // leave out the least of products and cut sums of eight off, by less than twice as many.
+            share: if tensor {
+                4.0 * (p + 8) as f64 * f64::from(f32::EPSILON) + TIE
+            } else {
+                2.0 * (p + 4) as f64 * T::ROUNDING + TIE
+            },
+            tensor,
         })
     }
 }
@@ -105,12 +131,17 @@ fn width(p: usize) -> usize {
 /// New labels of rows, in `room`.
 fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> Result<()> {
     let (card, k) = (work.card, few(centers.k)?);
-    let kernel = card.kernel::<T>(SOURCE, "nearest")?;
+    let (source, name, rows) = if centers.tensor {
+        (TENSOR, "nearest_tf32", HIGH)
+    } else {
+        (SOURCE, "nearest", SPAN)
+    };
+    let kernel = card.kernel::<T>(source, name)?;
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&centers.place);
     launch.arg(&centers.packed).arg(&centers.halves).arg(&k);
     launch.arg(&centers.share).arg(&centers.longest).arg(room);
-    run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?)?;
+    run(launch, grid([work.n.div_ceil(rows), 1], THREADS)?)?;
     let wrong: CudaSlice<i32> = card.cleared(1, "a flag")?;
     let kernel = card.kernel::<T>(SOURCE, "settle")?;
     let mut launch = card.stream.launch_builder(&kernel);

@@ -1,12 +1,12 @@
 //! Products on a card: launches of `product.cu`; and memory of our own there.
 
-use super::Source;
 use super::card::{Card, Kept, grid};
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Chunks, THREADS, Work, few, run};
+use super::{Source, failed};
 use crate::device::{Data, ProductKernels};
 use crate::{Error, Result, memory, real::Real};
-use cudarc::driver::{CudaSlice, DevicePtr, PushKernelArg};
+use cudarc::driver::{CudaSlice, DevicePtr, PushKernelArg, result};
 use std::sync::Arc;
 
 pub(super) const SOURCE: Source = Source {
@@ -40,11 +40,32 @@ impl Room {
         Ok(Self { bytes: Some(room) })
     }
 
+    /// A copy of bytes of the card.
+    ///
+    /// # Safety
+    /// There must be as many from `first` on, of an owner that is alive.
+    pub unsafe fn copy(card: &Arc<Card>, first: u64, bytes: usize) -> Result<Self> {
+        let room = Self::bare(card, bytes)?;
+        if bytes > 0 {
+            let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
+            let to = room.first();
+            // SAFETY: the caller's, and there is as much room.
+            let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
+            done.map_err(|error| failed("a copy", error))?;
+            card.wait()?;
+        }
+        Ok(room)
+    }
+
     /// Where it is.
     pub fn first(&self) -> u64 {
-        let first = |bytes: &CudaSlice<u8>| bytes.device_ptr(bytes.stream()).0;
-        self.bytes.as_ref().map_or(0, first)
+        self.bytes.as_ref().map_or(0, address)
     }
+}
+
+/// Where numbers are.
+pub(super) fn address<N>(numbers: &CudaSlice<N>) -> u64 {
+    numbers.device_ptr(numbers.stream()).0
 }
 
 impl Drop for Room {

@@ -44,6 +44,11 @@ impl<T> CudaOut<'_, T> {
         }
     }
 
+    /// How many rows of `k` numbers it has room for.
+    pub(super) fn rows(&self, k: usize) -> usize {
+        self.len / k.max(1)
+    }
+
     /// Its address, if it has room for so many.
     pub(super) fn room(&self, len: usize) -> Result<u64> {
         let fits = (self.len == len).then_some(self.first);
@@ -88,6 +93,31 @@ pub(super) struct Raw {
 unsafe impl DeviceRepr for Raw {}
 
 impl Raw {
+    /// The same rows, with one target that is there once for all, and weights one by one.
+    pub(super) fn beside(self, target: u64, weights: u64) -> Self {
+        let [x_row, x_column, ..] = self.steps;
+        Self {
+            parts: [self.parts[0], target, weights],
+            steps: [x_row, x_column, 0, 0, 1],
+            columns: [self.columns[0], 1],
+            ..self
+        }
+    }
+
+    /// Rows of ours, column by column.
+    pub(super) fn ours(first: u64, n: usize, p: usize) -> Result<Self> {
+        let n = i64::try_from(n).map_err(|_| Error::Shape("too many rows"))?;
+        let p = i32::try_from(p).map_err(|_| Error::Shape("too many columns"))?;
+        Ok(Self {
+            parts: [first, 0, 0],
+            n,
+            steps: [1, n, 0, 0, 0],
+            columns: [p, 0],
+            near: 0,
+            pad: 0,
+        })
+    }
+
     /// Columns of `x`.
     pub(super) fn width(&self) -> usize {
         usize::try_from(self.columns[0]).unwrap_or(0)

@@ -33,7 +33,7 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
     let py = array.py();
     let request = ImportRequest::new(array.as_borrowed())?;
     let device = request.device()?;
-    if device.device_type != DLDeviceType::CUDA {
+    if ![DLDeviceType::CUDA, DLDeviceType::CUDAMANAGED].contains(&device.device_type) {
         return Err(PyBufferError::new_err(
             "the array is not on a card of NVIDIA",
         ));
@@ -53,12 +53,6 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
     };
     let facts = imported.validate().map_err(broken)?;
     let dtype = facts.dtype();
-    let double = dtype.matches(DLDataType::F64);
-    if !double && !dtype.matches(DLDataType::F32) {
-        return Err(PyTypeError::new_err(format!(
-            "arrays of {dtype:?} on a card are not supported; convert to float32 or float64"
-        )));
-    }
     let whole = |n: &i64| usize::try_from(*n).map_err(broken);
     let shape = facts
         .shape()
@@ -67,7 +61,8 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
         .collect::<PyResult<Vec<_>>>()?;
     let steps = facts.strides_or_compact().map_err(broken)?.into_owned();
     let first = facts.data_ptr() as u64 + facts.byte_offset();
-    Ok(CardArray {
+    let double = dtype.matches(DLDataType::F64);
+    let lent = CardArray {
         owner: Arc::new(Owner::Lent(imported)),
         card,
         first,
@@ -75,7 +70,28 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
         steps,
         double,
         whole: false,
-    })
+    };
+    if double || dtype.matches(DLDataType::F32) {
+        return Ok(lent);
+    }
+    match kind_of(dtype) {
+        Some((kind, bytes)) => lent.cast(py, (kind, bytes), kind < 2),
+        None => Err(PyTypeError::new_err(format!(
+            "arrays of {dtype:?} on a card are not supported; convert to float32 or float64"
+        ))),
+    }
+}
+
+/// What is widened on its way in: whole numbers and truth to `float64`, short floats to `float32`.
+fn kind_of(dtype: DLDataType) -> Option<(i32, i32)> {
+    let bytes = i32::from(dtype.bits / 8);
+    let kind = match dtype.code.0 {
+        0 => 0,
+        1 | 6 => 1,
+        2 | 4 if bytes == 2 => i32::from(dtype.code.0),
+        _ => return None,
+    };
+    (dtype.lanes == 1 && dtype.bits.is_multiple_of(8)).then_some((kind, bytes))
 }
 
 /// NumPy's array, copied to a card.

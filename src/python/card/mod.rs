@@ -1,6 +1,7 @@
 //! Arrays on cards: in and out by DLPack, without a copy.
 #![allow(unsafe_code)] // foreign memory
 
+mod copies;
 mod held;
 pub(super) mod lend;
 
@@ -10,9 +11,8 @@ use crate::algo::guarded;
 use crate::device::MomentKernels;
 use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
 use crate::{Result, memory, real::Real};
-use dlpark::ffi::{DLDataType, DLDevice, DLDeviceType, DLManagedTensor, DLManagedTensorVersioned};
+use dlpark::ffi::DLDeviceType;
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
-use dlpark::{DlpackFlags, Managed, ManagedTensorBase, metadata::Dynamic};
 use numpy::{Element, PyArrayMethods};
 use pyo3::exceptions::{PyNotImplementedError, PyValueError};
 use pyo3::prelude::*;
@@ -108,24 +108,6 @@ impl CardArray {
         true
     }
 
-    fn managed<M: ManagedTensorBase>(&self) -> PyResult<Managed<M>> {
-        let whole = |n: &usize| i64::try_from(*n).map_err(broken);
-        let shape = self.shape.iter().map(whole).collect::<PyResult<Vec<_>>>()?;
-        let tensor = Dynamic::new(&shape[..], &self.steps[..]);
-        let tensor = tensor.prepare_as::<M>().map_err(broken)?;
-        let mut tensor = tensor.initialize(Arc::clone(&self.owner));
-        tensor.set_data(self.first as *mut std::ffi::c_void);
-        tensor.set_dtype(match (self.whole, self.double) {
-            (false, false) => DLDataType::F32,
-            (false, true) => DLDataType::F64,
-            (true, false) => DLDataType::I32,
-            (true, true) => DLDataType::I64,
-        });
-        tensor.set_device(self.device());
-        // SAFETY: shape and steps are of memory that the tensor's owner keeps.
-        Ok(unsafe { tensor.finish() })
-    }
-
     fn on_host<'py, T: Element + Copy + Default>(
         &self,
         py: Python<'py>,
@@ -216,7 +198,7 @@ impl CardArray {
         })
     }
 
-    /// Itself, if it is of that type.
+    /// Itself, if it is of that type; a copy of another.
     #[pyo3(signature = (dtype, copy=false))]
     #[allow(clippy::needless_pass_by_value)]
     fn astype<'py>(
@@ -224,13 +206,17 @@ impl CardArray {
         dtype: Bound<'py, PyAny>,
         copy: bool,
     ) -> PyResult<Bound<'py, Self>> {
-        let mine = this.get().dtype(this.py());
-        if copy || !mine.eq(&dtype)? {
+        let (py, array) = (this.py(), this.get());
+        let double = numpy::dtype::<f64>(py).eq(&dtype)?;
+        if !copy && array.dtype(py).eq(&dtype)? {
+            return Ok(this.clone());
+        }
+        if !double && !numpy::dtype::<f32>(py).eq(&dtype)? {
             return Err(PyNotImplementedError::new_err(format!(
-                "an array of {mine} on a card does not become one of {dtype}; convert it first"
+                "an array on a card does not become one of {dtype}; convert it first"
             )));
         }
-        Ok(this.clone())
+        Bound::new(py, array.cast(py, array.kind(), double)?)
     }
 
     /// A column of one dimension, as one of two; or of two, as one.
@@ -299,9 +285,7 @@ impl CardArray {
     /// A copy for NumPy.
     fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if !self.is_plain() {
-            return Err(PyNotImplementedError::new_err(
-                "an array on a card is copied to the host only where it lies row by row",
-            ));
+            return self.copied(py)?.host(py);
         }
         match (self.whole, self.double) {
             (false, false) => self.on_host::<f32>(py),
@@ -326,7 +310,11 @@ impl CardArray {
             let host = self.host(py)?;
             return Ok(host.call_method("__dlpack__", (), Some(&options))?.unbind());
         }
-        let request = ExportRequest::parse(stream.as_ref(), max_version, dl_device, copy)?;
+        let (copied, stream) = (copy == Some(true), stream.as_ref());
+        let request = ExportRequest::parse(stream, max_version, dl_device, None)?;
+        if copied {
+            return export_dlpack(&self.copied(py)?, py, request);
+        }
         export_dlpack(self, py, request)
     }
 
@@ -346,28 +334,5 @@ impl CardArray {
             double: self.double,
             whole: self.whole,
         }
-    }
-}
-
-impl DlpackExporter for CardArray {
-    fn device(&self) -> DLDevice {
-        DLDevice::cuda(i32::try_from(self.card.ordinal).unwrap_or(i32::MAX))
-    }
-
-    fn flags(&self) -> DlpackFlags {
-        DlpackFlags::empty()
-    }
-
-    /// Answers were waited for before they left: every stream may read them.
-    fn prepare_export(&self, _: Python<'_>, _: &ExportRequest<'_>) -> PyResult<()> {
-        Ok(())
-    }
-
-    fn export_legacy(&self, _: Python<'_>) -> PyResult<Managed<DLManagedTensor>> {
-        self.managed()
-    }
-
-    fn export_versioned(&self, _: Python<'_>) -> PyResult<Managed<DLManagedTensorVersioned>> {
-        self.managed()
     }
 }

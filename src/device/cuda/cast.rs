@@ -1,0 +1,53 @@
+//! Numbers of other kinds, widened on a card: launches of `cast.cu`.
+
+use super::Source;
+use super::card::{Card, Kept};
+use super::product::Room;
+use super::work::{alone, run, whole};
+use crate::{Result, real::Real};
+use cudarc::driver::PushKernelArg;
+use std::sync::Arc;
+
+pub(super) const SOURCE: Source = Source {
+    name: "cast.cu",
+    text: include_str!("cast.cu"),
+};
+
+/// Numbers on a card, of a kind of DLPack's and so many bytes each.
+#[derive(Clone, Copy, Debug)]
+pub struct Foreign {
+    /// The address of the first.
+    pub first: u64,
+    /// Rows and columns.
+    pub shape: (usize, usize),
+    /// From one row, and from one column, to the next; in numbers.
+    pub steps: (i64, i64),
+    /// 0 whole, 1 whole and not negative, 2 float, 4 bfloat.
+    pub kind: i32,
+    /// Of each.
+    pub bytes: i32,
+}
+
+impl Foreign {
+    /// The same as `T`, row by row.
+    ///
+    /// # Safety
+    /// Its owner must be alive.
+    pub unsafe fn cast<T: Real>(&self, card: &Arc<Card>) -> Result<Room> {
+        let numbers = self.shape.0 * self.shape.1;
+        let room = Room::bare(card, numbers * size_of::<T>())?;
+        if numbers > 0 {
+            let _kept = Kept::now()?;
+            let (n, p) = (whole(self.shape.0)?, whole(self.shape.1)?);
+            let (first, out) = (self.first, room.first());
+            let kernel = card.kernel::<T>(SOURCE, "cast")?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&first).arg(&n).arg(&p);
+            launch.arg(&self.steps.0).arg(&self.steps.1);
+            launch.arg(&self.kind).arg(&self.bytes).arg(&out);
+            run(launch, alone(numbers)?)?;
+            card.wait()?;
+        }
+        Ok(room)
+    }
+}

@@ -1,0 +1,183 @@
+//! Orthonormal bases on a card: launches of `factor.cu`; products of columns are those of `moments.cu`.
+
+use super::Source;
+use super::card::{Card, grid};
+use super::moments::{joined, tiled, tiles};
+use super::product::address;
+use super::rows::{Cuda, CudaOut, Raw};
+use super::work::{Chunks, THREADS, Work, few, run, whole};
+use crate::device::{Data, FactorKernels};
+use crate::{Error, Result, memory, real::Real};
+use cudarc::driver::{CudaSlice, PushKernelArg};
+
+pub(super) const SOURCE: Source = Source {
+    name: "factor.cu",
+    text: include_str!("factor.cu"),
+};
+/// As in `factor.cu`.
+const BATCH: usize = 64;
+/// Numbers of a piece of rows in `f64`.
+const PIECE: usize = 1 << 24;
+/// Blocks of `factored` and `assembled`.
+const BLOCKS: usize = 264;
+
+/// Rows of a block that is reflected: enough that its triangle is small beside it.
+fn height(p: usize) -> usize {
+    (16 * p).max(1024)
+}
+
+/// Rows over triangles, a piece of them at a time, column by column.
+struct Quotient<'w> {
+    work: &'w Work<'w>,
+    triangles: Vec<CudaSlice<f64>>,
+    z: CudaSlice<f64>,
+    /// Rows of a piece.
+    most: usize,
+}
+
+impl<'w> Quotient<'w> {
+    fn of(work: &'w Work<'w>, triangles: &[&[f64]]) -> Result<Self> {
+        let (card, p): (&Card, _) = (work.card, work.raw.width());
+        if p == 0 || triangles.iter().any(|r| r.len() != p * p) {
+            return Err(Error::Shape("a triangle"));
+        }
+        let most = (PIECE / p).clamp(1, work.n.max(1));
+        Ok(Self {
+            work,
+            triangles: triangles
+                .iter()
+                .map(|r| card.send(r))
+                .collect::<Result<_>>()?,
+            z: card.room(most * p, "a piece of a basis")?,
+            most,
+        })
+    }
+
+    /// Calls `look` after each piece with its first row and their number.
+    fn each<T: Real>(&self, mut look: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+        let card = self.work.card;
+        for first in (0..self.work.n).step_by(self.most) {
+            let many = self.most.min(self.work.n - first);
+            for (again, r) in self.triangles.iter().enumerate() {
+                let (start, count, again) = (whole(first)?, whole(many)?, few(again)?);
+                let kernel = card.kernel::<T>(SOURCE, "divided")?;
+                let mut launch = card.stream.launch_builder(&kernel);
+                launch.arg(&self.work.raw).arg(&start).arg(&count);
+                launch.arg(&again).arg(r).arg(&self.z);
+                run(launch, grid([many.div_ceil(THREADS as usize), 1], THREADS)?)?;
+            }
+            look(first, many)?;
+        }
+        Ok(())
+    }
+}
+
+impl FactorKernels for Cuda {
+    fn quotient_gram<T: Real>(&self, rows: &Data<'_, '_, Self, T>, r: &[f64]) -> Result<Vec<f64>> {
+        let (work, p) = (Work::on(rows)?, rows.shape().1);
+        let mut all = memory::zeros(p * (p + 1) / 2, "products")?;
+        let quotient = Quotient::of(&work, &[r])?;
+        quotient.each::<T>(|_, many| {
+            let raw = Raw::ours(address(&quotient.z), many, p)?;
+            let shape = (p, Chunks::of(many, tiled(p))?);
+            let parts = tiles::<f64>((work.card, &raw), shape, None, true)?;
+            let sums = joined::<f64>(work.card, shape, &parts, None)?;
+            for (all, sum) in all.iter_mut().zip(work.card.fetch(&sums, p * (p + 1) / 2)?) {
+                *all += sum;
+            }
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn quotient<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        triangles: &[&[f64]],
+        turn: Option<&[f64]>,
+        out: CudaOut<'_, T>,
+    ) -> Result<()> {
+        let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
+        if turn.is_some_and(|turn| turn.len() != p * p) {
+            return Err(Error::Shape("a turn and a basis"));
+        }
+        let (card, out, columns) = (work.card, out.room(n * p)?, few(p)?);
+        let turn = turn.map(|turn| card.send(turn)).transpose()?;
+        let quotient = Quotient::of(&work, triangles)?;
+        quotient.each::<T>(|first, many| {
+            let (count, nowhere) = (whole(many)?, 0_u64);
+            let to = out + (first * p * size_of::<T>()) as u64;
+            let kernel = card.kernel::<T>(SOURCE, "turned")?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&count).arg(&columns).arg(&quotient.z);
+            match &turn {
+                Some(turn) => launch.arg(turn),
+                None => launch.arg(&nowhere),
+            };
+            launch.arg(&to);
+            run(launch, grid([many.div_ceil(THREADS as usize), p], THREADS)?)
+        })?;
+        card.wait()
+    }
+
+    fn reflect<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        out: Option<(CudaOut<'_, T>, usize)>,
+    ) -> Result<(Vec<f64>, usize)> {
+        let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
+        let (card, tall) = (work.card, height(p));
+        let (out, k) = match out {
+            Some((out, k)) => (out.room(n * k)?, k),
+            None => (0, 0),
+        };
+        let s = n / tall * p + (n % tall).min(p);
+        let mut stack = memory::zeros(s * p, "triangles")?;
+        if s * p == 0 {
+            return Ok((stack, s));
+        }
+        let (blocks, each) = (n.div_ceil(tall), (tall + 1) * p);
+        let together = (2 * PIECE / each).clamp(1, BLOCKS).min(blocks);
+        let room: CudaSlice<f64> = card.room(together * each, "blocks of a basis")?;
+        let tops: CudaSlice<f64> = card.room(s * p, "triangles")?;
+        let (size, length, columns) = (whole(tall)?, whole(s)?, few(k)?);
+        let kernel = card.kernel::<T>(SOURCE, "factored")?;
+        for first in (0..blocks).step_by(together) {
+            let at = whole(first)?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&work.raw).arg(&size).arg(&at).arg(&room);
+            launch.arg(&tops).arg(&length).arg(&out).arg(&columns);
+            let many = together.min(blocks - first);
+            run(launch, grid([many, 1], THREADS)?)?;
+        }
+        card.fetch_into(&tops, &mut stack)?;
+        Ok((stack, s))
+    }
+
+    fn assemble<T: Real>(
+        &self,
+        p: usize,
+        (parts, s): (&[f64], usize),
+        (out, k): (CudaOut<'_, T>, usize),
+    ) -> Result<()> {
+        let (tall, n, card) = (height(p), out.rows(k), &self.0);
+        if parts.len() != s * k || s != n / tall * p + (n % tall).min(p) {
+            return Err(Error::Shape("parts of a basis"));
+        }
+        if n * k == 0 {
+            return Ok(());
+        }
+        let _kept = super::Kept::now()?;
+        let (out, parts) = (out.room(n * k)?, card.send(parts)?);
+        let blocks = n.div_ceil(BATCH).min(BLOCKS);
+        let room: CudaSlice<f64> = card.room(blocks * BATCH * p, "rows of a basis")?;
+        let (rows, size, length) = (whole(n)?, whole(tall)?, whole(s)?);
+        let (columns, wide) = (few(p)?, few(k)?);
+        let kernel = card.kernel::<T>(SOURCE, "assembled")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&rows).arg(&size).arg(&columns).arg(&parts);
+        launch.arg(&length).arg(&wide).arg(&room).arg(&out);
+        run(launch, grid([blocks, 1], THREADS)?)?;
+        card.wait()
+    }
+}

@@ -1,0 +1,118 @@
+#include "common.cuh"
+
+// Logistic losses: scores are C [x − x̄, 1], m by p + 1; of one, that of the second of two classes. In double.
+
+#define BATCH 64   // rows of a tile
+#define WIDTH 16   // its columns
+#define EACH 4     // scores of a thread
+#define TARGETS 4  // scores whose gradient a block adds to at a time
+
+// One tile of [x − x̄, 1].
+static __device__ void bordered(const NAME(Rows) & a, i64 base, i64 end, int column, const double* mean,
+                                double (*z)[WIDTH + 1]) {
+    for (int e = threadIdx.x; e < BATCH * WIDTH; e += 256) {
+        int r = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = column + c;
+        bool inside = base + r < end && j < a.p;
+        double x = inside ? (double)entry(a, base + r, j) - mean[j] : 0.0;
+        z[r][c] = base + r < end && j == a.p ? 1.0 : x;
+    }
+}
+
+// The loss of a row; its scores become what flows back, w (probability − [own class]). Shares, where there
+// is room, stand score by score, n each: w times probabilities, of one score the second derivative.
+static __device__ double turn(double* scores, int m, int label, double w, double* shares, i64 n) {
+    if (m == 1) {
+        const double sign = label > 0 ? -1.0 : 1.0, far = sign * scores[0], tail = exp(-fabs(far));
+        const double share = w / (1.0 + tail);
+        scores[0] = sign * share * (far > 0.0 ? 1.0 : tail);
+        if (shares) shares[0] = share * tail / (1.0 + tail);
+        return w * (log1p(tail) + (far > 0.0 ? far : 0.0));
+    }
+    double most = scores[0], others = 0.0;
+    for (int c = 1; c < m; ++c) most = scores[c] > most ? scores[c] : most;
+    const double gap = most - scores[label], top = exp(-gap);
+    for (int c = 0; c < m; ++c) {
+        scores[c] = exp(scores[c] - most);
+        if (c != label) others += scores[c];
+    }
+    const double share = w / (top + others);
+    for (int c = 0; c < m; ++c) {
+        scores[c] *= share;
+        if (shares) shares[c * n] = scores[c];
+    }
+    scores[label] = -share * others;
+    return w * (gap == 0.0 ? log1p(others) : log(top + others) + gap);
+}
+
+// Of each chunk the gradient of Σ w ℓ, m × (p + 1), and behind it the loss. `room` is for 64 × m numbers a
+// block; the weights of rows stand behind their shares. Blocks: chunks; 256 threads. Reads each row once
+// from memory, and from cache for sixteen scores and for the gradients of four.
+extern "C" __global__ void NAME(link)(NAME(Rows) a, i64 size, const double* mean, const double* coef,
+                                      const double* classes, int m, double* room, double* shares,
+                                      double* parts) {
+    __shared__ double z[BATCH][WIDTH + 1];
+    __shared__ double quarters[4][TARGETS * WIDTH];
+    const int t = threadIdx.x, r = t % BATCH, width = a.p + 1;
+    const int c = t % WIDTH, k = t / WIDTH % TARGETS, quarter = t / (WIDTH * TARGETS);
+    const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
+    double *scores = room + chunk * BATCH * m, *out = parts + chunk * ((i64)m * width + 1), loss = 0.0;
+    for (i64 base = chunk * size; base < end; base += BATCH) {
+        for (int first = 0; first < m; first += BATCH / EACH) {
+            const int mine = first + t / BATCH * EACH;
+            double sums[EACH];
+            for (int u = 0; u < EACH; ++u) sums[u] = 0.0;
+            for (int column = 0; column < width; column += WIDTH) {
+                bordered(a, base, end, column, mean, z);
+                __syncthreads();
+                for (int u = 0; u < EACH && mine + u < m; ++u)
+                    for (int l = 0; l < WIDTH && column + l < width; ++l)
+                        sums[u] += z[r][l] * coef[(i64)(mine + u) * width + column + l];
+                __syncthreads();
+            }
+            for (int u = 0; u < EACH && mine + u < m; ++u) scores[r * m + mine + u] = sums[u];
+        }
+        __syncthreads();
+        if (t < BATCH && base + t < end) {
+            const i64 i = base + t;
+            const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
+            const int label = given < last ? given : last;
+            const double w = weight(a, i) * classes[label];
+            loss += turn(scores + t * m, m, label, w, shares ? shares + i : nullptr, a.n);
+            if (shares) shares[m * a.n + i] = w;
+        } else if (t < BATCH) {
+            for (int l = 0; l < m; ++l) scores[t * m + l] = 0.0;
+        }
+        __syncthreads();
+        for (int first = 0; first < m; first += TARGETS)
+            for (int column = 0; column < width; column += WIDTH) {
+                bordered(a, base, end, column, mean, z);
+                __syncthreads();
+                double dot = 0.0;
+                for (int l = quarter * BATCH / 4; l < (quarter + 1) * BATCH / 4 && first + k < m; ++l)
+                    dot += z[l][c] * scores[l * m + first + k];
+                quarters[quarter][t % (TARGETS * WIDTH)] = dot;
+                __syncthreads();
+                if (quarter == 0 && column + c < width && first + k < m) {
+                    dot += quarters[1][t] + quarters[2][t] + quarters[3][t];
+                    double* to = out + (i64)(first + k) * width + column + c;
+                    *to = base == chunk * size ? dot : *to + dot;
+                }
+            }
+        __syncthreads();
+    }
+    if (t < BATCH) z[t][0] = loss;
+    __syncthreads();
+    if (t) return;
+    for (int l = 1; l < BATCH; ++l) loss += z[l][0];
+    out[(i64)m * width] = loss;
+}
+
+// The second derivative of each row by scores i and j, of its shares: as weights. A thread a row.
+extern "C" __global__ void NAME(bend)(i64 n, int m, int i, int j, const double* shares, REAL* out) {
+    const i64 row = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (row >= n) return;
+    const double w = shares[m * n + row], one = shares[i * n + row], other = shares[j * n + row];
+    double bent = one;
+    if (m > 1) bent = w > 0.0 ? (i == j ? one * (1.0 - one / w) : -one * (other / w)) : 0.0;
+    out[row] = (REAL)bent;
+}

@@ -1,0 +1,145 @@
+//! Logistic losses on a card: launches of `link.cu`. Second derivatives are products of columns, of
+//! `moments.cu`, by weights of each pair of scores.
+
+use super::Source;
+use super::card::{Card, grid};
+use super::moments::{joined, tiled, tiles};
+use super::product::{address, bytes};
+use super::rows::Cuda;
+use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
+use crate::device::{Data, LinkKernels, Linked, Scores, free};
+use crate::{Error, Result, memory, real::Real};
+use cudarc::driver::{CudaSlice, PushKernelArg};
+
+pub(super) const SOURCE: Source = Source {
+    name: "link.cu",
+    text: include_str!("link.cu"),
+};
+/// As in `link.cu`.
+const BATCH: usize = 64;
+
+impl LinkKernels for Cuda {
+    fn link<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        at: Scores<'_>,
+        curved: bool,
+    ) -> Result<Linked> {
+        let (work, (n, p, targets)) = (Work::on(rows)?, rows.shape());
+        let width = p + 1;
+        let m = at.coef.len() / width;
+        if targets != 1 || m == 0 || at.coef.len() != m * width || at.mean.len() != p {
+            return Err(Error::Shape("classes and coefficients"));
+        }
+        if at.weights.len() != m.max(2) {
+            return Err(Error::Shape("weights of classes"));
+        }
+        let pairs = if curved {
+            free(m) * (free(m) + 1) / 2
+        } else {
+            0
+        };
+        if n == 0 {
+            return Ok(Linked {
+                loss: 0.0,
+                gradient: memory::zeros(m * width, "a gradient")?,
+                curvature: memory::zeros(pairs * width * (width + 1) / 2, "second derivatives")?,
+            });
+        }
+        let shares = if curved { n * (m + 1) } else { 0 };
+        let shares: CudaSlice<f64> = work.card.room(shares, "probabilities")?;
+        let mut gradient = look::<T>(&work, at, m, curved.then_some(&shares))?;
+        let loss = gradient.pop().unwrap_or(0.0);
+        let mut curvature = memory::zeros(pairs * width * (width + 1) / 2, "second derivatives")?;
+        if curved {
+            let triangles = curvature.chunks_exact_mut((width * (width + 1) / 2).max(1));
+            let bends = Bends::of::<T>(&work, at.mean)?;
+            let pairs = (0..free(m)).flat_map(|b| (0..=b).map(move |a| (a, b)));
+            for (triangle, pair) in triangles.zip(pairs) {
+                bends.look::<T>((&shares, m), pair, triangle)?;
+            }
+        }
+        Ok(Linked {
+            loss,
+            gradient,
+            curvature,
+        })
+    }
+}
+
+/// The gradient, behind it the loss.
+fn look<T: Real>(
+    work: &Work<'_>,
+    at: Scores<'_>,
+    m: usize,
+    shares: Option<&CudaSlice<f64>>,
+) -> Result<Vec<f64>> {
+    let (card, numbers, many) = (work.card, at.coef.len() + 1, few(m)?);
+    let chunks = Chunks::of(work.n, numbers + BATCH * m)?;
+    let (mean, coef) = (card.send(at.mean)?, card.send(at.coef)?);
+    let classes = card.send(at.weights)?;
+    let room: CudaSlice<f64> = card.room(chunks.count * BATCH * m, "scores")?;
+    let parts: CudaSlice<f64> = card.room(chunks.count * numbers, "a gradient")?;
+    let kernel = card.kernel::<T>(SOURCE, "link")?;
+    let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
+    launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
+    launch.arg(&coef).arg(&classes).arg(&many).arg(&room);
+    match shares {
+        Some(shares) => launch.arg(shares),
+        None => launch.arg(&nowhere),
+    };
+    launch.arg(&parts);
+    run(launch, grid([chunks.count, 1], THREADS)?)?;
+    work.summed::<T>(numbers, chunks.count, &parts)
+}
+
+/// What second derivatives of all pairs share.
+struct Bends<'w> {
+    work: &'w Work<'w>,
+    chunks: Chunks,
+    centers: CudaSlice<f64>,
+    one: CudaSlice<u8>,
+    weights: CudaSlice<u8>,
+}
+
+impl<'w> Bends<'w> {
+    fn of<T: Real>(work: &'w Work<'w>, mean: &[f64]) -> Result<Self> {
+        let (card, width): (&Card, _) = (work.card, mean.len() + 1);
+        let chunks = Chunks::of(work.n, tiled(width))?;
+        let mut centers = memory::zeros(chunks.count * width, "means")?;
+        for center in centers.chunks_exact_mut(width) {
+            center[..mean.len()].copy_from_slice(mean);
+        }
+        Ok(Self {
+            work,
+            chunks,
+            centers: card.send(&centers)?,
+            one: card.send(bytes(&[T::of(1.0)]))?,
+            weights: card.room(work.n * size_of::<T>(), "weights")?,
+        })
+    }
+
+    /// `Σ h [x − x̄, 1][x − x̄, 1]ᵀ`, the lower triangle row by row, of a pair of `m` scores.
+    fn look<T: Real>(
+        &self,
+        (shares, m): (&CudaSlice<f64>, usize),
+        (a, b): (usize, usize),
+        to: &mut [f64],
+    ) -> Result<()> {
+        let (card, n) = (self.work.card, self.work.n);
+        let (count, m, a, b) = (whole(n)?, few(m)?, few(a)?, few(b)?);
+        let kernel = card.kernel::<T>(SOURCE, "bend")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&count).arg(&m).arg(&a).arg(&b);
+        launch.arg(shares).arg(&self.weights);
+        run(launch, alone(n)?)?;
+        let raw = self
+            .work
+            .raw
+            .beside(address(&self.one), address(&self.weights));
+        let shape = (self.work.raw.width() + 1, self.chunks);
+        let parts = tiles::<T>((card, &raw), shape, Some(&self.centers), true)?;
+        let out = joined::<T>(card, shape, &parts, None)?;
+        card.fetch_into(&out, to)
+    }
+}

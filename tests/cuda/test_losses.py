@@ -1,0 +1,134 @@
+"""Kernels of logistic losses and of bases on the host, in several orders of threads."""
+
+import numpy as np
+import pytest
+from emulated import Case, close, empty
+
+HEIGHT = 48  # rows of a block of reflections
+
+
+class Losses:
+    """Rows with classes, and what is true of them, in double."""
+
+    def __init__(self, rng, case, m):
+        n, p = case.n, case.p
+        self.m, self.labels = m, rng.integers(0, max(m, 2), n)
+        case.y[:, 0] = self.labels
+        self.mean = case.mean[:p].astype(float)
+        self.coef = rng.standard_normal((m, p + 1)) / np.sqrt(p)
+        self.of_classes = rng.random(max(m, 2)) + 0.5
+        self.w = case.w.astype(float) * self.of_classes[self.labels]
+        self.z = np.column_stack([case.z[:, :p] - self.mean, np.ones(n)]).astype(float)
+        scores = self.z @ self.coef.T
+        if m == 1:
+            scores = np.column_stack([np.zeros(n), scores])
+        top = scores.max(axis=1, keepdims=True)
+        odds = np.exp(scores - top)
+        self.shares = odds / odds.sum(axis=1, keepdims=True)
+        own = np.arange(scores.shape[1]) == self.labels[:, None]
+        logs = np.log(odds.sum(axis=1)) + top[:, 0] - (scores * own).sum(axis=1)
+        self.loss = self.w @ logs
+        rest = self.w[:, None] * (self.shares - own)
+        self.gradient = (rest[:, 1:] if m == 1 else rest).T @ self.z
+
+
+@pytest.mark.parametrize("m", [1, 3, 18])
+@pytest.mark.parametrize("curved", [False, True])
+def test_losses(rng, launch, shape, dtype, layout, m, curved):
+    case = Case(rng, (*shape[:2], 1), dtype, layout, True)
+    of, numbers = Losses(rng, case, m), m * (case.p + 1) + 1
+    parts, out = empty(case.chunks, numbers), empty(numbers)
+    shares = empty(m + 1, case.n) if curved else None
+    launch(
+        f"link_{case.real}",
+        (case.chunks,),
+        256,
+        case.rows,
+        case.size,
+        of.mean,
+        of.coef,
+        of.of_classes,
+        np.int32(m),
+        empty(case.chunks, 64 * m),
+        shares,
+        parts,
+    )
+    blocks = (-(-numbers // 128),)
+    launch(f"summed_{case.real}", blocks, 128, numbers, case.chunks, parts, out)
+    close(out[-1], of.loss, 1e-11)
+    close(out[:-1].reshape(m, -1), of.gradient, 1e-11)
+    if not curved:
+        return
+    close(shares[m], of.w, 1e-12)
+    for i, j in {(0, 0), (0, m // 2), (m // 2, m // 2)}:
+        bent = np.full(case.n, np.nan, dtype)
+        pair = (np.int32(m), np.int32(i), np.int32(j))
+        blocks = (-(-case.n // 128),)
+        launch(f"bend_{case.real}", blocks, 128, case.n, *pair, shares, bent)
+        one, other = of.shares[:, i + (m == 1)], of.shares[:, j + (m == 1)]
+        close(bent, of.w * one * ((i == j) - other), case.tol)
+
+
+def triangle(rng, p):
+    return np.asfortranarray(np.triu(rng.standard_normal((p, p))) + 3 * np.eye(p))
+
+
+def columns(matrix):
+    """Lay a matrix column by column."""
+    return np.ascontiguousarray(matrix.T)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_over_triangles(rng, launch, shape, dtype, layout, turned):
+    case = Case(rng, shape, dtype, layout, False, 1.0)
+    n, p = case.n - case.n // 3, case.p
+    first, second = triangle(rng, p), triangle(rng, p)
+    z, start = empty(p, n), case.n // 3
+    for again, r in enumerate([first, second]):
+        args = (case.rows, start, n, np.int32(again), columns(r), z)
+        launch(f"divided_{case.real}", (-(-n // 256),), 256, *args)
+    wanted = case.z[start:, :p].astype(float) @ np.linalg.inv(second @ first)
+    scale = np.linalg.cond(second @ first)
+    close(z.T, wanted, 1e-14 * scale)
+    turn = rng.standard_normal((p, p)) if turned else None
+    out = np.full((n, p), np.nan, dtype)
+    laid = columns(turn) if turned else None
+    args = (n, np.int32(p), z, laid, out)
+    launch(f"turned_{case.real}", (-(-n // 256), p), 256, *args)
+    close(out, z.T @ turn if turned else z.T, case.tol)
+
+
+@pytest.mark.parametrize("kind", ["plain", "dependent", "large"])
+def test_reflections(rng, launch, shape, dtype, layout, kind):
+    case = Case(rng, shape, dtype, layout, False, 1.0)
+    n, p = case.n, case.p
+    if p > HEIGHT:
+        return
+    if kind == "dependent":
+        case.x[:, -1] = case.x[:, 0]
+    elif kind == "large":
+        case.x[:] *= np.finfo(dtype).max / 100
+    X = case.x.astype(float)
+    blocks = -(-n // HEIGHT)
+    k, s = min(n, p), n // HEIGHT * p + min(n % HEIGHT, p)
+    tops, out = empty(p, s), np.full((n, k), np.nan, dtype)
+    room = empty(blocks, (HEIGHT + 1) * p)
+    args = (case.rows, HEIGHT, 0, room, tops, s, out, np.int32(k))
+    launch(f"factored_{case.real}", (blocks,), 256, *args)
+    for b in range(blocks):
+        rows = slice(b * HEIGHT, min((b + 1) * HEIGHT, n))
+        width = min(rows.stop - rows.start, p)
+        R, Q = tops.T[b * p : b * p + width], out[rows, :width].astype(float)
+        assert np.all(np.tril(R, -1) == 0)
+        close(Q.T @ Q, np.eye(width), 10 * case.tol)
+        scale = np.abs(X).max()
+        close(Q @ (R / scale), X[rows] / scale, 10 * case.tol)
+    parts, before = rng.standard_normal((s, k)), out.astype(float)
+    room = empty(2, 64 * p)
+    args = (n, HEIGHT, np.int32(p), columns(parts), s, np.int32(k), room, out)
+    launch(f"assembled_{case.real}", (2,), 256, *args)
+    for b in range(blocks):
+        rows = slice(b * HEIGHT, min((b + 1) * HEIGHT, n))
+        width = min(rows.stop - rows.start, p)
+        wanted = before[rows, :width] @ parts[b * p : b * p + width]
+        close(out[rows], wanted, 10 * case.tol)
