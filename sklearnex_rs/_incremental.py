@@ -105,7 +105,7 @@ class OnePass(Estimator):
         except BaseException:
             self._hold(None)
             raise
-        return mine[0]
+        return mine[0] if len(mine[0].x) else rows  # that knows its columns
 
     def _bytes(self, columns: int) -> int:
         """Return what a rank needs to know rows of that many columns."""
