@@ -233,7 +233,7 @@ class IncrementalMixin(OnePass):
             mine, theirs = self._seen, other._seen
             if mine is None or theirs is None:
                 if theirs is not None:
-                    self._know(replace(theirs.rows))
+                    self._know(theirs.rows)
                 return mine or theirs
             if mine.rows.names != theirs.rows.names:
                 msg = "the estimators have seen columns of other names"
