@@ -134,6 +134,7 @@ pub(super) fn absorb_line<'py>(
 /// rank of a node has the threads of all `together`.
 #[pyfunction]
 #[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas, together))]
+#[allow(clippy::too_many_arguments)] // a call
 pub(super) fn settle<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
