@@ -134,7 +134,7 @@ class EmpiricalCovariance(OnePass):
         args = (known, p, not self.assume_centered, precise, call.together())
         found = call.run(_core.covariance, *args, rows=rows)
         count = int(found[0])
-        if count == 1 and call.comm.rank == 0:
+        if count == 1 and call.first:
             msg = "Only one sample available. You may want to reshape your data array"
             warnings.warn(msg, stacklevel=4)
         self.location_ = self._like(found[1 : 1 + p].astype(rows.x.dtype))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearnex_rs import _core
 from sklearnex_rs.spmd import (
     basic_statistics,
     cluster,
@@ -17,7 +16,7 @@ from sklearnex_rs.spmd import (
     linalg,
     linear_model,
 )
-from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
@@ -72,7 +71,7 @@ __all__ = [
 ]
 
 
-def communicator(comm: Any = None) -> _core.Comm:
+def communicator(comm: Any = None) -> Comm:
     """Join the ranks of ``comm`` and return what moves numbers and bytes among them.
 
     Collective at the first use of a communicator: our messages travel on a duplicate
