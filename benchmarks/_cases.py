@@ -1,12 +1,14 @@
 """What is compared: models, their parameters, and data, the same for any ranks."""
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 BLOCKS = 4  # of the rows, so that all ranks together always hold the same ones
+MEMORY, FULL = "SKLEARNEX_RS_MEMORY", "20000000"  # bytes that a full node has left
 
 
 class Model(NamedTuple):
@@ -23,6 +25,7 @@ MODELS = {
     "linear": Model("linear_model", "LinearRegression", ("fit", "predict"), "coef_"),
     "weighted": Model("linear_model", "LinearRegression", ("fit",), "coef_"),
     "ridge": Model("linear_model", "Ridge", ("fit",), "coef_"),
+    "rounds": Model("linear_model", "Ridge", ("fit",), "coef_"),
     "lasso": Model("linear_model", "Lasso", ("fit",), "coef_", (("alpha", 0.05),)),
     "net": Model("linear_model", "ElasticNet", ("fit",), "coef_", (("alpha", 0.05),)),
     "batches": Model("linear_model", "IncrementalLinearRegression", ("fit",), "coef_"),
@@ -41,16 +44,24 @@ MODELS = {
         "basic_statistics", "IncrementalBasicStatistics", ("fit",), "variance_"
     ),
     "tsvd": Model("decomposition", "TruncatedSVD", ("fit",), "singular_values_"),
+    "arpack": Model(
+        "decomposition",
+        "TruncatedSVD",
+        ("fit",),
+        "singular_values_",
+        (("algorithm", "arpack"),),
+    ),
     "qr": Model("linalg", "qr", ("fit",), "answer_"),  # only among ranks
     "svd": Model("linalg", "svd", ("fit",), "answer_"),
 }
-PLAIN = ("linear", "weighted", "ridge", "lasso", "net", "covariance", "statistics")
+PLAIN = ("linear", "weighted", "ridge", "rounds", "lasso", "net")
+PLAIN += ("covariance", "statistics")
 RANKED = ("qr", "svd")  # they take no numbers, as those; only ranks have them
 BATCHES = ("batches", "icovariance", "istatistics")  # they take the rows of a batch
 FORMS = (
-    "[ranks:|daal4py:][weighted:|ridge:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
+    "[ranks:|daal4py:][weighted:|ridge:|rounds:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
     "plusplus=K:|pca=K:|ipca=KxROWS:|covariance:|icovariance=ROWS:|statistics:|"
-    "istatistics=ROWS:|tsvd=K:|logistic=K:|l1=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
+    "istatistics=ROWS:|tsvd=K:|arpack=K:|logistic=K:|l1=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -59,6 +70,7 @@ CASES = (
     "weighted:500000x100:float64",
     "ridge:500000x100:float64",
     "ridge:500000x100:float32",
+    "rounds:20000x2000:float64",
     "lasso:500000x100:float64",
     "net:500000x100:float64",
     "batches=500:500000x100:float64",
@@ -78,6 +90,7 @@ CASES = (
     "statistics:500000x100:float32",
     "istatistics=500:500000x100:float64",
     "tsvd=10:500000x100:float64",
+    "arpack=10:500000x100:float64",
     "logistic=5:200000x100:float64",
     "logistic=2:500000x100:float64",
     "l1=2:200000x50:float64",
@@ -117,6 +130,22 @@ QUICK = (
     "ranks:kmeans=20x5:50000x50:float64",
     "daal4py:kmeans=20x5:50000x50:float64",
 )
+
+
+class Rounds:
+    """A line of ours, on a node that seems to have no room for co-moments."""
+
+    def __init__(self, line: object) -> None:
+        self.line = line
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Rounds":
+        """Fit while the node seems full."""
+        os.environ[MEMORY] = FULL
+        try:
+            self.coef_ = self.line.fit(X, y).coef_
+        finally:
+            del os.environ[MEMORY]
+        return self
 
 
 class Factors:
@@ -176,6 +205,9 @@ class Case(NamedTuple):
         if library == "sklearn" and module == "basic_statistics":
             return None
         cls = getattr(importlib.import_module(f"{library}.{module}"), name, None)
+        if self.model == "rounds":
+            ours = library.startswith("sklearnex_rs")
+            return Rounds(cls()) if ours else cls(solver="lsqr", tol=1e-10)
         if cls is None or self.model in (*PLAIN, "logistic"):
             return cls and cls(**dict(params))
         if self.model == "l1":  # the faster of scikit-learn's ways
@@ -187,8 +219,8 @@ class Case(NamedTuple):
             return cls(n_components=self.numbers[0], batch_size=self.numbers[1])
         if self.model in RANKED:
             return Factors(cls)
-        if self.model in ("pca", "tsvd"):
-            return cls(n_components=self.numbers[0])
+        if self.model in ("pca", "tsvd", "arpack"):
+            return cls(n_components=self.numbers[0], **dict(params))
         if self.model == "plusplus":  # the start, and the least that may follow
             return cls(self.numbers[0], n_init=1, max_iter=1, tol=0, random_state=0)
         clusters, rounds = self.numbers

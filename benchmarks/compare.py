@@ -17,7 +17,9 @@ and of daal4py's distributed mode under the MPICH that it needs. scikit-learn-in
 and MPI may be missing; the tables then say so. The libraries take the threads they
 choose themselves; the environment can limit them all.
 
-qr= and svd=: factors, with Q or U; only among ranks. tsvd=K: as pca=K.
+qr= and svd=: factors, with Q or U; only among ranks. tsvd=K: as pca=K; arpack=K: the
+same by scikit-learn's exact way. rounds: Ridge where co-moments seem to have no room
+(from 1,200 columns on); the others by solver='lsqr', tol=1e-10.
 kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the start
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import get_config as get_sklearn_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
@@ -36,6 +37,8 @@ class Estimator(BaseEstimator):
     _shares = False
     #: Whether rows on a card may stay there.
     _on_cards = False
+    #: The function that was called, where it is none of its methods.
+    _called: str | None = None
 
     def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:  # noqa: ARG002
         """Return the ranks of one call, and why it may not go on."""
@@ -47,7 +50,11 @@ class Estimator(BaseEstimator):
 
     def _check_params(self) -> None:
         if not get_sklearn_config()["skip_parameter_validation"]:
-            self._validate_params()
+            validate_parameter_constraints(
+                self._parameter_constraints,
+                self.get_params(deep=False),
+                caller_name=self._called or type(self).__name__,
+            )
 
     def _check_rows(
         self,
@@ -70,7 +77,8 @@ class Estimator(BaseEstimator):
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if hollow:
             return self._empty_share(X, y, sample_weight)
-        options = {"reset": reset, "dtype": "numeric", **options}
+        who = self._called or self
+        options = {"reset": reset, "dtype": "numeric", "estimator": who, **options}
         if is_unused(y):
             X, y = validate_data(self, X, ensure_all_finite=False, **options), None
         else:

@@ -86,8 +86,8 @@ class Call:
     """
 
     def __init__(self, estimator: Any, method: str) -> None:
-        self.name = type(estimator).__name__
-        self.method = f"{self.name}.{method}"
+        self.name = estimator._called or type(estimator).__name__
+        self.method = estimator._called or f"{self.name}.{method}"
         self.params = estimator.get_params(deep=False)
         self.comm: _core.Comm
         self.comm, self.refusal = estimator._join(self.method)
@@ -117,6 +117,11 @@ class Call:
     def spread(self) -> bool:
         """Whether rows are spread over several ranks."""
         return self.comm.size > 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank is the first: the one that warns of what all know."""
+        return self.comm.rank == 0
 
     def threads(self) -> int:
         """Return how many threads to use."""

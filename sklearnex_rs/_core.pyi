@@ -313,6 +313,7 @@ def settle(
     fit_intercept: bool,
     tol: float,
     alphas: _Numbers,
+    together: int,
 ) -> tuple[tuple[_Numbers, _Numbers, int, _Numbers], float]:
     """Return what `least_squares` returns, of what all ranks know; and their rows."""
 

@@ -27,12 +27,12 @@ def load(name: str) -> str | None:
     return _loaded(name) or _by_pathfinder(name) or _by_path(name) or _by_name(name)
 
 
-def ready() -> None:
-    """Make all libraries found that a card needs; or say why it cannot be used."""
+def ready() -> int:
+    """Make all libraries found that a card needs, and count cards; or say why not."""
     load("nvrtc")
     from sklearnex_rs import _core
 
-    _core.cards()
+    return _core.cards()
 
 
 def _open(path: str, mode: int) -> bool:

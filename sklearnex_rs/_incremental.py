@@ -105,7 +105,7 @@ class OnePass(Estimator):
         except BaseException:
             self._hold(None)
             raise
-        return mine[0]
+        return mine[0] if len(mine[0].x) else rows  # that knows its columns
 
     def _bytes(self, columns: int) -> int:
         """Return what a rank needs to know rows of that many columns."""
@@ -233,7 +233,7 @@ class IncrementalMixin(OnePass):
             mine, theirs = self._seen, other._seen
             if mine is None or theirs is None:
                 if theirs is not None:
-                    self._know(replace(theirs.rows))
+                    self._know(theirs.rows)
                 return mine or theirs
             if mine.rows.names != theirs.rows.names:
                 msg = "the estimators have seen columns of other names"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
 from sklearnex_rs import _core
@@ -24,6 +24,7 @@ from sklearnex_rs._compat import check_sample_weight
 _RANGE = 1 << 20
 _LARGEST = float(1 << 52)
 BLOCK = 1 << 16  # labels that are looked at together
+_KINDS = ("binary", "multiclass")
 
 
 class Labels:
@@ -42,8 +43,7 @@ class Labels:
             y = column_or_1d(copied(y))
             check_consistent_length(rows.x, y)
             assert_all_finite(y, input_name="y")
-            check_classification_targets(y)
-            self.classes, numbers = numbered(y, rows.x.dtype)
+            self.classes, numbers = _checked(y, rows.x.dtype)
             return replace(rows, y=numbers.reshape(-1, 1), targets=1)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):
@@ -55,11 +55,10 @@ class Labels:
         ):
             y, self._column = np.asarray(y).ravel(), True
         X, y = validate_data(estimator, X, y, ensure_all_finite=False, dtype="numeric")
-        check_classification_targets(y)
         X = as_float(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
-        self.classes, numbers = numbered(y, X.dtype)
+        self.classes, numbers = _checked(y, X.dtype)
         names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
         known = moved(estimator, Rows.of(X, None, sample_weight, names))
         return replace(known, y=numbers.reshape(-1, 1), targets=1)
@@ -117,6 +116,21 @@ class Labels:
                     f"{kinds[0][1]}, rank {rank} has {kind}"
                 )
                 call.refuse(ValueError(msg))
+
+
+def _checked(y: Any, dtype: Any) -> tuple[Any, Any]:
+    """Return the same as `numbered`, or raise and warn as scikit-learn does.
+
+    That sorts a copy of all labels, so it is asked about some at a time; and about
+    all where it would not take some of them, or would warn of too many classes.
+    """
+    some = len(y) > BLOCK
+    if not (some and all(type_of_target(part) in _KINDS for part in _parts(y))):
+        check_classification_targets(y)
+    classes, numbers = numbered(y, dtype)
+    if some and len(classes) > len(y) // 2:
+        check_classification_targets(y)
+    return classes, numbers
 
 
 def numbered(y: Any, dtype: Any) -> tuple[Any, Any]:

@@ -136,7 +136,7 @@ class EmpiricalCovariance(OnePass):
         args = (known, p, not self.assume_centered, precise, call.together())
         found = call.run(_core.covariance, *args, rows=rows)
         count = int(found[0])
-        if count == 1 and call.comm.rank == 0:
+        if count == 1 and call.first:
             msg = "Only one sample available. You may want to reshape your data array"
             warnings.warn(msg, stacklevel=4)
         self.location_ = self._like(found[1 : 1 + p].astype(rows.x.dtype))
@@ -246,7 +246,7 @@ class EmpiricalCovariance(OnePass):
         if norm not in ("frobenius", "spectral"):
             msg = "Only spectral and frobenius norms are implemented"
             raise NotImplementedError(msg)
-        error = np.asarray(as_host(comp_cov)) - np.asarray(copied(self.covariance_))
+        error = np.asarray(copied(comp_cov)) - np.asarray(copied(self.covariance_))
         size = np.linalg.norm(error, 2 if norm == "spectral" else "fro")
         square = size * size / (len(error) if scaling else 1)
         return float(square if squared else np.sqrt(square))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from sklearnex_rs import _core
@@ -145,6 +146,12 @@ class Linalg(Estimator):
 
     _on_cards = True
 
+    _parameter_constraints: dict[str, Any] = {
+        "n_jobs": [None, Integral],
+        "full_matrices": ["boolean"],
+        "compute_uv": ["boolean"],
+    }
+
     def __init__(
         self,
         *,
@@ -169,6 +176,7 @@ class Linalg(Estimator):
         return values if basis is None else SVDResult(basis, values, vectors)
 
     def _check_params(self) -> None:
+        super()._check_params()
         if self.mode in ("complete", "raw"):
             msg = f"mode={self.mode!r} is not supported: use mode='reduced' or mode='r'"
             raise NotImplementedError(msg)
@@ -187,6 +195,7 @@ class Linalg(Estimator):
             self._check_params()
             return self._check_rows(call, a, "no_validation", None, reset=True)
 
+        self._called = method
         with Call(self, method) as call:
             rows = call.agree(check)
             samples, p = call.total(rows), rows.x.shape[1]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_blobs
 
 
 @pytest.fixture
@@ -63,3 +64,27 @@ def exact(X, y, w=None, intercept=True):
 @pytest.fixture(name="exact")
 def _exact():
     return exact
+
+
+def clustering(seed):
+    """Rows to cluster, their weights, parameters."""
+    rng = np.random.default_rng(seed)
+    n, p, k = rng.integers(50, 1500), rng.integers(1, 40), rng.integers(1, 15)
+    spread = rng.choice([0.5, 2.0, 8.0])
+    X, _ = make_blobs(n, p, centers=k, cluster_std=spread, random_state=seed)
+    if seed % 3 == 0:
+        X = rng.standard_normal((n, p))
+    if seed % 4 == 1:
+        X = X + 1e6
+    if seed % 5 == 2:
+        X = np.asfortranarray(X)
+    if seed % 6 == 4:
+        X = X.astype(np.float32)
+    w = rng.random(n) * (rng.random(n) > 0.1) if seed % 2 else None
+    init = "random" if seed % 7 == 3 else "k-means++"
+    return X, w, {"n_clusters": int(k), "random_state": seed, "init": init, "n_init": 2}
+
+
+@pytest.fixture(name="clustering")
+def _clustering():
+    return clustering

@@ -61,7 +61,9 @@ class KMeans(
         for a callable `init`.
     algorithm : {'lloyd', 'elkan'}, default='lloyd'
         Both are the same path to the same rounds: distances are compared in the
-        processor's registers, which leaves nothing for Elkan's bounds to save.
+        processor's registers, and rows that a bound shows to keep their center are
+        not read again (Hamerly's, four bytes a row; not where rows are shorter than
+        128 bytes or have weights).
 
     Attributes
     ----------
@@ -88,7 +90,8 @@ class KMeans(
     -----
     Lloyd, "Least squares quantization in PCM" (1982); Arthur and Vassilvitskii,
     "k-means++: The Advantages of Careful Seeding" (2007); Bahmani, Moseley, Vattani,
-    Kumar and Vassilvitskii, "Scalable K-Means++" (2012).
+    Kumar and Vassilvitskii, "Scalable K-Means++" (2012); Hamerly, "Making k-means even
+    faster" (2010).
 
     A cluster that has no rows takes the row farthest from its center, as in
     scikit-learn. Sparse X is refused: use ``.toarray()``.

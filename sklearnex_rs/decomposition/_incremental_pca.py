@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._incremental import IncrementalMixin
 from sklearnex_rs.decomposition._probabilistic import Projection
@@ -162,7 +162,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
         self._fit("fit", X)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:  # noqa: ARG002
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         """Fit the model, and return the rows along the components.
 
         Parameters
@@ -182,10 +182,28 @@ class IncrementalPCA(Projection, IncrementalMixin):
         for name in fit_params:
             msg = f"IncrementalPCA.fit got an unexpected keyword argument {name!r}"
             raise TypeError(msg)
-        rows = self._fit("fit_transform", X)
-        if not rows.x.shape[1]:  # an empty share without columns
-            rows = Rows.of(np.empty((0, self.n_features_in_), rows.x.dtype))
-        return like(X)(self._project(rows.x))
+        return super().fit_transform(X, y)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the components.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            For compatibility.
+
+        Returns
+        -------
+        names : ndarray of shape (n_components,)
+            ``incrementalpca0`` and so on.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`, or `finalize`.
+        """
+        check_is_fitted(self)
+        return super().get_feature_names_out(input_features)
 
     def partial_fit(self, X: Any, y: Any = None, check_input: bool = True) -> Self:  # noqa: ARG002
         """Take in a batch of rows.

@@ -196,28 +196,10 @@ class PCA(Projection):
             numbers, nor for the blocks of a range finder. Found before anything is
             allocated.
         """
-        self._fit(X, "fit")
+        self._fit("fit", X)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
-        """Fit the model, and return the rows along the components.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, as of `fit`.
-        y : Ignored
-            For compatibility.
-
-        Returns
-        -------
-        X_new : ndarray of shape (n_samples, n_components)
-            As of `transform`.
-        """
-        rows = self._fit(X, "fit_transform")
-        return like(X)(self._project(rows.x))
-
-    def _fit(self, X: Any, method: str) -> Rows:
+    def _fit(self, method: str, X: Any) -> Rows:
         def check() -> Rows:
             self._check_params()
             return self._check_rows(call, X, "no_validation", None, reset=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
@@ -13,6 +12,7 @@ from sklearnex_rs._array import as_host, copied, like, room
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, distances, threads, wider
+from sklearnex_rs.decomposition._components import Components
 
 
 class Probabilistic(Estimator):
@@ -140,8 +140,8 @@ class Probabilistic(Estimator):
         return float(total / count)
 
 
-class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilistic):
-    """Rows along the components."""
+class Projection(Components, Probabilistic):
+    """Centered rows along the components."""
 
     def transform(self, X: Any) -> Any:
         """Return rows along the components.
@@ -193,13 +193,3 @@ class Projection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Probabilisti
             components = np.sqrt(variance)[:, None] * components
         mean = np.asarray(copied(self.mean_))
         return back(X, components, mean, 0 if self._shares else 1)
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

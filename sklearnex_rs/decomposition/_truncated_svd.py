@@ -6,19 +6,18 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
-from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, linear
+from sklearnex_rs.decomposition._components import Components
 from sklearnex_rs.decomposition._solvers import memory, way_out
 
 
-class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
+class TruncatedSVD(Components):
     """The leading singular values and right vectors of rows that are not centered.
 
     Exact, by either algorithm, with scikit-learn's signs: those that scikit-learn
@@ -144,28 +143,10 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             If a node has no room for the products, ``n_features**2`` numbers, nor for
             the blocks of a range finder. Found before anything is allocated.
         """
-        self._fit(X, "fit")
+        self._fit("fit", X)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None) -> Any:  # noqa: ARG002
-        """Fit the model, and return the rows along the components.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows, as of `fit`.
-        y : Ignored
-            For compatibility.
-
-        Returns
-        -------
-        X_new : ndarray of shape (n_samples, n_components)
-            As of `transform`.
-        """
-        rows = self._fit(X, "fit_transform")
-        return like(X)(self._along(rows.x))
-
-    def _fit(self, X: Any, method: str) -> Rows:
+    def _fit(self, method: str, X: Any) -> Rows:
         def check() -> Rows:
             self._check_params()
             return self._check_rows(
@@ -223,9 +204,9 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             ``X @ components_.T``, in the library of X.
         """
         check_is_fitted(self)
-        return self._answer(X, self._along)
+        return self._answer(X, self._project)
 
-    def _along(self, X: Any) -> Any:
+    def _project(self, X: Any) -> Any:
         components = np.asarray(copied(self.components_))
         return linear(X, components.T, 0.0)
 
@@ -245,13 +226,3 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         check_is_fitted(self)
         components = np.asarray(copied(self.components_))
         return back(X, components, 0.0, 0 if self._shares else 1)
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.components_)
-
-    def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags."""
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

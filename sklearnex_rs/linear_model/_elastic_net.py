@@ -192,8 +192,7 @@ class ElasticNet(Linear):
             rows = call.agree(check)
             self._know(rows)
             targets = max(rows.targets - 1, 1)
-            first = call.comm.rank == 0
-            if self.alpha == 0 and first:
+            if self.alpha == 0 and call.first:
                 msg = (
                     "With alpha=0, this algorithm does not converge well. You are "
                     "advised to use the LinearRegression estimator"
@@ -220,13 +219,13 @@ class ElasticNet(Linear):
         self.n_iter_ = counts if targets > 1 else counts[0]
         gap = (gaps / samples).astype(rows.x.dtype)
         self.dual_gap_ = like(X)(gap if targets > 1 else gap[0])
-        if anew and first:
+        if anew and call.first:
             msg = (
                 "Gram matrix was provided but X was centered to fit intercept: "
                 "recomputing Gram matrix."
             )
             warnings.warn(msg, UserWarning, stacklevel=2)
-        if first:
+        if call.first:
             strengths = np.full(targets, self.alpha * self.l1_ratio * samples)
             warn(strengths, gaps, rounds, tolerances)
         return self

@@ -114,7 +114,7 @@ class IncrementalLine(IncrementalMixin, Linear):
         """Return coefficients, intercepts, rank, singular values; and rows seen."""
         shape = (rows.x.shape[1], max(rows.targets - 1, 1))
         centered = bool(self.fit_intercept)
-        args = (known, shape, centered, tol, alphas)
+        args = (known, shape, centered, tol, alphas, call.together())
         line, count = call.run(_core.settle, *args, rows=rows)
         return line, int(count)
 

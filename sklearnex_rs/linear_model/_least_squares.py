@@ -38,7 +38,8 @@ class LinearRegression(Linear):
     n_jobs : int, default=None
         Threads to use. None: ``SKLEARNEX_RS_NUM_THREADS``, else ``OMP_NUM_THREADS``,
         else what affinity, other ranks on the node and quota leave. -1 means all
-        cpus. The result does not depend on it.
+        cpus. The result does not depend on it, but for its last digits from 1,000
+        columns on, where threads share the decomposition.
     positive : bool, default=False
         Whether coefficients are forced to be positive, by non-negative least
         squares on the reduced Gram matrix.

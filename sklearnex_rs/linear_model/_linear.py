@@ -105,7 +105,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
             args = (rows.x, rows.y, rows.w, call.threads())
             count, *sums = call.run(_core.r2, *args, rows=rows)
         if count < 2:
-            if call.comm.rank == 0:
+            if call.first:
                 msg = "R^2 score is not well-defined with less than two samples."
                 warnings.warn(msg, UndefinedMetricWarning, stacklevel=2)
             return float("nan")

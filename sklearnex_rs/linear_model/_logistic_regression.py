@@ -18,7 +18,17 @@ from sklearnex_rs._labels import Labels
 from sklearnex_rs.linear_model import _penalties
 from sklearnex_rs.linear_model._classifier import LinearClassifier
 
-SOLVERS = {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
+_REACHED = "The max_iter was reached which means the coef_ did not converge."
+#: How scikit-learn's warning of each solver begins.
+_FAILED = {
+    "lbfgs": "lbfgs failed to converge after {steps} iteration(s).",
+    "liblinear": "Liblinear failed to converge, increase the number of iterations.",
+    "newton-cg": "newton-cg failed to converge at loss = {value:.6g}.",
+    "newton-cholesky": "Newton solver did not converge after {steps} iterations.",
+    "sag": _REACHED,
+    "saga": _REACHED,
+}
+SOLVERS = set(_FAILED)
 #: Unknowns up to which second derivatives have room.
 _ROOM = 2000
 #: Part of `tol` that ends a fit, so that no gradient is larger than scikit-learn's:
@@ -86,7 +96,7 @@ class LogisticRegression(LinearClassifier):
         Coefficients: one row for two classes; of float32 where X is. Of the library
         of X where that is a DLPack array.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Intercepts; zeros if ``fit_intercept=False``.
+        Intercepts; zeros if ``fit_intercept=False``, with 'liblinear' the float 0.0.
     n_iter_ : ndarray of shape (1,)
         Number of steps.
     n_features_in_ : int
@@ -235,12 +245,14 @@ class LogisticRegression(LinearClassifier):
                 call.threads(),
                 rows=rows,
             )
-            if call.comm.rank == 0:
+            if call.first:
                 self._tell(steps, converged, [value, steepness])
         kind, dtype = like(X), rows.x.dtype
         self.classes_ = classes
         self.coef_ = kind(np.ascontiguousarray(coef[:, :-1], dtype))
         self.intercept_ = kind(np.ascontiguousarray(coef[:, -1], dtype))
+        if self.solver == "liblinear" and not self.fit_intercept:
+            self.intercept_ = 0.0  # as scikit-learn has it
         self.n_iter_ = np.array([steps], np.int32)
         return self
 
@@ -294,7 +306,7 @@ class LogisticRegression(LinearClassifier):
             )
         if not converged:
             msg = (
-                f"{self.solver} failed to converge after {steps} iteration(s): the "
+                f"{_FAILED[self.solver].format(steps=steps, value=found[0])} The "
                 f"gradient is {found[1]:.3g}, more than tol={self.tol}.\n"
                 f"Increase the number of iterations (max_iter={self.max_iter}); "
                 "without a penalty, classes that columns tell apart have no optimum."

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 
@@ -83,9 +83,10 @@ class ElasticNetPath(Estimator):
             self._check_supported()
             return self._check_rows(call, X, y, None, reset=True)
 
-        with Call(self, "enet_path") as call:
+        with Call(self, "trace") as call:
             rows = call.agree(check)
             call.alike(lambda: self._check_targets(rows))
+            start = call.alike(lambda: self._start(rows))
             grid, least = self._grid()
             count = int(grid[0]) if least else len(grid)
             generator = check_random_state(self.random_state)
@@ -100,14 +101,14 @@ class ElasticNetPath(Estimator):
                 int(self.max_iter),
                 seeds(self, [generator] * count),
                 call.alike(lambda: gram(self.precompute, rows)),
-                self._start(),
+                start,
                 call.threads(),
                 rows=rows,
             )
         alphas, coef, _, gaps, rounds, tolerances = found
-        if call.comm.rank == 0:
+        if call.first:
             strengths = alphas * self.l1_ratio * samples
-            warn(strengths, gaps, rounds, np.repeat(tolerances, count))
+            warn(strengths, gaps, rounds, np.repeat(tolerances, count), level=5)
             report(count, verbose)
         coef = coef.reshape(count, -1).T.astype(rows.x.dtype)
         return alphas, like(X)(coef), gaps / samples, [int(abs(n)) for n in rounds]
@@ -145,11 +146,14 @@ class ElasticNetPath(Estimator):
             return np.array([self.alphas], np.float64), float(self.eps)
         return np.sort(np.asarray(self.alphas, np.float64))[::-1].copy(), 0.0
 
-    def _start(self) -> Any:
+    def _start(self, rows: Rows) -> Any:
         if self.coef_init is None:
             return NONE
-        coef = np.asarray(as_host(self.coef_init), np.float64)
-        return np.ascontiguousarray(coef).ravel()
+        coef, p = np.asarray(copied(self.coef_init), np.float64), rows.x.shape[1]
+        if coef.shape != (p,):
+            msg = f"coef_init must be of shape ({p},), got {coef.shape}"
+            raise ValueError(msg)
+        return np.ascontiguousarray(coef)
 
 
 def seeds(estimator: Any, states: Sequence[Any]) -> Any:
@@ -165,7 +169,7 @@ def gram(precompute: Any, rows: Rows) -> Any:
     if isinstance(precompute, bool | np.bool_ | str):
         return NONE
     p = rows.x.shape[1]
-    matrix = check_array(as_host(precompute), dtype=np.float64, order="C")
+    matrix = check_array(copied(precompute), dtype=np.float64, order="C")
     if matrix.shape != (p, p):
         msg = f"precompute must be of shape ({p}, {p}), got {matrix.shape}"
         raise ValueError(msg)
@@ -181,7 +185,9 @@ def report(count: int, verbose: int) -> None:
             sys.stderr.write(".")
 
 
-def warn(strengths: Any, gaps: Any, rounds: Any, tolerances: Any) -> None:
+def warn(
+    strengths: Any, gaps: Any, rounds: Any, tolerances: Any, level: int = 3
+) -> None:
     """Warn of every descent that ended too early, in scikit-learn's words."""
     for strength, gap, count, tolerance in zip(
         strengths, gaps, rounds, tolerances, strict=True
@@ -199,7 +205,7 @@ def warn(strengths: Any, gaps: Any, rounds: Any, tolerances: Any) -> None:
                 "more efficiently fitted using one of the solvers implemented in "
                 "sklearn.linear_model.Ridge/RidgeCV instead."
             )
-        warnings.warn(msg, ConvergenceWarning, stacklevel=3)
+        warnings.warn(msg, ConvergenceWarning, stacklevel=level)
 
 
 def points(alphas: Any, n_alphas: Any) -> Any:
@@ -229,11 +235,27 @@ def points(alphas: Any, n_alphas: Any) -> Any:
 KNOWN = ("tol", "max_iter", "random_state", "selection", "do_screening")
 
 
-def told(kind: type, params: dict[str, Any], **named: Any) -> Any:
-    """Return a path of this kind, of named and of more parameters."""
+def follow(
+    kind: type,
+    called: str,
+    rows: tuple[Any, Any],
+    params: dict[str, Any],
+    *,
+    verbose: bool | int,
+    return_n_iter: bool,
+    **named: Any,
+) -> tuple[Any, ...]:
+    """Return what a function returns: a path of this kind along X and y.
+
+    `params` are those that the function does not name.
+    """
     known = {name: params[name] for name in KNOWN if name in params}
-    unknown = tuple(sorted(set(params) - set(KNOWN)))
-    return kind(**named, **known, unknown=unknown)
+    ignored = {"check_input"}  # which lasso_path does not name
+    unknown = tuple(sorted(set(params) - set(KNOWN) - ignored))
+    path = kind(**named, **known, unknown=unknown)
+    path._called = called
+    found: tuple[Any, ...] = path.trace(*rows, int(verbose))
+    return found if return_n_iter else found[:3]
 
 
 def enet_path(
@@ -304,8 +326,10 @@ default='auto'
     n_iters : list of int
         Rounds taken; where ``return_n_iter=True``.
     """
-    path = told(
+    return follow(
         ElasticNetPath,
+        "enet_path",
+        (X, y),
         params,
         l1_ratio=l1_ratio,
         eps=eps,
@@ -314,9 +338,9 @@ default='auto'
         Xy=Xy,
         coef_init=coef_init,
         positive=positive,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
     )
-    found = path.trace(X, y, int(verbose))
-    return found if return_n_iter else found[:3]
 
 
 def lasso_path(
@@ -328,7 +352,7 @@ def lasso_path(
     alphas: Any = "warn",
     precompute: Any = "auto",
     Xy: Any = None,
-    copy_X: bool = True,
+    copy_X: bool = True,  # noqa: ARG001
     coef_init: Any = None,
     verbose: bool | int = False,
     return_n_iter: bool = False,
@@ -348,18 +372,18 @@ return_n_iter, positive, **params
     alphas, coefs, dual_gaps, n_iters
         As of :func:`enet_path`.
     """
-    return enet_path(
-        X,
-        y,
+    return follow(
+        ElasticNetPath,
+        "lasso_path",
+        (X, y),
+        params,
         l1_ratio=1.0,
         eps=eps,
         alphas=points(alphas, n_alphas),
         precompute=precompute,
         Xy=Xy,
-        copy_X=copy_X,
         coef_init=coef_init,
+        positive=positive,
         verbose=verbose,
         return_n_iter=return_n_iter,
-        positive=positive,
-        **params,
     )

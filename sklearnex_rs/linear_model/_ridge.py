@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.linear_model._linear import Linear
 from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
@@ -38,7 +38,7 @@ class Ridge(Linear):
     copy_X : bool, default=True
         For compatibility: X is never overwritten, and never copied as a whole.
     max_iter : int, default=None
-        For compatibility: nothing is iterated, so nothing is cut short.
+        For compatibility: nothing is cut short.
     tol : float, default=1e-4
         For compatibility: the answer is exact, so it is within any tolerance.
     solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
@@ -201,7 +201,7 @@ def rounding(rows: Rows) -> float:
 
 def penalties(alpha: Any, targets: int) -> Any:
     """Return the penalty of each target."""
-    alphas = np.ravel(np.asarray(as_host(alpha), np.float64))
+    alphas = np.ravel(np.asarray(copied(alpha), np.float64))
     if len(alphas) not in (1, targets):
         msg = (
             "Number of targets and number of penalties do not correspond: "

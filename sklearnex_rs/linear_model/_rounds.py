@@ -48,7 +48,7 @@ def by_rounds(call: Call, rows: Rows, aim: tuple[bool, float, Any]) -> tuple[Any
     """
     args = (rows.x, rows.y, rows.w, *aim, call.threads())
     coef, intercept, settled = call.run(_core.conjugates, *args, rows=rows)
-    if not settled and call.comm.rank == 0:
+    if not settled and call.first:
         msg = (
             f"{call.name} found no room for co-moments, and its rounds did not "
             "converge; scale the columns, leave out those that depend on others, or "

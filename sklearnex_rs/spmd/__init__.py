@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearnex_rs import _core, _cuda
+from sklearnex_rs import _cuda
 from sklearnex_rs._threads import place_on_node
 from sklearnex_rs.spmd import (
     basic_statistics,
@@ -18,7 +18,7 @@ from sklearnex_rs.spmd import (
     linalg,
     linear_model,
 )
-from sklearnex_rs.spmd._ranks import ThreadComm, join, mpi, run
+from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, mpi, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
@@ -74,7 +74,7 @@ __all__ = [
 ]
 
 
-def communicator(comm: Any = None) -> _core.Comm:
+def communicator(comm: Any = None) -> Comm:
     """Join the ranks of ``comm`` and return what moves numbers and bytes among them.
 
     Collective at the first use of a communicator: our messages travel on a duplicate
@@ -120,8 +120,7 @@ def local_device(comm: Any = None) -> int:
         If this node has no card.
     """
     ranks = communicator(comm)
-    _cuda.ready()
-    return place_on_node(ranks.said, ranks.rank) % _core.cards()
+    return place_on_node(ranks.said, ranks.rank) % _cuda.ready()
 
 
 def rank(comm: Any = None) -> int:

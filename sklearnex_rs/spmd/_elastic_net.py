@@ -7,7 +7,7 @@ from typing import Any
 from sklearnex_rs.linear_model import ElasticNet as _ElasticNet
 from sklearnex_rs.linear_model import Lasso as _Lasso
 from sklearnex_rs.linear_model._path import ElasticNetPath as _ElasticNetPath
-from sklearnex_rs.linear_model._path import points, told
+from sklearnex_rs.linear_model._path import follow, points
 from sklearnex_rs.spmd._mixin import SPMDMixin
 
 
@@ -47,9 +47,10 @@ verbose, return_n_iter, positive, check_input
     alphas, coefs, dual_gaps, n_iters
         As of :func:`sklearnex_rs.linear_model.enet_path`.
     """
-    comm = params.pop("comm", None)
-    path = told(
+    return follow(
         _Path,
+        "enet_path",
+        (X, y),
         params,
         l1_ratio=l1_ratio,
         eps=eps,
@@ -58,10 +59,10 @@ verbose, return_n_iter, positive, check_input
         Xy=Xy,
         coef_init=coef_init,
         positive=positive,
-        comm=comm,
+        verbose=verbose,
+        return_n_iter=return_n_iter,
+        comm=params.pop("comm", None),
     )
-    found = path.trace(X, y, int(verbose))
-    return found if return_n_iter else found[:3]
 
 
 def lasso_path(
@@ -73,7 +74,7 @@ def lasso_path(
     alphas: Any = "warn",
     precompute: Any = "auto",
     Xy: Any = None,
-    copy_X: bool = True,
+    copy_X: bool = True,  # noqa: ARG001
     coef_init: Any = None,
     verbose: bool | int = False,
     return_n_iter: bool = False,
@@ -93,20 +94,21 @@ return_n_iter, positive, **params
     alphas, coefs, dual_gaps, n_iters
         As of :func:`enet_path`.
     """
-    return enet_path(
-        X,
-        y,
+    return follow(
+        _Path,
+        "lasso_path",
+        (X, y),
+        params,
         l1_ratio=1.0,
         eps=eps,
         alphas=points(alphas, n_alphas),
         precompute=precompute,
         Xy=Xy,
-        copy_X=copy_X,
         coef_init=coef_init,
+        positive=positive,
         verbose=verbose,
         return_n_iter=return_n_iter,
-        positive=positive,
-        **params,
+        comm=params.pop("comm", None),
     )
 
 

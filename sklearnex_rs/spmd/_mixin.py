@@ -7,8 +7,7 @@ from typing import Any, Self
 
 from sklearn.base import clone
 
-from sklearnex_rs import _core
-from sklearnex_rs.spmd._ranks import join, size_of
+from sklearnex_rs.spmd._ranks import Joined, join, size_of
 
 
 class SPMDMixin:
@@ -21,7 +20,7 @@ class SPMDMixin:
     comm: Any
     _shares = True
 
-    def _join(self, method: str) -> tuple[_core.Comm, BaseException | None]:
+    def _join(self, method: str) -> Joined:
         return join(self.comm, method)
 
     def _alone(self) -> bool:

@@ -13,6 +13,9 @@ from sklearnex_rs._threads import say
 from sklearnex_rs.spmd import _guard
 
 Answer = TypeVar("Answer")
+Comm = _core.Comm
+#: The ranks of one call, and why it may not go on.
+Joined = tuple[Comm, BaseException | None]
 
 _LAUNCHERS = {
     "OMPI_COMM_WORLD_SIZE": "Open MPI",
@@ -115,7 +118,7 @@ def mpi() -> Any:
     return MPI
 
 
-def join(comm: Any, method: str) -> tuple[_core.Comm, BaseException | None]:
+def join(comm: Any, method: str) -> Joined:
     """Return the ranks of one call of ``method``, and why it may not go on."""
     config = get_config()
     if isinstance(comm, ThreadComm):

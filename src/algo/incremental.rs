@@ -10,11 +10,11 @@
 //! its columns `z` of length 1, that has a backward error of `‖R⁻¹‖ ε` (Yamamoto, Nakatsukasa, Yanagisawa,
 //! Fukaya 2015), whatever the batches are together.
 
-use super::{Aim, Line, gather, lead};
+use super::{Aim, Line, gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Device, Kernels, Look},
     memory,
     real::Real,
     solve,
@@ -84,12 +84,13 @@ fn by_root<D: Kernels, T: Real>(
 }
 
 /// The line of the batches of all ranks, of `p` columns and `m` targets, and how many rows they have. A
-/// header must have agreed on these.
-pub fn settle(
+/// header must have agreed on these. The first rank has `threads`.
+pub fn settle<D: Device>(
     comm: &dyn Communicator,
     known: &[f64],
     [p, m]: [usize; 2],
     aim: &Aim<'_>,
+    (device, threads): (&D, usize),
 ) -> Result<(Line, f64)> {
     let seen = gather(comm, known, || Bordered::empty(p + m, aim.intercept))?;
     let none = memory::zeros(p + m, "means")?;
@@ -101,7 +102,8 @@ pub fn settle(
     let (triangle, means) = (seen.triangle(), seen.means());
     let line = lead(comm, || {
         let x = &triangle.columns()[..(p + m) * p];
-        let found = solve::singular([p + m, p], x, 1)?;
+        let singular = |threads| solve::singular([p + m, p], x, threads);
+        let found = shared(device, (p, threads), singular)?;
         aim.line(p, triangle, [means.rows(), means.weight()], mean, found)
     })?;
     Ok((line, means.rows()))

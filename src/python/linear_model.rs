@@ -4,9 +4,10 @@ use super::{
     array::{Answers, Held, data},
     comm::Comm,
     error::raise,
-    stream::brought,
+    stream::absorbed,
 };
 use crate::algo::{self, Aim, Conjugates, ElasticNet, Grid, LeastSquares, Line, Lines};
+use crate::device::Cpu;
 use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
@@ -115,19 +116,23 @@ pub(super) fn absorb_line<'py>(
     centered: bool,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let py = x.py();
-    let held = Held::of([Some(x), Some(y), w])?;
-    let (input, known) = (held.input(threads), known.as_slice()?);
-    brought(py, || {
-        dispatch!(&input, |device, rows| algo::absorb(known, || {
-            algo::bordered(&data(device, rows)?, centered)
-        }))
-    })
+    absorbed(
+        (x.py(), threads),
+        &known,
+        [Some(x), Some(y), w],
+        |input, known| {
+            dispatch!(input, |device, rows| algo::absorb(known, || {
+                algo::bordered(&data(device, rows)?, centered)
+            }))
+        },
+    )
 }
 
-/// Least squares of what all ranks know of `shape`, columns and targets, and how many rows they have.
+/// Least squares of what all ranks know of `shape`, columns and targets, and how many rows they have. One
+/// rank of a node has the threads of all `together`.
 #[pyfunction]
-#[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas))]
+#[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas, together))]
+#[allow(clippy::too_many_arguments)] // a call
 pub(super) fn settle<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
@@ -135,6 +140,7 @@ pub(super) fn settle<'py>(
     fit_intercept: bool,
     tol: f64,
     alphas: PyReadonlyArray1<'py, f64>,
+    together: usize,
 ) -> PyResult<(Fitted<'py>, f64)> {
     let py = comm.py();
     let (comm, known) = (comm.get(), known.as_slice()?);
@@ -144,7 +150,12 @@ pub(super) fn settle<'py>(
         positive: false,
         alphas: alphas.as_slice()?,
     };
-    let fit = || algo::collective(comm.get(), |comm| algo::settle(comm, known, shape, &aim));
+    let fit = || {
+        algo::collective(comm.get(), |comm| {
+            let host = Cpu { threads: together };
+            algo::settle(comm, known, shape, &aim, (&host, together))
+        })
+    };
     let (line, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
     Ok((fitted(py, line)?, rows))
 }

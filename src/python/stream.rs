@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::device::Cpu;
+use crate::device::{Cpu, Input};
 use crate::summary::{Bordered, Columns, Moments, Span};
 use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -23,14 +23,16 @@ pub(super) fn absorb_columns<'py>(
     w: Option<&Bound<'py, PyAny>>,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
-    let py = x.py();
-    let held = Held::of([Some(x), None, w])?;
-    let (input, known) = (held.input(threads), known.as_slice()?);
-    brought(py, || {
-        dispatch!(&input, |device, rows| algo::absorb(known, || {
-            algo::columns(&data(device, rows)?)
-        }))
-    })
+    absorbed(
+        (x.py(), threads),
+        &known,
+        [Some(x), None, w],
+        |input, known| {
+            dispatch!(input, |device, rows| algo::absorb(known, || {
+                algo::columns(&data(device, rows)?)
+            }))
+        },
+    )
 }
 
 /// What is known of the products of the columns of a batch as well.
@@ -42,14 +44,16 @@ pub(super) fn absorb_moments<'py>(
     centered: bool,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
-    let py = x.py();
-    let held = Held::of([Some(x), None, None])?;
-    let (input, known) = (held.input(threads), known.as_slice()?);
-    brought(py, || {
-        dispatch!(&input, |device, rows| algo::absorb(known, || {
-            algo::comoments(&data(device, rows)?, centered)
-        }))
-    })
+    absorbed(
+        (x.py(), threads),
+        &known,
+        [Some(x), None, None],
+        |input, known| {
+            dispatch!(input, |device, rows| algo::absorb(known, || {
+                algo::comoments(&data(device, rows)?, centered)
+            }))
+        },
+    )
 }
 
 /// `room` rows that span a batch as well.
@@ -61,14 +65,28 @@ pub(super) fn absorb_span<'py>(
     room: usize,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
-    let py = x.py();
-    let held = Held::of([Some(x), None, None])?;
+    absorbed(
+        (x.py(), threads),
+        &known,
+        [Some(x), None, None],
+        |input, known| {
+            dispatch!(input, |device, rows| algo::absorb(known, || {
+                algo::span(&data(device, rows)?, room)
+            }))
+        },
+    )
+}
+
+/// Looks at a batch with the interpreter's lock released: at its rows, and at what is known.
+pub(super) fn absorbed<'py>(
+    (py, threads): (Python<'py>, usize),
+    known: &PyReadonlyArray1<'py, f64>,
+    lent: [Option<&Bound<'py, PyAny>>; 3],
+    look: impl FnOnce(&Input<'_>, &[f64]) -> Result<Vec<f64>> + Send,
+) -> PyResult<Numbers<'py>> {
+    let held = Held::of(lent)?;
     let (input, known) = (held.input(threads), known.as_slice()?);
-    brought(py, || {
-        dispatch!(&input, |device, rows| algo::absorb(known, || {
-            algo::span(&data(device, rows)?, room)
-        }))
-    })
+    brought(py, || look(&input, known))
 }
 
 /// What is known of the rows of two streams.

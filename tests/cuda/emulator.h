@@ -38,7 +38,7 @@ emulated_switch:
 enum { READY, BARRIER, WARP, DONE };
 constexpr size_t STACK = 64 << 10;
 struct Fiber { void* sp; char* stack; int st; Three t; unsigned lin; };
-struct Warp { unsigned arrived = 0; unsigned long long gen = 0; double buf[32]; unsigned mask = 0; unsigned frag[32][6]; };
+struct Warp { unsigned arrived = 0; unsigned long long gen = 0; double buf[32]; unsigned mask = 0; unsigned frag[32][6]; double left[32], right[32]; };
 struct Block {
     Three bidx, bdim, gdim; void* main_sp; std::vector<Fiber> f; std::vector<Warp> w;
     unsigned live, waiting; Fiber* cur; void (*body)(void*); void* arg; unsigned char* dyn; unsigned long long switches = 0;
@@ -133,6 +133,14 @@ inline void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[
     auto left = [&](unsigned r, unsigned k) { unsigned l = (r & 7) * 4 + (k & 3); return as_float(w.frag[l][(r >> 3) + 2 * (k >> 2)] & 0xffffe000u); };
     auto right = [&](unsigned k, unsigned n) { unsigned l = n * 4 + (k & 3); return as_float(w.frag[l][4 + (k >> 2)] & 0xffffe000u); };
     for (int i = 0; i < 4; ++i) { unsigned r = g + 8 * (i >> 1), n = 2 * t + (i & 1); double s = c[i]; for (unsigned k = 0; k < 8; ++k) s += (double)left(r, k) * right(k, n); c[i] = (float)s; }
+    warp_sync(0xffffffffu);
+}
+// mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64
+inline void multiply(double (&c)[2], double a, double b) {
+    Warp& w = B->w[B->cur->lin / 32]; unsigned lane = B->cur->lin % 32, g = lane >> 2, t = lane & 3;
+    w.left[lane] = a; w.right[lane] = b;
+    warp_sync(0xffffffffu);
+    for (unsigned i = 0; i < 2; ++i) for (unsigned k = 0; k < 4; ++k) c[i] += w.left[g * 4 + k] * w.right[(2 * t + i) * 4 + k];
     warp_sync(0xffffffffu);
 }
 } // namespace emulated

@@ -20,6 +20,8 @@
 #include "../../src/device/cuda/cast.cu"
 #undef SPAN
 #undef DEPTH
+#undef PANEL
+#undef FLUSH
 #include "../../src/device/cuda/tensor.cu"
 
 REGISTER(NAME(origin))
@@ -53,3 +55,5 @@ REGISTER(NAME(factored))
 REGISTER(NAME(assembled))
 REGISTER(NAME(cast))
 REGISTER(NAME(nearest_tf32))
+REGISTER(NAME(products_tf32))
+REGISTER(NAME(products_f64))

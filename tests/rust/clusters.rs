@@ -110,6 +110,49 @@ fn assigned<T: Real>(
     laid::<T>(w, 0, |w| body(data(&device, x, Some(&w))));
 }
 
+#[test]
+fn rows_that_are_not_read_again_have_their_nearest_center() {
+    for (n, p, k) in [(700, 33, 9), (20_000, 40, 3), (300, 64, 70), (50, 32, 1)] {
+        let centers = noise(k, p, 0.0);
+        let mut x = noise(n, p, 4.0);
+        for (i, mut row) in x.rows_mut().into_iter().enumerate() {
+            row += &centers.row(i * i % k); // clusters, so that some rows stay where they are
+        }
+        for layout in 0..3 {
+            laid::<f64>(&x, layout, |x| walked(&x, &centers));
+            laid::<f32>(&x, layout, |x| walked(&x, &centers));
+        }
+    }
+}
+
+/// Looks at centres on a walk: strides of many sizes, a jump, and two that are the same.
+fn walked<T: Real>(x: &ArrayView2<'_, T>, start: &Array2<f64>) {
+    let (device, place, k) = (Cpu { threads: 2 }, vec![4.0; x.ncols()], start.nrows());
+    let (rows, mut centers) = (data(&device, x, None), start.clone());
+    let mut kept = device.labels(&rows).unwrap();
+    for round in 0..14 {
+        let step = if round == 9 { 2.0 } else { 0.5_f64.powi(round) };
+        for c in 0..k {
+            centers.row_mut(c).scaled_add(step, &start.row((c + 1) % k));
+        }
+        if round % 5 == 3 {
+            let first = centers.row(0).to_owned();
+            centers.row_mut(k - 1).assign(&first);
+        }
+        let centers = centers.as_slice().unwrap();
+        let mut new = device.labels(&rows).unwrap();
+        device.assign(&rows, &place, centers, &mut new).unwrap();
+        device.assign(&rows, &place, centers, &mut kept).unwrap();
+        assert_eq!(device.held(&kept).counts, device.held(&new).counts);
+        let inertia = |kept: &Kept| device.inertia(&rows, &place, centers, kept).unwrap();
+        assert_eq!(inertia(&kept), inertia(&new));
+        let (fresh, known) = (device.held(&new).sums.iter(), &device.held(&kept).sums);
+        assert!(fresh.zip(known).all(|(a, b)| (a - b).abs() < 1e-9));
+    }
+    let end = labels(device, &rows, [&place, centers.as_slice().unwrap()]);
+    assert_eq!(device.labels_to_host(kept).unwrap(), end);
+}
+
 /// `z` of one row.
 fn around<T: Real>(device: Cpu, rows: &Data<'_, '_, Cpu, T>, place: &[f64], i: usize) -> Vec<f64> {
     let row = device.row(rows, i).unwrap();

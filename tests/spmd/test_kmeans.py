@@ -8,6 +8,24 @@ from sklearn.datasets import load_digits, make_blobs
 from sklearnex_rs import spmd
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_random_problems_as_scikit_learn(comm, clustering, seed):
+    X, w, params = clustering(seed)
+    theirs = Reference(**params).fit(X, sample_weight=w)
+    cuts = np.random.default_rng(seed).integers(0, len(X), comm.size - 1)
+    bounds = [0, *np.sort(cuts), len(X)]  # some shares are empty or small
+    mine = slice(*bounds[comm.rank : comm.rank + 2])
+    model = spmd.KMeans(**params, comm=comm)
+    model.fit(X[mine], sample_weight=None if w is None else w[mine])
+    labels = np.concatenate(comm.allgather(model.labels_))
+    np.testing.assert_array_equal(labels, theirs.labels_)
+    assert model.n_iter_ == theirs.n_iter_
+    tol = 1e-9 if X.dtype == np.float64 else 1e-4
+    scale = np.abs(theirs.cluster_centers_).max()
+    assert np.abs(model.cluster_centers_ - theirs.cluster_centers_).max() <= tol * scale
+    assert model.inertia_ == pytest.approx(theirs.inertia_, rel=tol, abs=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["uneven", "one row", "empty first"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("init", ["k-means++", "random"])

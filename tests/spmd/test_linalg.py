@@ -110,6 +110,6 @@ def test_an_error_is_everybodys_and_the_next_call_works(rng, comm, share, check,
     if comm.size > 1:
         with pytest.raises(ValueError, match="the 'mode' parameter differs"):
             spmd.linalg.qr(mine, "r" if comm.rank else "reduced", comm=comm)
-        with pytest.raises(ValueError, match=r"rank 1 called Linalg\.svd"):
+        with pytest.raises(ValueError, match=r"rank 1 called svd"):
             (spmd.linalg.svd if comm.rank == 1 else spmd.linalg.qr)(mine, comm=comm)
     check(X, "all on the last")

@@ -280,6 +280,21 @@ def test_what_a_path_does_not_do(rng):
         assert len(lasso_path(X, y[:, 0], n_alphas=3)[0]) == 3
 
 
+@pytest.mark.parametrize("path", [enet_path, lasso_path])
+def test_errors_of_a_path_name_the_function(rng, path):
+    X, y = problem(rng)
+    name = path.__name__
+    with pytest.raises(ValueError, match=f"'eps' parameter of {name} must be"):
+        path(X, y, eps=-1.0, alphas=3)
+    with pytest.raises(ValueError, match=f"(?s)X contains NaN.*{name} does not"):
+        path(bad(X, np.nan), y, alphas=3)
+    with pytest.raises(ValueError, match=rf"0 sample.* by {name}\."):
+        path(X[:0], y[:0], alphas=3)
+    for start in (np.zeros(5), np.zeros((6, 1))):
+        with pytest.raises(ValueError, match=r"coef_init must be of shape \(6,\), got"):
+            path(X, y, alphas=3, coef_init=start)
+
+
 def bad(a, value):
     a = np.array(a, float)
     a[3] = value

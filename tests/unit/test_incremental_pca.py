@@ -203,6 +203,16 @@ def test_constant_columns_and_one_row(rng, assert_close):
         assert np.isnan(one.explained_variance_).all()
 
 
+def test_names_are_those_of_scikit_learn_once_it_is_fitted(rng):
+    X = rows(rng)
+    with pytest.raises(NotFittedError, match="finalize"):
+        IncrementalPCA(2).get_feature_names_out()
+    model = IncrementalPCA(2).set_output(transform="pandas")
+    columns = ["incrementalpca0", "incrementalpca1"]
+    assert model.fit_transform(X).columns.tolist() == columns
+    assert model.get_feature_names_out().tolist() == columns
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("counts", [(0, 1, 7), (7, 0, 0), (0, 0, 3), (2, 2, 2)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -217,6 +227,8 @@ def test_ranks_with_any_number_of_batches(rng, check, solver, counts, dtype, tol
             model.partial_fit(batch)
             with pytest.raises(NotFittedError, match="finalize"):
                 model.transform(batch)
+            with pytest.raises(NotFittedError, match="finalize"):
+                model.get_feature_names_out()
         assert comm.messages == 0
         model.finalize()
         return model, model.transform(together), model.score(together)

@@ -15,25 +15,6 @@ from sklearnex_rs import config_context, spmd
 from sklearnex_rs.cluster import KMeans
 
 
-def problem(seed):
-    """A random problem: rows, weights, parameters."""
-    rng = np.random.default_rng(seed)
-    n, p, k = rng.integers(50, 1500), rng.integers(1, 12), rng.integers(1, 15)
-    spread = rng.choice([0.5, 2.0, 8.0])
-    X, _ = make_blobs(n, p, centers=k, cluster_std=spread, random_state=seed)
-    if seed % 3 == 0:
-        X = rng.standard_normal((n, p))
-    if seed % 4 == 1:
-        X = X + 1e6
-    if seed % 5 == 2:
-        X = np.asfortranarray(X)
-    if seed % 6 == 4:
-        X = X.astype(np.float32)
-    w = rng.random(n) * (rng.random(n) > 0.1) if seed % 2 else None
-    init = "random" if seed % 7 == 3 else "k-means++"
-    return X, w, {"n_clusters": int(k), "random_state": seed, "init": init, "n_init": 2}
-
-
 def check(model, labels, theirs, dtype):
     tol = 1e-9 if dtype == np.float64 else 1e-4
     assert model.n_iter_ == theirs.n_iter_
@@ -48,8 +29,8 @@ def check(model, labels, theirs, dtype):
 
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("ranks", [0, 1, 3, 16])
-def test_equals_scikit_learn(seed, ranks):
-    X, w, params = problem(seed)
+def test_equals_scikit_learn(clustering, seed, ranks):
+    X, w, params = clustering(seed)
     theirs = Reference(**params).fit(X, sample_weight=w)
     if not ranks:
         model = KMeans(**params).fit(X, sample_weight=w)

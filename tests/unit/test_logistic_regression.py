@@ -55,7 +55,7 @@ def check(assert_close):
             part - part.mean()
             if len(part) > 1 and model.solver != "liblinear"
             else part
-            for part in (model.intercept_, np.atleast_1d(reference.intercept_))
+            for part in map(np.atleast_1d, (model.intercept_, reference.intercept_))
         ]
         scale = np.abs(reference.coef_).max() * np.abs(whole).max()
         np.testing.assert_allclose(*free, atol=within * max(1.0, scale))
@@ -63,6 +63,8 @@ def check(assert_close):
         np.testing.assert_allclose(
             model.predict_proba(X), reference.predict_proba(whole), atol=10 * within
         )
+        assert type(model.intercept_) is type(reference.intercept_)
+        assert np.shape(model.intercept_) == np.shape(reference.intercept_)
         assert model.n_iter_.shape == (1,)
         assert model.n_iter_.dtype == np.int32
         return model
@@ -261,6 +263,19 @@ def test_classes_that_columns_tell_apart_end_by_the_steps(rng, ratio):
     assert model.n_iter_.tolist() == [7]
     assert model.score(X, y) == 1
     assert np.isfinite(model.coef_).all()
+
+
+@pytest.mark.parametrize("solver", [*NATIVE, "liblinear"])
+def test_a_fit_that_ends_too_early_says_so_as_scikit_learns_solver(rng, solver):
+    X, y = problem(rng, m=2)
+    params, said = {"solver": solver, "tol": 1e-12, "max_iter": 1, "C": 1e3}, []
+    for cls in (LogisticRegression, Reference):
+        with pytest.warns(ConvergenceWarning) as caught:
+            cls(**params, random_state=0).fit(X, y)
+        said.append(str(caught[0].message))
+    ours, theirs = said
+    assert ours[:24] == theirs[:24]
+    assert "max_iter=1" in ours
 
 
 def test_no_steps_leave_the_start(rng):

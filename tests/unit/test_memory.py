@@ -32,6 +32,9 @@ for rows in (X if order == "C" else X.T):
 X *= np.geomspace(1, 1e-5, p).astype(dtype)
 y, w = X[:, 0] + X[:, 1], rng.random(n).astype(dtype)
 labels = np.floor(y + rng.standard_normal(n)).clip(-1, 1)
+narrow = X.reshape(-1, 20, order=order)
+words = np.array(["low", "mid", "high"])[rng.integers(0, 3, len(narrow))]
+things = words.astype(object)
 short = {{"n_clusters": 8, "max_iter": 2, "random_state": 0}}
 sparse = {{"l1_ratio": 1, "solver": "saga", "C": 0.01}}
 fits = {{
@@ -62,6 +65,10 @@ fits = {{
     "weighted line": lambda X, y, w: LinearRegression(tol=1e-12).fit(X, y, w),
     "two classes": lambda X, y, w: LogisticRegression().fit(X, y > 0),
     "classes": lambda X, y, w: LogisticRegression().fit(X, labels[: len(X)], w),
+    "words, few columns": lambda X, y, w:
+        LogisticRegression().fit(narrow[: 5 * len(X)], words[: 5 * len(X)]),
+    "objects, few columns": lambda X, y, w:
+        LogisticRegression().fit(narrow[: 5 * len(X)], things[: 5 * len(X)]),
     "sparse": lambda X, y, w: LogisticRegression(**sparse).fit(X, labels[: len(X)]),
     "ridge": lambda X, y, w: Ridge().fit(X, y),
     "steep weighted ridge": lambda X, y, w: Ridge(1e-12).fit(X, y, w),

@@ -207,11 +207,7 @@ def arrows(root):
             yield f"{path}: must never import relatively"
         if not spmd and "spmd" in others:
             yield f"{path}: must never name spmd"
-        if (
-            spmd
-            and "_core" in others
-            and path.stem not in ("__init__", "_ranks", "_mixin")
-        ):
+        if spmd and "_core" in others and path.stem != "_ranks":
             yield f"{path}: must never name _core"
         families = {o for o in others if is_family(root, o)}
         if own := family(path):
@@ -338,6 +334,7 @@ OFFENCES = [
     (arrows, "sklearnex_rs/linear_model/_x.py", "import sklearnex_rs.spmd.x"),
     (arrows, "sklearnex_rs/linear_model/_x.py", "from . import _least_squares"),
     (arrows, "sklearnex_rs/spmd/linear_model.py", "from sklearnex_rs import _core"),
+    (arrows, "sklearnex_rs/spmd/__init__.py", "from sklearnex_rs import _core"),
     (arrows, "sklearnex_rs/cluster.py", "import sklearnex_rs.linear_model"),
     (arrows, "sklearnex_rs/spmd/cluster.py", "import sklearnex_rs.linear_model"),
     (versions, "sklearnex_rs/_base.py", "new = sklearn.__version__ > '1.8'"),

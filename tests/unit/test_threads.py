@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearnex_rs.decomposition import PCA
-from sklearnex_rs.linear_model import LinearRegression
+from sklearnex_rs.linear_model import IncrementalLinearRegression, LinearRegression
 
 FORK = """
 import faulthandler, multiprocessing, os, signal
@@ -163,3 +163,17 @@ def test_threads_share_the_decomposition_of_many_columns(
     one, three = models
     assert_close(one.singular_values_, three.singular_values_, 1e-12)
     assert_close(one.components_[:5], three.components_[:5], 1e-9)
+
+
+def test_threads_share_the_end_of_batches_of_many_columns(
+    rng, assert_close, monkeypatch
+):
+    X = rng.standard_normal((1200, 1000))
+    y = X[:, 0] - X[:, 1]
+    models = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("SKLEARNEX_RS_NUM_THREADS", threads)
+        models.append(IncrementalLinearRegression().fit(X, y))
+    one, three = models
+    assert_close(one.singular_, three.singular_, 1e-12)
+    assert_close(one.coef_, three.coef_, 1e-9)

@@ -3,7 +3,7 @@
 //! Sums go in the order of blocks, so they do not depend on threads.
 #![allow(clippy::inline_always)] // rows are taken inside of loops that pulp compiles anew
 
-use super::loops::{CenterRows, add_columns, add_squares, center_columns, reach};
+use super::loops::{CenterRows, PickRows, add_columns, add_squares, center_columns, reach};
 use crate::device::{
     Data,
     cpu::{Cpu, CpuRows},
@@ -273,6 +273,27 @@ impl<A: Real> Scratch<A> {
                 row[at] = *root;
             }
         }
+    }
+
+    /// Fills the entries with `(x − origin) − shift` of these rows, and their weights beside them.
+    pub(super) fn pick<T: Real>(
+        &mut self,
+        rows: &Data<'_, '_, Cpu, T>,
+        some: &[usize],
+        place: [&[A]; 2],
+    ) {
+        if let Some(w) = rows.w {
+            for (weight, row) in self.weights.iter_mut().zip(some) {
+                *weight = w[[*row, 0]].into();
+            }
+        }
+        Arch::new().dispatch(PickRows {
+            x: *rows.x,
+            some,
+            place,
+            z: &mut self.room,
+            stride: self.stride,
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::blocks::Part;
 use crate::real::Real;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use pulp::{Arch, NullaryFnOnce};
 
 /// Adds the rows of a part, each by its weight, to `sums`.
@@ -165,6 +165,46 @@ impl<A: Real, T: Real> NullaryFnOnce for CenterRows<'_, '_, A, T> {
             if let Some(root) = self.roots.get(i) {
                 for z in z {
                     *z *= *root;
+                }
+            }
+        }
+    }
+}
+
+/// `z = (x − origin) − shift` for some rows, into rows of `stride`.
+pub(super) struct PickRows<'a, 'z, A, T> {
+    pub(super) x: ArrayView2<'a, T>,
+    pub(super) some: &'z [usize],
+    pub(super) place: [&'z [A]; 2],
+    pub(super) z: &'z mut [A],
+    pub(super) stride: usize,
+}
+
+impl<A: Real, T: Real> NullaryFnOnce for PickRows<'_, '_, A, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let (p, by_columns) = (self.x.ncols(), self.x.strides()[1] != 1);
+        let [origin, shift] = self.place.map(|place| &place[..p]);
+        for (j, column) in self
+            .x
+            .columns()
+            .into_iter()
+            .enumerate()
+            .take(if by_columns { p } else { 0 })
+        {
+            for (i, row) in self.some.iter().enumerate() {
+                let x = A::of(column[*row].into());
+                self.z[i * self.stride + j] = (x - origin[j]) - shift[j];
+            }
+        }
+        for (i, row) in self.some.iter().enumerate() {
+            let row = self.x.index_axis_move(Axis(0), *row);
+            if let Some(row) = row.to_slice() {
+                let (row, z) = (&row[..p], &mut self.z[i * self.stride..][..p]);
+                for j in 0..p {
+                    z[j] = (A::of(row[j].into()) - origin[j]) - shift[j];
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod blocks;
+mod bounds;
 mod curves;
 mod distances;
 mod divide;

@@ -6,14 +6,13 @@
 
 use super::blocks::{Aligned, Scratch};
 use super::tally::{self, Kept};
-use super::tiles::Nearest;
+use super::tiles::{Found, Nearest};
 use super::{Cpu, CpuRows, distances};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use ndarray::Axis;
 use pulp::Arch;
 use std::cmp::Ordering;
-use std::ops::Range;
 
 impl NearestKernels for Cpu {
     type Labels = Kept;
@@ -199,41 +198,43 @@ impl<'c, T: Real> Centers<'c, T> {
         })
     }
 
-    /// The nearest centre of the rows of a block; `room` for two numbers of each.
+    /// The nearest centre of the rows of a block.
     pub(super) fn nearest(
         &self,
         x: &CpuRows<'_, T>,
-        [block, next]: [&Range<usize>; 2],
+        [block, next]: [&[usize]; 2],
         scratch: &Scratch<T>,
-        [gaps, squares]: &mut [Vec<T>; 2],
-        labels: &mut [i32],
+        found: &mut Found<T>,
     ) -> Result<()> {
-        let all = x.to_slice().unwrap_or_default();
         Arch::new().dispatch(Nearest {
             centers: self,
             rows: (scratch.entries(block.len()), scratch.pitch()),
-            next: all
-                .get(next.start * self.p..next.end * self.p)
-                .unwrap_or_default(),
-            labels,
-            gaps,
-            squares,
+            next: (x.to_slice().unwrap_or_default(), next),
+            found,
         });
-        // Scores are off by at most `p + 4` roundings of their terms' size.
-        let share = 2.0 * (self.p + 4) as f64 * T::ROUNDING + TIE;
         let mut z = Vec::new(); // a row, where it is wanted
-        for (i, label) in labels.iter_mut().enumerate() {
-            let size = squares[i].into().sqrt() + self.longest;
-            let doubt = T::of(share * size * size);
-            if gaps[i].partial_cmp(&doubt).is_none_or(Ordering::is_le) {
+        for (i, row) in block.iter().enumerate() {
+            let doubt = T::of(self.doubt(found.squares[i]));
+            if found.gaps[i]
+                .partial_cmp(&doubt)
+                .is_none_or(Ordering::is_le)
+            {
                 if z.is_empty() {
                     z = memory::zeros(self.p, "a row")?;
                 }
-                exact(x, block.start + i, self.place, &mut z);
-                *label = self.nearest_exactly(&z)?;
+                exact(x, *row, self.place, &mut z);
+                found.labels[i] = self.nearest_exactly(&z)?;
             }
         }
         Ok(())
+    }
+
+    /// By how much a score of a row of this `‖z‖²` is off at most: `p + 4` roundings of its terms' size.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
+    pub(super) fn doubt(&self, square: T) -> f64 {
+        let size = square.into().sqrt() + self.longest;
+        (2.0 * (self.p + 4) as f64 * T::ROUNDING + TIE) * size * size
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // k fits

@@ -3,17 +3,21 @@
 
 use super::Cpu;
 use super::blocks::{Scratch, blocks, groups};
+use super::bounds::{Bounds, Drift, Stale, margins};
 use super::loops::total;
 use super::nearest::Centers;
+use super::tiles::Found;
 use crate::device::{Assigned, Data};
 use crate::{Result, memory, real::Real};
 use pulp::{Arch, NullaryFnOnce};
+use std::mem::swap;
 use std::ops::Range;
 
-/// The centre of each row, and what each centre has.
+/// The centre of each row, what each centre has, and which rows need not be read again.
 pub struct Kept {
     pub(super) labels: Vec<i32>,
     pub(super) has: Assigned,
+    bounds: Bounds,
 }
 
 impl Kept {
@@ -21,8 +25,11 @@ impl Kept {
     pub(super) fn of(n: usize) -> Result<Self> {
         let mut labels = memory::zeros(n, "labels")?;
         labels.fill(-1);
-        let has = Assigned::default();
-        Ok(Self { labels, has })
+        Ok(Self {
+            labels,
+            has: Assigned::default(),
+            bounds: Bounds::default(),
+        })
     }
 }
 
@@ -49,7 +56,7 @@ pub(super) fn label<T: Real>(
     kept: &mut Kept,
 ) -> Result<()> {
     kept.has = Assigned::default();
-    pass(cpu, rows, centers, kept, Wanted::Nothing)
+    pass(cpu, rows, centers, kept, (Wanted::Nothing, None))
 }
 
 /// See `NearestKernels::assign`.
@@ -65,7 +72,11 @@ pub(super) fn assign<'k, T: Real>(
     if all {
         kept.has = none(centers)?;
     }
-    pass(cpu, rows, centers, kept, wanted)?;
+    let drift = match rows.w {
+        Some(_) => None, // all rows are read
+        None => kept.bounds.moved(centers, kept.labels.len(), all)?,
+    };
+    pass(cpu, rows, centers, kept, (wanted, drift.as_ref()))?;
     Ok(&kept.has)
 }
 
@@ -82,14 +93,22 @@ fn pass<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    Kept { labels, has }: &mut Kept,
-    wanted: Wanted,
+    Kept {
+        labels,
+        has,
+        bounds,
+    }: &mut Kept,
+    wanted: (Wanted, Option<&Drift>),
 ) -> Result<()> {
     let (n, p, _) = rows.shape();
     let groups = groups(n, centers.k * (p + 2));
     let size = groups.first().map_or(1, Range::len);
-    let parts: Vec<&mut [i32]> = labels.chunks_mut(size).collect();
-    let one = |g: usize, labels: &mut [i32]| group(rows, &groups[g], centers, labels, wanted);
+    let mut margins = bounds.margins.chunks_mut(size);
+    let parts: Vec<Mine<'_>> = labels
+        .chunks_mut(size)
+        .map(|labels| (labels, margins.next().unwrap_or_default()))
+        .collect();
+    let one = |g: usize, mine: Mine<'_>| group(rows, &groups[g], centers, mine, wanted);
     has.changed = 0.0;
     for part in cpu.each_of(parts, 2.0 * (n * p) as f64 * centers.k as f64, one)? {
         for (all, part) in [
@@ -106,43 +125,54 @@ fn pass<T: Real>(
     Ok(())
 }
 
+/// Labels of the rows of a group, and their margins if they are kept.
+type Mine<'m> = (&'m mut [i32], &'m mut [f32]);
+
 fn group<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     group: &Range<usize>,
     centers: &Centers<'_, T>,
-    labels: &mut [i32],
-    wanted: Wanted,
+    (labels, held): Mine<'_>,
+    (wanted, drift): (Wanted, Option<&Drift>),
 ) -> Result<Assigned> {
     let size = block::<T>();
     let mut scratch = Scratch::<T>::plain(rows, size)?;
-    let mut found = match wanted {
+    let mut has = match wanted {
         Wanted::Nothing => Assigned::default(),
         _ => none(centers)?,
     };
-    let mut new: Vec<i32> = memory::zeros(size, "labels")?;
-    let mut room = [
-        memory::zeros(size, "distances")?,
-        memory::zeros(size, "lengths")?,
-    ];
+    let (mut found, mut old) = (Found::of(size)?, memory::zeros(size, "labels")?);
+    let mut new = memory::zeros(if held.is_empty() { 0 } else { size }, "margins")?;
+    let [mut block, mut next] = [Vec::new(), Vec::new()]; // of `size` rows
     let halves = [&centers.halves[0][..], &centers.halves[1][..]];
-    for (block, old) in blocks(group, size).zip(labels.chunks_mut(size)) {
-        let new = &mut new[..block.len()];
-        let next = block.end..(block.end + size).min(group.end);
-        scratch.weigh(rows, &block);
-        scratch.fill(rows, &block, halves, false);
-        centers.nearest(rows.x, [&block, &next], &scratch, &mut room, new)?;
+    let (mut stale, first) = (Stale::of(group, drift), group.start);
+    stale.next(labels, held, &mut block, size);
+    while !block.is_empty() {
+        stale.next(labels, held, &mut next, size);
+        scratch.pick(rows, &block, halves);
+        centers.nearest(rows.x, [&block, &next], &scratch, &mut found)?;
+        for (old, row) in old.iter_mut().zip(&block) {
+            *old = labels[row - first];
+        }
         if wanted != Wanted::Nothing {
             Arch::new().dispatch(Tally {
                 rows: (scratch.entries(block.len()), scratch.pitch()),
                 weights: &scratch.weights,
-                labels: [old, new],
+                labels: [&old[..block.len()], &found.labels],
                 all: wanted == Wanted::All,
-                found: &mut found,
+                found: &mut has,
             });
         }
-        old.copy_from_slice(new);
+        margins(centers, &found, &mut new);
+        for (i, row) in block.iter().enumerate() {
+            labels[row - first] = found.labels[i];
+            if let Some(held) = held.get_mut(row - first) {
+                *held = new[i];
+            }
+        }
+        swap(&mut block, &mut next);
     }
-    Ok(found)
+    Ok(has)
 }
 
 /// Rows of a pitch, their weights, and their labels before and now.

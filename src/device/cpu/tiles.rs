@@ -4,22 +4,40 @@
 
 use super::ahead::ask;
 use super::nearest::Centers;
-use crate::real::Real;
+use crate::{Result, memory, real::Real};
 use faer::traits::{RealReg, SimdCtx};
 use pulp::bytemuck::cast_slice;
 use pulp::{Simd, WithSimd};
 use std::ops::Range;
 
-/// Centres, rows of a pitch, and for each row: the number of its centre, how far behind the second
-/// is, and `‖z‖²`.
+/// Centres, rows of a pitch, and for each row: the number of its centre, its score, how far behind
+/// the second is, and `‖z‖²`.
 pub(super) struct Nearest<'a, 'c, T> {
     pub(super) centers: &'a Centers<'c, T>,
     pub(super) rows: (&'a [T], usize),
-    /// The memory of the rows that are next, if it is one piece.
-    pub(super) next: &'a [T],
-    pub(super) labels: &'a mut [i32],
-    pub(super) gaps: &'a mut [T],
-    pub(super) squares: &'a mut [T],
+    /// The memory of all rows, if it is one piece, and which ones are next.
+    pub(super) next: (&'a [T], &'a [usize]),
+    pub(super) found: &'a mut Found<T>,
+}
+
+/// What is found of each row of a block.
+pub(super) struct Found<T> {
+    pub(super) labels: Vec<i32>,
+    pub(super) scores: Vec<T>,
+    pub(super) gaps: Vec<T>,
+    pub(super) squares: Vec<T>,
+}
+
+impl<T: Real> Found<T> {
+    /// Room for blocks of this size.
+    pub(super) fn of(size: usize) -> Result<Self> {
+        Ok(Self {
+            labels: memory::zeros(size, "labels")?,
+            scores: memory::zeros(size, "distances")?,
+            gaps: memory::zeros(size, "distances")?,
+            squares: memory::zeros(size, "distances")?,
+        })
+    }
 }
 
 impl<T: Real> WithSimd for Nearest<'_, '_, T> {
@@ -51,7 +69,8 @@ impl<T: Real> Nearest<'_, '_, T> {
         let lanes = size_of::<T::SimdVec<S>>() / size_of::<T>();
         let ctx = SimdCtx::<T, S>(T::simd_ctx(simd));
         let (far, zero) = (ctx.splat(T::of(f64::NEG_INFINITY)), ctx.zero());
-        let (n, p, stride) = (self.labels.len(), self.centers.p, self.rows.1);
+        let (p, stride) = (self.centers.p, self.rows.1);
+        let (n, found) = (self.rows.0.len() / stride, self.found);
         let groups = self.centers.k.div_ceil(lanes);
         for start in (0..n).step_by(W) {
             let rows = several::<T, W>(self.rows.0, stride, start..n);
@@ -60,7 +79,7 @@ impl<T: Real> Nearest<'_, '_, T> {
                 second: far,
                 number: zero,
             }; W];
-            let (mut at, mut asked) = (0, start * p);
+            let (mut at, mut asked) = (0, start);
             while at < groups {
                 at += match groups - at {
                     1 => tile::<S, T, 1, W>(simd, self.centers, rows, at, &mut best),
@@ -68,17 +87,21 @@ impl<T: Real> Nearest<'_, '_, T> {
                     _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
                 };
                 // A few at a time: the processor keeps no more of them in mind.
-                let end = (start + W * at / groups) * p;
-                ask(self.next, asked..end);
+                let end = start + W * at / groups;
+                let next = self.next.1.iter().take(end).skip(asked);
+                for row in next {
+                    ask(self.next.0, row * p..(row + 1) * p);
+                }
                 asked = end;
             }
             for (w, best) in best.iter().enumerate().take(n - start) {
                 let best = highest::<S, T>(simd, *best);
                 // Rows that are not numbers have no best: any will do, the gap tells.
                 let number = best.number.into().min((self.centers.k - 1) as f64);
-                self.labels[start + w] = number as i32;
-                self.gaps[start + w] = best.score - best.second;
-                self.squares[start + w] = square::<S, T>(simd, rows[w]);
+                found.labels[start + w] = number as i32;
+                found.scores[start + w] = best.score;
+                found.gaps[start + w] = best.score - best.second;
+                found.squares[start + w] = square::<S, T>(simd, rows[w]);
             }
         }
     }

@@ -15,6 +15,12 @@ use std::{env, fs};
 /// What all kernels share.
 const COMMON: &str = include_str!("common.cuh");
 
+/// What several files of launches use: kernels for tensor cores.
+pub(super) const TENSOR: Source = Source {
+    name: "tensor.cu",
+    text: include_str!("tensor.cu"),
+};
+
 /// A file of kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
@@ -32,8 +38,8 @@ impl Source {
         super::link::SOURCE,
         super::moments::SOURCE,
         super::nearest::SOURCE,
-        super::nearest::TENSOR,
         super::product::SOURCE,
+        TENSOR,
     ];
 
     /// With what it includes: NVRTC sees no files.

@@ -1,7 +1,8 @@
 //! Moments on a card: launches of `moments.cu`.
 
 use super::Source;
-use super::card::{Card, grid};
+use super::card::{AMPERE, Card, grid};
+use super::compile::TENSOR;
 use super::rows::{Cuda, Raw};
 use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Look, Looked, MomentKernels};
@@ -140,8 +141,13 @@ pub(super) fn tiles<T: Real>(
 ) -> Result<CudaSlice<f64>> {
     let (pairs, nowhere) = (pairs(q), 0_u64);
     let parts = card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
-    let name = if exact { "products_exact" } else { "products" };
-    let kernel = card.kernel::<T>(SOURCE, name)?;
+    let (source, name) = match (card.arch >= AMPERE, exact || T::NAME == f64::NAME) {
+        (true, true) => (TENSOR, "products_f64"),
+        (true, false) => (TENSOR, "products_tf32"),
+        (false, _) if exact => (SOURCE, "products_exact"),
+        (false, _) => (SOURCE, "products"),
+    };
+    let kernel = card.kernel::<T>(source, name)?;
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(raw).arg(&chunks.size);
     match centers {

@@ -1,7 +1,8 @@
 //! Nearest centres on a card: launches of `nearest.cu`. Labels and distances stay there between looks.
 
 use super::Source;
-use super::card::{Card, Kept, grid};
+use super::card::{AMPERE, Card, Kept, grid};
+use super::compile::TENSOR;
 use super::draw;
 use super::product::Room;
 use super::rows::{Cuda, CudaOut};
@@ -15,14 +16,8 @@ pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
     text: include_str!("nearest.cu"),
 };
-/// The same on tensor cores.
-pub(super) const TENSOR: Source = Source {
-    name: "tensor.cu",
-    text: include_str!("tensor.cu"),
-};
-/// Centres that these are worth it for, the first architecture that has them, and rows of a block.
+/// Centres that tensor cores are worth it for, and rows of a block there.
 const MANY: usize = 16;
-const AMPERE: i32 = 80;
 const HIGH: usize = 128;
 /// As in `nearest.cu`.
 const SPAN: usize = 64;
