@@ -186,7 +186,7 @@ def elastic_net(
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
-def host(array: Any) -> _Array:
+def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
 def inertia(
@@ -207,9 +207,7 @@ def kmeans(
     limit: int,
     told: bool,
     threads: int,
-) -> tuple[
-    _Numbers, NDArray[np.int32], float, _Numbers, list[tuple[float, float]], bool
-]:
+) -> tuple[_Numbers, Any, float, _Numbers, list[tuple[float, float]], bool]:
     """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
 def least_squares(
@@ -257,10 +255,8 @@ def mpi(
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
-def nearest(
-    x: _Array, place: _Numbers, centers: _Numbers, threads: int
-) -> NDArray[np.int32]:
-    """Label rows."""
+def nearest(x: _Array, place: _Numbers, centers: _Numbers, threads: int) -> Any:
+    """Label rows, where they are."""
 
 def oversample(
     comm: Comm,

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearnex_rs import _core
+from sklearnex_rs._array import copied
 from sklearnex_rs._call import Call
 
 BLOCK = 1 << 16  # rows whose labels are compared at a time
@@ -56,10 +57,11 @@ class Partition:
 
 def same(call: Call, one: Partition, other: Partition) -> bool:
     """Say whether clusters are the same on all ranks, but for their numbers."""
+    before, after = copied(one.labels), copied(other.labels)
     k, pairs = len(one.counts), np.empty(0, np.int64)
-    for start in range(0, len(one.labels), BLOCK):
+    for start in range(0, len(before), BLOCK):
         rows = slice(start, start + BLOCK)
-        mine = one.labels[rows].astype(np.int64) * k + other.labels[rows]
+        mine = before[rows].astype(np.int64) * k + after[rows]
         pairs = np.union1d(pairs, mine)
         if len(pairs) > k:  # some cluster has rows of two
             break

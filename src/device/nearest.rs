@@ -19,6 +19,22 @@ pub struct Assigned {
     pub changed: f64,
 }
 
+impl Assigned {
+    /// Takes in what changed.
+    pub fn add(&mut self, more: &Self) {
+        for (all, part) in [
+            (&mut self.sums, &more.sums),
+            (&mut self.weights, &more.weights),
+            (&mut self.counts, &more.counts),
+        ] {
+            for (sum, part) in all.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
+        self.changed = more.changed;
+    }
+}
+
 /// A row that is far from its centre.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Far {

@@ -2,13 +2,14 @@
 #![allow(unsafe_code)] // borrowed memory
 
 use super::card::{CardArray, Held as OnCard};
-use crate::device::{Cpu, Data, Device, Input, Kernels};
+use crate::device::{Cpu, Data, Device, Input, Kernels, NearestKernels};
 use crate::{Error, Result, real::Real};
 use dlpark::ffi::{DLDataType, DLDeviceType};
 use dlpark::python::{ImportRequest, ImportedDlpack};
 use ndarray::{ArrayViewD, Axis, IxDyn, ShapeBuilder};
 use numpy::{
-    Element, PyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2, PyUntypedArrayMethods,
+    Element, IntoPyArray, PyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2,
+    PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -52,6 +53,24 @@ impl<'py> Held<'py> {
     }
 }
 
+/// Whole numbers for Python, where rows are.
+pub(super) enum Told {
+    /// On the host.
+    Host(Vec<i32>),
+    /// On a card.
+    Card(CardArray),
+}
+
+impl Told {
+    /// As an array.
+    pub(super) fn array(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        match self {
+            Self::Host(numbers) => Ok(numbers.into_pyarray(py).into_any()),
+            Self::Card(numbers) => Ok(Bound::new(py, numbers)?.into_any()),
+        }
+    }
+}
+
 /// A device that Python has room on for answers.
 pub(super) trait Answers: Kernels {
     /// An array of Python's, held.
@@ -60,6 +79,9 @@ pub(super) trait Answers: Kernels {
     /// Holds an array that is written row by row.
     fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>)
     -> PyResult<Self::Room<'py, T>>;
+
+    /// The centres of rows, for Python.
+    fn told(&self, labels: Self::Labels) -> Result<Told>;
 
     /// Where it is.
     fn out<'o, T: Real + Element>(room: &'o mut Self::Room<'_, T>) -> PyResult<Self::Out<'o, T>>;
@@ -73,6 +95,10 @@ impl Answers for Cpu {
         out: &Bound<'py, PyAny>,
     ) -> PyResult<PyReadwriteArray2<'py, T>> {
         out.extract()
+    }
+
+    fn told(&self, labels: Self::Labels) -> Result<Told> {
+        Ok(Told::Host(self.labels_to_host(labels)?))
     }
 
     fn out<'o, T: Real + Element>(room: &'o mut PyReadwriteArray2<'_, T>) -> PyResult<&'o mut [T]> {

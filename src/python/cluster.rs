@@ -6,7 +6,6 @@ use super::{
     error::raise,
 };
 use crate::algo::{self, Draws, KMeans};
-use crate::device::NearestKernels;
 use crate::{dispatch, real::Real};
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -118,7 +117,7 @@ pub(super) fn drawn<'py>(
 /// `(centers, labels, inertia, counts, history, strict)`: see `algo::Partition`.
 type Clustered<'py> = (
     Rows<'py>,
-    Bound<'py, PyArray1<i32>>,
+    Bound<'py, PyAny>,
     f64,
     Numbers<'py>,
     Vec<[f64; 2]>,
@@ -157,7 +156,7 @@ pub(super) fn kmeans<'py>(
                 let found = task.fit(comm, start)?;
                 Ok((
                     found.centers,
-                    device.labels_to_host(found.labels)?,
+                    device.told(found.labels)?,
                     found.inertia,
                     found.counts,
                     found.history,
@@ -167,7 +166,7 @@ pub(super) fn kmeans<'py>(
         })?;
     let k = counts.len();
     let centers = centers.into_pyarray(py).reshape([k, place.len()])?;
-    let (labels, counts) = (labels.into_pyarray(py), counts.into_pyarray(py));
+    let (labels, counts) = (labels.array(py)?, counts.into_pyarray(py));
     Ok((centers, labels, inertia, counts, history, strict))
 }
 
@@ -179,18 +178,18 @@ pub(super) fn nearest<'py>(
     place: PyReadonlyArray1<'py, f64>,
     centers: PyReadonlyArray2<'py, f64>,
     threads: usize,
-) -> PyResult<Bound<'py, PyArray1<i32>>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let py = x.py();
     let held = Held::of([Some(x), None, None])?;
     let input = held.input(threads);
     let (place, centers) = (place.as_slice()?, centers.as_slice()?);
     let run = || {
         dispatch!(&input, |device, rows| {
-            device.labels_to_host(algo::labels(&data(device, rows)?, place, centers)?)
+            device.told(algo::labels(&data(device, rows)?, place, centers)?)
         })
     };
     let labels = py.detach(run).map_err(|error| raise(py, &error))?;
-    Ok(labels.into_pyarray(py))
+    labels.array(py)
 }
 
 /// Distances of rows to centres, both as they are, into `out`, of the rows' type.

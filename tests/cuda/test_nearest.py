@@ -97,12 +97,13 @@ def test_rows_that_are_not_finite_are_told(rng, launch):
     assert labelled(launch, case, of)[2] == 1
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_what_centers_have(rng, launch, shape, dtype, layout, weighted):
+@pytest.mark.parametrize(("weighted", "every"), [(False, 0), (False, 1), (True, 1)])
+def test_what_centers_have(rng, launch, shape, dtype, layout, weighted, every):
     case = Case(rng, shape, dtype, layout, weighted)
     of = Centers(rng, case, 5, 1.0)
     labels = rng.integers(0, 5, case.n).astype(np.int32)
-    before = np.where(rng.random(case.n) < 0.5, labels, -1).astype(np.int32)
+    before = np.where(rng.random(case.n) < 0.5, labels, rng.integers(-1, 5, case.n))
+    before = before.astype(np.int32)
     p, numbers = case.p, 5 * (case.p + 2) + 1
     width = 1 << (p - 1).bit_length()
     parts, out = np.zeros((case.chunks, numbers)), empty(numbers)
@@ -117,12 +118,15 @@ def test_what_centers_have(rng, launch, shape, dtype, layout, weighted):
         of.place,
         labels,
         before,
+        np.int32(every),
         np.int32(5),
         parts,
     )
     blocks = (-(-numbers // 128),)
     launch(f"summed_{case.real}", blocks, 128, numbers, case.chunks, parts, out)
-    own = labels[:, None] == np.arange(5)
+    own = (labels[:, None] == np.arange(5)).astype(float)
+    if not every:
+        own -= before[:, None] == np.arange(5)
     weight = own * case.w[:, None]
     close(out[: 5 * p].reshape(5, p), weight.T @ of.z, case.tol)
     assert np.array_equal(out[5 * p : 5 * p + 5], weight.sum(axis=0).astype(float))

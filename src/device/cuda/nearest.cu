@@ -143,24 +143,34 @@ extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const
 }
 
 // What centres have, by chunks: Σ w z, k × p; Σ w and numbers of rows, k each; how many rows had another
-// centre before. `parts` starts as zeros. Threads: `width` share a chunk, one after the other; in blocks.
-// Reads each row once.
+// centre before. Of these alone, and less what their centres before have lost, unless `all` are asked for.
+// `parts` starts as zeros. Threads: `width` share a chunk, chunks one after the other; in blocks. Reads 8
+// bytes of each row, and those rows once.
 extern "C" __global__ void NAME(tally)(NAME(Rows) a, i64 size, i64 chunks, int width, const double* place,
-                                       const int* labels, const int* before, int k, double* parts) {
+                                       const int* labels, const int* before, int all, int k,
+                                       double* parts) {
     const int t = threadIdx.x % width;
     const i64 chunk = (i64)blockIdx.x * (blockDim.x / width) + threadIdx.x / width;
     if (chunk >= chunks) return;
     const i64 numbers = (i64)k * (a.p + 2) + 1, end = end_of(a, chunk, size);
     double *sums = parts + chunk * numbers, *weights = sums + (i64)k * a.p, changed = 0.0;
     for (i64 i = chunk * size; i < end; ++i) {
-        const int label = labels[i];
+        const int label = labels[i], old = before[i];
+        if (!all && label == old) continue;
+        const bool leaves = !all && old >= 0;
         const double w = weight(a, i);
-        for (int j = t; j < a.p; j += width) sums[(i64)label * a.p + j] += w * (double)put(a, i, j, place);
-        if (t == 0) {
-            weights[label] += w;
-            weights[k + label] += 1.0;
-            changed += before[i] != label;
+        for (int j = t; j < a.p; j += width) {
+            const double z = w * (double)put(a, i, j, place);
+            sums[(i64)label * a.p + j] += z;
+            if (leaves) sums[(i64)old * a.p + j] -= z;
         }
+        if (t > 0) continue;
+        weights[label] += w;
+        weights[k + label] += 1.0;
+        changed += old != label;
+        if (!leaves) continue;
+        weights[old] -= w;
+        weights[k + old] -= 1.0;
     }
     if (t == 0) sums[numbers - 1] = changed;
 }

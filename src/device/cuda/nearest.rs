@@ -6,7 +6,7 @@ use super::compile::TENSOR;
 use super::draw;
 use super::product::Room;
 use super::rows::{Cuda, CudaOut};
-use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
+use super::work::{Chunks, THREADS, Work, alone, few, run, whole, width};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
@@ -34,6 +34,16 @@ pub struct CudaLabels {
 }
 
 impl CudaLabels {
+    /// Them alone.
+    pub(super) fn take(&mut self) -> Option<CudaSlice<i32>> {
+        self.labels.take()
+    }
+
+    /// How many.
+    pub fn rows(&self) -> usize {
+        self.n
+    }
+
     pub(super) fn get(&self) -> Result<&CudaSlice<i32>> {
         self.labels.as_ref().ok_or(Error::Shape("labels"))
     }
@@ -118,11 +128,6 @@ pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>
     card.send(super::product::bytes(&rounded))
 }
 
-/// Threads that share a row.
-fn width(p: usize) -> usize {
-    p.max(1).next_power_of_two().min(THREADS as usize)
-}
-
 /// New labels of rows, in `room`.
 fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> Result<()> {
     let (card, k) = (work.card, few(centers.k)?);
@@ -152,23 +157,25 @@ fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> R
     (found == [0]).then_some(()).ok_or(Error::NotFinite)
 }
 
-/// What centres have, of rows with these labels and those before.
+/// What centres have, of rows with these labels and those before; or what changes.
 fn tally<T: Real>(
     work: &Work<'_>,
     centers: &Centers,
     labels: &CudaSlice<i32>,
     before: &CudaSlice<i32>,
+    all: bool,
 ) -> Result<Assigned> {
     let (card, p, k) = (work.card, centers.p, centers.k);
-    let numbers = k * (p + 2) + 1;
-    let (chunks, width) = (Chunks::of(work.n, numbers)?, width(p));
+    let (numbers, width) = (k * (p + 2) + 1, width(p));
+    let chunks = Chunks::several(work.n, numbers, THREADS as usize / width * 2)?;
+    let all = i32::from(all);
     let parts: CudaSlice<f64> = card.cleared(chunks.count * numbers, "sums of clusters")?;
     let (count, shared, many) = (whole(chunks.count)?, few(width)?, few(k)?);
     let kernel = card.kernel::<T>(SOURCE, "tally")?;
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&chunks.size).arg(&count);
     launch.arg(&shared).arg(&centers.place).arg(labels);
-    launch.arg(before).arg(&many).arg(&parts);
+    launch.arg(before).arg(&all).arg(&many).arg(&parts);
     let blocks = (chunks.count * width).div_ceil(THREADS as usize);
     run(launch, grid([blocks, 1], THREADS)?)?;
     let mut sums = work.summed::<T>(numbers, chunks.count, &parts)?;
@@ -287,7 +294,14 @@ impl NearestKernels for Cuda {
         let centers = Centers::of::<T>(work.card, place, centers)?;
         let new = work.card.room(work.n, "labels")?;
         find::<T>(&work, &centers, &new)?;
-        labels.has = tally::<T>(&work, &centers, &new, labels.get()?)?;
+        // With weights what is left of a centre without rows would be a rounding, not zero.
+        let all = rows.w.is_some() || labels.has.sums.len() != centers.k * centers.p;
+        let found = tally::<T>(&work, &centers, &new, labels.get()?, all)?;
+        if all {
+            labels.has = found;
+        } else {
+            labels.has.add(&found);
+        }
         labels.labels = Some(new);
         Ok(&labels.has)
     }

@@ -1,6 +1,7 @@
 //! Products on a card: launches of `product.cu`; and memory of our own there.
 
 use super::card::{Card, Kept, grid};
+use super::nearest::CudaLabels;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Chunks, THREADS, Work, few, run};
 use super::{Source, failed};
@@ -18,9 +19,10 @@ const BATCH: usize = 64;
 const SIXTEEN: usize = 16;
 const TARGETS: usize = 4;
 
-/// Memory of ours on a card.
+/// Memory of ours on a card: bytes, or whole numbers of rows.
 pub struct Room {
     bytes: Option<CudaSlice<u8>>,
+    labels: Option<CudaSlice<i32>>,
 }
 
 impl Room {
@@ -29,7 +31,18 @@ impl Room {
         let _kept = Kept::now()?;
         let sent = card.send(bytes)?;
         card.wait()?;
-        Ok(Self { bytes: Some(sent) })
+        Ok(Self {
+            bytes: Some(sent),
+            labels: None,
+        })
+    }
+
+    /// The centre of each row.
+    pub fn of_labels(mut labels: CudaLabels) -> Self {
+        Self {
+            bytes: None,
+            labels: labels.take(),
+        }
     }
 
     /// Room for bytes, whatever is in it.
@@ -37,7 +50,10 @@ impl Room {
         let _kept = Kept::now()?;
         let room = card.room(bytes, "answers")?;
         card.wait()?;
-        Ok(Self { bytes: Some(room) })
+        Ok(Self {
+            bytes: Some(room),
+            labels: None,
+        })
     }
 
     /// A copy of bytes of the card.
@@ -59,7 +75,8 @@ impl Room {
 
     /// Where it is.
     pub fn first(&self) -> u64 {
-        self.bytes.as_ref().map_or(0, address)
+        let labels = || self.labels.as_ref().map_or(0, address);
+        self.bytes.as_ref().map_or_else(labels, address)
     }
 }
 
@@ -72,6 +89,7 @@ impl Drop for Room {
     fn drop(&mut self) {
         let _kept = Kept::now();
         self.bytes.take();
+        self.labels.take();
     }
 }
 

@@ -29,7 +29,12 @@ pub(super) struct Chunks {
 impl Chunks {
     /// For parts of `each` numbers.
     pub(super) fn of(n: usize, each: usize) -> Result<Self> {
-        let most = (PARTS / each.max(1)).clamp(1, CHUNKS);
+        Self::several(n, each, 1)
+    }
+
+    /// The same where a block has several.
+    pub(super) fn several(n: usize, each: usize, several: usize) -> Result<Self> {
+        let most = (PARTS / each.max(1)).clamp(1, CHUNKS * several);
         let size = n.div_ceil(most).max(1).next_multiple_of(LEAST);
         Ok(Self {
             size: whole(size)?,
@@ -46,6 +51,11 @@ pub(super) fn whole(count: usize) -> Result<i64> {
 /// A number that kernels take as `int`.
 pub(super) fn few(count: usize) -> Result<i32> {
     i32::try_from(count).map_err(|_| Error::Shape("too many columns"))
+}
+
+/// Threads that share a row.
+pub(super) fn width(p: usize) -> usize {
+    p.max(1).next_power_of_two().min(THREADS as usize)
 }
 
 /// A thread for each number.

@@ -1,10 +1,10 @@
 //! Arrays on cards while a call runs: rows in, room for answers.
 
-use super::super::array::Answers;
+use super::super::array::{Answers, Told};
 use super::CardArray;
 use crate::device::Input;
-use crate::device::cuda::{Cuda, CudaOut, CudaRows};
-use crate::real::Real;
+use crate::device::cuda::{Cuda, CudaLabels, CudaOut, CudaRows, Room};
+use crate::{Result, real::Real};
 use numpy::Element;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -77,6 +77,16 @@ impl Answers for Cuda {
             ));
         }
         Ok(array.clone())
+    }
+
+    fn told(&self, labels: CudaLabels) -> Result<Told> {
+        let n = labels.rows();
+        let room = Room::of_labels(labels);
+        let numbers = CardArray::own(&self.0, room, vec![n], false); // one number
+        Ok(Told::Card(CardArray {
+            whole: true,
+            ..numbers
+        }))
     }
 
     fn out<'o, T: Real + Element>(room: &'o mut Bound<'_, CardArray>) -> PyResult<CudaOut<'o, T>> {
