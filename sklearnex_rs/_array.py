@@ -30,10 +30,10 @@ def as_host(array: Any) -> Any:
         return array
     if not is_on_card(array):
         return _core.host(array)
-    if 0 in array.shape:
+    if 0 in getattr(array, "shape", ()):
         return np.empty(array.shape)
-    _cuda.ready()
     if get_config().device != "cpu":
+        _cuda.ready()  # first of all, whether there are cards
         raise NotImplementedError(no_kernel("this"))
     return copied(array)
 
@@ -50,13 +50,8 @@ def copied(array: Any) -> Any:
     """View an array of the host; copy one of a card."""
     if not is_on_card(array):
         return as_host(array)
-    if isinstance(array, _core.CardArray):
-        return array.host()
-    host = (1, 0)
-    try:
-        return _core.host(array.__dlpack__(dl_device=host, max_version=(1, 0)))
-    except TypeError:  # it has never heard of other devices
-        return _core.lend(array).host()
+    lent = isinstance(array, _core.CardArray)
+    return (array if lent else _core.lend(array)).host()
 
 
 def room(X: Any, columns: int, dtype: Any) -> Any:
@@ -67,9 +62,13 @@ def room(X: Any, columns: int, dtype: Any) -> Any:
 
 
 def on_card(array: Any) -> Any:
-    """View an array of any DLPack library where it is, on a card."""
+    """View an array of any DLPack library where it is, on a card.
+
+    What is neither float32 nor float64 is widened there.
+    """
     _cuda.ready()
-    return array if isinstance(array, _core.CardArray) else _core.lend(array)
+    lent = isinstance(array, _core.CardArray)
+    return array if lent else _core.lend(array).widened()
 
 
 def is_on_card(array: Any) -> bool:
@@ -97,7 +96,11 @@ def like(array: Any) -> Callable[[Any], Any]:
 
     def there(answer: Any) -> Any:
         if not isinstance(answer, _core.CardArray):
-            answer = _core.to_card(np.asarray(answer, order="C"), ordinal)
+            answer = np.asarray(answer, order="C")
+            if not (answer.dtype.isnative and answer.itemsize <= 8):  # labels may be
+                kinds = {"f": np.float64, "i": np.int64, "u": np.uint64}
+                answer = answer.astype(kinds[answer.dtype.kind])
+            answer = _core.to_card(answer, ordinal)
         return from_dlpack(answer)
 
     return there

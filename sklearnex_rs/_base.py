@@ -75,7 +75,7 @@ class Estimator(BaseEstimator):
             least = options.get("ensure_min_features", 1)
             return card_rows(self, X, y, sample_weight, reset=reset, least=least)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if hollow:
+        if hollow or (call.spread and is_empty(X)):  # some say it only as NumPy's
             return self._empty_share(X, y, sample_weight)
         who = self._called or self
         options = {"reset": reset, "dtype": "numeric", "estimator": who, **options}

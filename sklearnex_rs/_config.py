@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -74,8 +75,9 @@ def config_context(
             raise ValueError(msg)
         changes["spmd_message_bytes"] = spmd_message_bytes
     if device != "unchanged":
-        name, _, number = (device or "cpu").partition(":")
-        if name not in ("cpu", "cuda") or (number and not number.isdecimal()):
+        if device is not None and not (
+            isinstance(device, str) and re.fullmatch("cpu|cuda(:[0-9]+)?", device)
+        ):
             msg = f'device must be "cpu", "cuda", "cuda:0", ... or None, got {device!r}'
             raise ValueError(msg)
         changes["device"] = device

@@ -15,10 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_MAJORS = (13, 12)
-_NAMES = {"nvrtc": ("libnvrtc.so.13", "libnvrtc.so.12")}
-#: What the core looks for in that order when nothing is loaded.
-_AS_LOADED = os.RTLD_NOW | os.RTLD_NOLOAD
+#: Not every system has these.
+_NOW = getattr(os, "RTLD_NOW", 0)
+_ONLY_LOADED = getattr(os, "RTLD_NOLOAD", 0)
 
 
 @functools.cache
@@ -45,7 +44,9 @@ def _open(path: str, mode: int) -> bool:
 
 def _loaded(name: str) -> str | None:
     """Return the one that torch or CuPy have brought in."""
-    return next((n for n in _NAMES[name] if _open(n, _AS_LOADED)), None)
+    if not _ONLY_LOADED:
+        return None
+    return next((n for n in _names(name) if _open(n, _NOW | _ONLY_LOADED)), None)
 
 
 def _by_pathfinder(name: str) -> str | None:
@@ -60,30 +61,45 @@ def _by_pathfinder(name: str) -> str | None:
 
 def _by_path(name: str) -> str | None:
     """Return the one of a wheel or of a toolkit."""
-    for library in _NAMES[name]:
+    for library in _names(name):
         for folder in _folders():
             path = folder / library
             if not path.exists():
                 continue
             # NVRTC 13.0 finds the second half of itself only where that is loaded.
             for part in sorted(folder.glob(f"lib{name}-builtins.so.*")):
-                _open(str(part), os.RTLD_NOW)
-            if _open(str(path), os.RTLD_NOW | os.RTLD_GLOBAL):
+                _open(str(part), _NOW)
+            if _open(str(path), _NOW | ctypes.RTLD_GLOBAL):
                 return str(path)
     return None
 
 
 def _by_name(name: str) -> str | None:
     """Return the one on the search path."""
-    mode = os.RTLD_NOW | os.RTLD_GLOBAL
-    return next((n for n in _NAMES[name] if _open(n, mode)), None)
+    mode = _NOW | ctypes.RTLD_GLOBAL
+    return next((n for n in _names(name) if _open(n, mode)), None)
+
+
+@functools.cache
+def _majors() -> tuple[int, int]:
+    """Return generations of CUDA, the driver's own first: it runs no newer code."""
+    version = ctypes.c_int()
+    try:
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+    except (OSError, AttributeError):
+        return (13, 12)
+    return (12, 13) if version.value < 13000 else (13, 12)
+
+
+def _names(name: str) -> list[str]:
+    return [f"lib{name}.so.{major}" for major in _majors()]
 
 
 def _folders() -> Iterator[Path]:
     for place in sys.path:
         nvidia = Path(place) / "nvidia"
         if nvidia.is_dir():
-            yield from (nvidia / f"cu{major}" / "lib" for major in _MAJORS)
+            yield from (nvidia / f"cu{major}" / "lib" for major in _majors())
             yield from sorted(nvidia.glob("*/lib"))
     for variable in ("CUDA_HOME", "CUDA_PATH"):
         if os.environ.get(variable):

@@ -22,16 +22,15 @@ def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
     columns = np.ascontiguousarray(coef, dtype)
     offset = np.empty(coef.shape[1], dtype)
     offset[:] = intercept
-    out = room(X, coef.shape[1], dtype)
     X = X.astype(dtype, copy=False)
+    out = room(X, coef.shape[1], dtype)
     _core.linear(X, columns.ravel(), offset, out, threads(n_jobs))
     return out
 
 
 def wider(X: Any, dtype: Any) -> Any:
-    """Return the wider type of both; that of rows where they are on a card."""
-    alone = isinstance(X, _core.CardArray)
-    return X.dtype if alone else np.result_type(X.dtype, dtype)
+    """Return the wider type of both."""
+    return np.result_type(X.dtype, dtype)
 
 
 def back(X: Any, components: Any, offset: Any, least: int) -> Any:
@@ -62,14 +61,14 @@ def distances(X: Any, mean: Any, precision: Any) -> Any:
 def _lengths(X: Any, mean: Any, precision: Any) -> Any:
     """Return the same of rows on a card: lengths, once rows are turned."""
     values, vectors = np.linalg.eigh(precision)
-    root = np.ascontiguousarray(vectors * np.sqrt(values.clip(0)), X.dtype)
+    root = np.ascontiguousarray(vectors * np.sqrt(values.clip(0)))
     origin, found = np.zeros((1, len(root))), np.empty(len(X))
     for first in range(0, len(X), PIECE):
-        rows = X[first : first + PIECE]
+        rows = X[first : first + PIECE].astype(np.float64)
         turned, away = rows.room(len(root)), rows.room(1)
         _core.project(rows, mean, root.ravel(), turned, 1)
         _core.distances(turned, origin, away, 1)
-        found[first : first + PIECE] = away.host()[:, 0].astype(np.float64) ** 2
+        found[first : first + PIECE] = away.host()[:, 0] ** 2
     return found
 
 

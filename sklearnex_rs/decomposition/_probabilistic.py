@@ -168,8 +168,8 @@ class Projection(Components, Probabilistic):
             components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
         columns = np.ascontiguousarray(components.T, dtype)
         mean = np.array(copied(self.mean_), np.float64)
-        out = room(X, len(components), dtype)
         X = X.astype(dtype, copy=False)
+        out = room(X, len(components), dtype)
         _core.project(X, mean, columns.ravel(), out, threads())
         return out
 

@@ -1,6 +1,7 @@
 //! What the machine offers.
 
 use super::error::raise;
+use crate::algo::guarded;
 use crate::device;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -31,12 +32,12 @@ pub(super) fn threads(
 
 /// What of CUDA was found: name and text. It loads what it looks for.
 #[pyfunction]
-pub(super) fn cuda() -> Vec<(&'static str, String)> {
-    device::cuda::found()
+pub(super) fn cuda(py: Python<'_>) -> PyResult<Vec<(&'static str, String)>> {
+    guarded(|| Ok(device::cuda::found())).map_err(|error| raise(py, &error))
 }
 
 /// How many cards there are, and whether kernels can be compiled for them; else the error says why not.
 #[pyfunction]
 pub(super) fn cards(py: Python<'_>) -> PyResult<usize> {
-    device::cuda::ready().map_err(|error| raise(py, &error))
+    guarded(device::cuda::ready).map_err(|error| raise(py, &error))
 }

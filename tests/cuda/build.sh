@@ -7,7 +7,7 @@ out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
 for kind in plain asan; do
   flags=(-std=c++17 -O1 -g -fPIC -ffp-contract=off -Wno-attributes)
-  if [ $kind = asan ]; then flags+=(-fsanitize=address,undefined -fno-sanitize-recover=undefined); fi
+  if [ $kind = asan ]; then flags+=(-fsanitize=address,undefined -fno-sanitize-recover=undefined '-fsanitize-sections=emulated_shared'); fi
   g++ "${flags[@]}" -DREAL=float -DEMULATOR_IMPL -c kernels.cpp -o "$out/float-$kind.o"
   g++ "${flags[@]}" -DREAL=double -c kernels.cpp -o "$out/double-$kind.o"
   g++ "${flags[@]}" -shared "$out/float-$kind.o" "$out/double-$kind.o" -o "$out/libkernels-$kind.so"

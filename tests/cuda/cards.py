@@ -1,6 +1,8 @@
 """A library whose arrays are on cards: of the stand-in, whose memory is the host's."""
 
 import ctypes
+import functools
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -8,6 +10,35 @@ pointer = ctypes.pythonapi.PyCapsule_GetPointer
 pointer.restype = ctypes.c_void_p
 pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 HOST, CARD, MANAGED = 1, 2, 13
+
+
+@functools.cache
+def driver():
+    return ctypes.CDLL("libcuda.so.1")
+
+
+@contextmanager
+def within(ordinal):
+    """Make the context of a card the current one, as its library has it at work."""
+    before, mine = ctypes.c_void_p(), ctypes.c_void_p()
+    driver().cuCtxGetCurrent(ctypes.byref(before))
+    assert driver().cuDevicePrimaryCtxRetain(ctypes.byref(mine), ordinal) == 0
+    driver().cuCtxSetCurrent(mine)
+    try:
+        yield
+    finally:
+        driver().cuCtxSetCurrent(before)
+
+
+def counts():
+    """Return what the driver counts: launches, allocations, memory that lives, ..."""
+    found = (ctypes.c_longlong * 6)()
+    for ordinal in range(2):
+        with within(ordinal):  # memory goes back when its stream comes to that
+            driver().cuCtxSynchronize()
+    driver().standin_counts(found)
+    names = ("launches", "allocations", "frees", "waits", "alive", "waiting")
+    return dict(zip(names, found, strict=True))
 
 
 def moved(capsule, kind, ordinal):
@@ -36,6 +67,10 @@ class Array:
         return (self.kind, self.ordinal)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        now = max(driver().standin_here(), 0)
+        if now != self.ordinal:
+            msg = f"tensor is on card {self.ordinal}, but the current one is {now}"
+            raise BufferError(msg)  # as torch does
         capsule = self.array.__dlpack__(max_version=(1, 0))
         if dl_device == (HOST, 0):
             return capsule
@@ -48,12 +83,13 @@ class Late(Array):
 
     def __init__(self, array, *, waits=True):
         super().__init__(np.full(array.shape, np.nan))
-        self.driver, self.stream = ctypes.CDLL("libcuda.so.1"), ctypes.c_void_p()
+        self.driver, self.stream = driver(), ctypes.c_void_p()
         self.waits = waits
-        self.driver.cuStreamCreate(ctypes.byref(self.stream), 1)
         to, origin = ctypes.c_ulonglong(self.array.ctypes.data), np.array(array, float)
         at, size = ctypes.c_void_p(origin.ctypes.data), ctypes.c_size_t(origin.nbytes)
-        self.driver.cuMemcpyHtoDAsync_v2(to, at, size, self.stream)
+        with within(0):
+            self.driver.cuStreamCreate(ctypes.byref(self.stream), 1)
+            self.driver.cuMemcpyHtoDAsync_v2(to, at, size, self.stream)
 
     def __dlpack__(self, *, stream=None, **options):
         if self.waits and stream is not None:  # as torch and CuPy do
@@ -96,3 +132,9 @@ class Library:
         mine = Array(np.from_dlpack(Host(moved(capsule, HOST, 0))), ordinal)
         mine.kept = array
         return mine
+
+
+def rows(rng, n=700, p=5, m=2, dtype="f8", offset=100.0):
+    X = (rng.standard_normal((n, p)) + offset).astype(dtype)
+    y = X @ rng.standard_normal((p, m)) + 0.1 * rng.standard_normal((n, m)) + 3
+    return X, y.astype(dtype), rng.integers(1, 4, n).astype(dtype)

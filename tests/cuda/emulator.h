@@ -105,6 +105,9 @@ inline void run_block(Block& b, unsigned nt, char* stacks, std::mt19937& rng) {
         if (!progress && b.live) { fprintf(stderr, "emulator: deadlock: %u of %zu threads wait at __syncthreads, %u live\n", b.waiting, b.f.size(), b.live); abort(); }
     }
 }
+extern "C" char __start_emulated_shared[] __attribute__((weak, visibility("hidden"))), __stop_emulated_shared[] __attribute__((weak, visibility("hidden")));
+// Not by memset, which AddressSanitizer looks at: there are its zones between arrays.
+__attribute__((no_sanitize("address", "undefined"))) inline void poison(char* from, char* to) { for (volatile char* at = from; at < to; ++at) *at = (char)0xff; }
 template <class... A, size_t... I> inline std::tuple<A...> unpack(void** p, std::index_sequence<I...>) { return std::tuple<A...>(*(A*)p[I]...); }
 template <class... A> inline void launch(const char* name, void (*k)(A...), const unsigned* g, const unsigned* t, size_t smem, void** params) {
     struct Ctx { void (*k)(A...); std::tuple<A...> a; } c{ k, unpack<A...>(params, std::index_sequence_for<A...>{}) };
@@ -115,6 +118,7 @@ template <class... A> inline void launch(const char* name, void (*k)(A...), cons
     Block b; unsigned long long sw = 0;
     for (unsigned i : blocks) {
         memset(dyn.data(), 0xff, dyn.size()); // poison: NaN
+        poison(__start_emulated_shared, __stop_emulated_shared);
         b.bdim = { t[0], t[1], t[2] }; b.gdim = { g[0], g[1], g[2] }; b.bidx = { i % g[0], i / g[0] % g[1], i / (g[0] * g[1]) };
         b.dyn = (unsigned char*)(((uintptr_t)dyn.data() + 15) & ~15ull); b.arg = &c; b.body = [](void* p) { auto* c = (Ctx*)p; std::apply(c->k, c->a); };
         run_block(b, nt, stacks.data(), rng);
@@ -153,7 +157,8 @@ using emulated::as_float; using emulated::to_tf32; using emulated::multiply;
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
-#define __shared__ static thread_local
+// All in one section, which every block finds full of NaN. One thread of the host runs kernels at a time.
+#define __shared__ static __attribute__((section("emulated_shared")))
 #define threadIdx (emulated::B->cur->t)
 #define blockIdx (emulated::B->bidx)
 #define blockDim (emulated::B->bdim)

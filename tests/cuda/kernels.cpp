@@ -57,3 +57,12 @@ REGISTER(NAME(cast))
 REGISTER(NAME(nearest_tf32))
 REGISTER(NAME(products_tf32))
 REGISTER(NAME(products_f64))
+
+// What shared memory has that no thread has written: the emulator's own test.
+extern "C" __global__ void NAME(unwritten)(REAL* out) {
+    __shared__ REAL numbers[4];
+    out[blockIdx.x * 4 + threadIdx.x] = numbers[threadIdx.x];
+    __syncthreads();
+    numbers[threadIdx.x] = 1;
+}
+REGISTER(NAME(unwritten))

@@ -1,6 +1,5 @@
 """From an array on a card to a fitted model, on a stand-in for NVIDIA's driver."""
 
-import ctypes
 import os
 import pickle
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import cards
 import numpy as np
 import pytest
-from cards import MANAGED, Array, Late, Library, Old
+from cards import Array, Late, Old, rows
 
 from sklearnex_rs import CudaUnavailableError, config_context, show_config, spmd
 from sklearnex_rs.linear_model import LinearRegression
@@ -17,12 +16,6 @@ from sklearnex_rs.linear_model import LinearRegression
 pytestmark = pytest.mark.skipif(
     "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
 )
-
-
-def rows(rng, n=700, p=5, m=2, dtype="f8", offset=100.0):
-    X = (rng.standard_normal((n, p)) + offset).astype(dtype)
-    y = X @ rng.standard_normal((p, m)) + 0.1 * rng.standard_normal((n, m)) + 3
-    return X, y.astype(dtype), rng.integers(1, 4, n).astype(dtype)
 
 
 def laid(X, layout):
@@ -197,27 +190,6 @@ def test_other_numbers_are_widened(rng, assert_close, dtype):
     assert_close(predicted.array, host.predict(wide), 1e-4 if dtype == "f2" else 1e-9)
 
 
-def test_memory_that_both_sides_see(rng, assert_close):
-    X, y, _ = rows(rng)
-    host = LinearRegression().fit(X, y)
-    model = LinearRegression().fit(Array(X, kind=MANAGED), Array(y))
-    assert_close(model.coef_.array, host.coef_)
-
-
-def test_copies_are_asked_for(rng):
-    X, y, _ = rows(rng)
-    kept = LinearRegression().fit(Array(X), Array(y)).coef_.kept
-    for copy in (None, False, True):
-        there = Library.from_dlpack(kept, copy=copy)
-        assert (there.array.ctypes.data == kept_at(kept)) == (copy is not True)
-        assert np.array_equal(there.array, kept.host())
-    assert np.array_equal(np.from_dlpack(kept, device="cpu"), kept.host())
-
-
-def kept_at(array):
-    return Library.from_dlpack(array).array.ctypes.data
-
-
 def test_the_host_is_asked_for(rng):
     X, y, _ = rows(rng)
     with config_context(device="cpu"):
@@ -236,45 +208,63 @@ def test_a_pickle_holds_arrays_of_the_host(rng):
     assert np.allclose(again.predict(X), predicted.array, rtol=1e-12)
 
 
-def test_answers_outlive_the_rows_and_memory_comes_back(rng):
-    driver = ctypes.CDLL("libcuda.so.1")
-    counts = (ctypes.c_longlong * 5)()
-
-    def alive():
-        driver.cuCtxSynchronize()  # memory goes back when its stream comes to that
-        driver.standin_counts(counts)
-        return counts[4]
-
-    X, y, _ = rows(rng)
-    LinearRegression().fit(Array(X), Array(y))
-    before = alive()
-    for _ in range(3):
-        model = LinearRegression().fit(Array(X), Array(y))
-        predicted = model.predict(Array(X))
-        coef = model.coef_
-        del model
-        assert np.isfinite(coef.array).all()
-        assert np.isfinite(predicted.array).all()
-        del predicted, coef
-    assert alive() <= before
+BEGINNING = (
+    "import ctypes, runpy, numpy as np, sklearnex_rs\n"
+    "from sklearnex_rs import _core, _cuda, config_context\n"
+    f"Array = runpy.run_path({cards.__file__!r})['Array']\n"
+    "from sklearnex_rs.linear_model import LinearRegression\n"
+    "X = np.random.default_rng(0).standard_normal((90, 2))\n"
+    "y = X @ [1.0, 2.0] + 3\n"
+)
 
 
-def test_the_context_of_the_caller_is_there_again(rng):
-    driver = ctypes.CDLL("libcuda.so.1")
-    mine, now = ctypes.c_void_p(0x1234), ctypes.c_void_p()
-    driver.cuCtxSetCurrent(mine)
-    X, y, _ = rows(rng)
-    model = LinearRegression().fit(Array(X), Array(y))
-    model.predict(Array(X))
-    del model
-    driver.cuCtxGetCurrent(ctypes.byref(now))
-    driver.cuCtxSetCurrent(None)
-    assert now.value == mine.value
+def said(program, **env):
+    """Run a program by itself; return what it prints."""
+    command = [sys.executable, "-P", "-c", BEGINNING + program]
+    env = {**os.environ, **env}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_host_computes_where_no_kernel_can_be_compiled():
+    program = (
+        "_cuda.load = lambda name: None\n"
+        "with config_context(device='cpu'):\n"
+        "    rows = Array(np.asfortranarray(X)[::2]), Array(y[::2])\n"
+        "    model = LinearRegression().fit(*rows)\n"
+        "    print(np.allclose(model.predict(Array(X)).array, y))\n"
+        "try:\n    LinearRegression().fit(Array(X), Array(y))\n"
+        "except sklearnex_rs.CudaUnavailableError as error: print(error)"
+    )
+    found = said(program)
+    assert found.startswith("True\n"), found
+    assert "NVRTC" in found
+    assert "sklearnex_rs[cuda13]" in found
+
+
+def test_a_compiler_that_is_newer_than_the_driver():
+    program = (
+        "try:\n    LinearRegression().fit(Array(X), Array(y))\n"
+        "except sklearnex_rs.CudaUnavailableError as error: print(error)"
+    )
+    found = said(program, STANDIN_VERSION="12080")
+    assert "the NVIDIA driver is of CUDA 12.8" in found
+    assert "[cuda12]" in found
 
 
 def test_show_config_names_the_card(capsys):
     show_config()
     assert "CUDA          Stand-in card (sm_90)" in capsys.readouterr().out
+
+
+def test_show_config_takes_no_memory_of_cards():
+    program = (
+        "sklearnex_rs.show_config()\n"
+        "driver = ctypes.CDLL('libcuda.so.1')\n"
+        "print(driver.standin_contexts(0), driver.standin_contexts(1))"
+    )
+    assert said(program).endswith("0 0\n")
 
 
 def test_a_driver_without_a_card(rng):

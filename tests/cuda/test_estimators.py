@@ -53,6 +53,7 @@ ESTIMATORS = [
     LogisticRegression(l1_ratio=1, solver="saga", **EXACT),
     KMeans(n_clusters=5, random_state=0),
     KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
+    KMeans(n_clusters=20, random_state=3),  # by tensor cores
     KMeans(n_clusters=9, init="random", n_init=2, random_state=2, max_iter=5),
     TruncatedSVD(n_components=2, algorithm="arpack"),
 ]
@@ -273,6 +274,60 @@ def test_likelihoods(rng, assert_close, tolerance, dtype):
             method(Array(X))
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_distances_of_columns_that_nearly_depend(rng, assert_close, dtype):
+    """One model of both: what differs is in the distances alone."""
+    X = rng.standard_normal((300, 5)) + 3
+    X[:, 1] = X[:, 0] + 1e-4 * X[:, 1]
+    X = X.astype(dtype)
+    tol = 1e-6  # roundings of double, by the condition
+    for model in (EmpiricalCovariance().fit(X), EmpiricalCovariance().fit(X[:, 1:])):
+        rows = X[:, X.shape[1] - len(model.location_) :]
+        assert_close(model.mahalanobis(Array(rows)).array, model.mahalanobis(rows), tol)
+    for model in (PCA().fit(X), PCA(n_components=3).fit(X)):
+        likely = model.score_samples(Array(X))
+        assert likely.array.dtype == X.dtype
+        near = tol if dtype == "f8" else 1e-4
+        assert_close(likely.array, model.score_samples(X), near)
+        assert abs(model.score(Array(X)) / model.score(X) - 1) < tol
+
+
+@pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: str(model)[:60])
+@pytest.mark.parametrize("kinds", ["f4f8", "f8f4"])
+def test_rows_of_another_type_than_the_model(rng, assert_close, model, kinds):
+    """They say what the host says, in its type."""
+    rows = data(model, rng, dtype=kinds[:2])
+    fitted, X = fresh(model).fit(*rows), rows[0].astype(kinds[2:])
+    for name in ANSWERS:
+        if hasattr(fitted, name):
+            found, wanted = (getattr(fitted, name)(of) for of in (Array(X), X))
+            assert found.array.dtype == wanted.dtype
+            near = 1e-9 if wanted.dtype == "f8" else 1e-4
+            assert_close(found.array, wanted, near)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", ">i4"],
+)
+@pytest.mark.parametrize("step", [1, 3])
+def test_labels_of_every_type(rng, dtype, step):
+    X = rng.standard_normal((90, 3))
+    room = np.zeros((90, step), dtype)
+    room[:, 0] = X[:, 0] + 0.2 * X[:, 1] > 0
+    y = room[:, 0]
+    there = y if dtype == ">i4" else Array(y)  # DLPack has none of these
+    host, card = (
+        LogisticRegression().fit(X, y),
+        LogisticRegression().fit(Array(X), there),
+    )
+    assert card.classes_.dtype == y.dtype
+    predicted = card.predict(Array(X))
+    assert predicted.array.dtype == ("i8" if dtype == ">i4" else y.dtype)
+    assert np.array_equal(predicted.array, host.predict(X))
+    assert card.score(Array(X), there) == host.score(X, y)
+
+
 def test_what_has_no_kernel_yet_names_the_way_out(rng):
     (X,) = data(PCA(), rng)
     model = KMeans(2, init=lambda X, k, random_state: X[:k])
@@ -286,7 +341,22 @@ def test_ranks_take_cards_in_turn():
     assert spmd.run(3, spmd.local_device) == [0, 1, 0]
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:x", "cuda:1:2", "cpu:0x"])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "gpu",
+        "cuda:x",
+        "cuda:1:2",
+        "cpu:0x",
+        "cpu:1",
+        "",
+        "cuda:",
+        "cuda:1\n",
+        "cuda:²",
+        0,
+        ("cuda",),
+    ],
+)
 def test_other_devices_are_refused(device):
     with (
         pytest.raises(ValueError, match="device must be"),

@@ -190,3 +190,10 @@ def test_short_floats_of_a_wide_range(launch):
     args = (len(x), 1, 1, 1, np.int32(4), np.int32(2), out)
     launch("cast_double", (1,), 128, short, *args)
     assert np.array_equal(out, (short.astype("u4") << 16).view("f4").astype(float))
+
+
+def test_shared_memory_is_not_a_number_before_it_is_written(launch, dtype):
+    """The emulator's own test: else what is forgotten might be zero by chance."""
+    out = np.zeros(12, dtype)
+    launch(f"unwritten_{'float' if dtype == 'f4' else 'double'}", (3,), 4, out)
+    assert np.isnan(out).all()

@@ -46,6 +46,17 @@ fn every_kernel_compiles_for_every_architecture() {
 }
 
 #[test]
+fn a_card_that_is_newer_than_the_compiler_is_told() {
+    let said = match cubin_at(None, &SOURCE, "float", 999) {
+        Err(Error::NoCuda(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    assert!(said.contains("sklearnex_rs[cuda13]"), "{said}");
+    let missing = env::var_os("REQUIRE_NVRTC").is_none();
+    assert!(missing || said.contains("sm_999"), "{said}");
+}
+
+#[test]
 fn a_mistake_is_told_with_its_line() {
     let wrong = Source {
         name: "wrong.cu",

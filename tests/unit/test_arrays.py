@@ -296,6 +296,32 @@ def test_rows_are_not_copied_and_memory_does_not_grow(python):
     assert leaked < 4e6
 
 
+def test_a_share_that_only_speaks_dlpack_may_be_empty(rows):
+    X, y = rows
+    host = LinearRegression().fit(X, y)
+
+    class Bare:
+        """One that has neither a shape nor a length."""
+
+        def __init__(self, array):
+            self.array = array
+
+        def __dlpack__(self, **options):
+            return self.array.__dlpack__(**options)
+
+        def __dlpack_device__(self):
+            return self.array.__dlpack_device__()
+
+    def job(comm):
+        mine = slice(0, 0) if comm.rank == 1 else slice(None)
+        share = (Bare(part[mine].copy()) for part in rows)
+        model = spmd.LinearRegression(comm=comm).fit(*share)
+        coef = getattr(model.coef_, "array", model.coef_)
+        assert np.allclose(np.from_dlpack(coef), host.coef_, rtol=1e-9)
+
+    spmd.run(2, job)
+
+
 def test_shares_of_other_libraries_over_ranks(rows):
     X, y = rows
     plain = LinearRegression().fit(X, y)

@@ -20,6 +20,7 @@ pub struct Card {
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
     pinned: Mutex<Pinned>,
+    pool: Option<Pool>,
 }
 
 /// Bytes of memory that stays in its place: summaries come through it.
@@ -30,6 +31,14 @@ struct Pinned(*mut u8);
 
 // SAFETY: whoever has the lock has the memory alone.
 unsafe impl Send for Pinned {}
+
+/// Where memory comes from: not the card's default pool, which is other libraries' as well.
+struct Pool(sys::CUmemoryPool);
+
+// SAFETY: the driver takes calls from any thread, and the pool lives as long as the process.
+unsafe impl Send for Pool {}
+// SAFETY: the same.
+unsafe impl Sync for Pool {}
 
 /// The context that the caller has on this thread, which is there again at the end.
 pub struct Kept(Option<sys::CUcontext>);
@@ -79,7 +88,7 @@ impl Card {
         // SAFETY: all work is on one stream, which is waited for before anything is read or freed.
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(wrong)?;
-        keep_memory(&context).map_err(wrong)?;
+        let pool = pool(&context).map_err(wrong)?;
         let (major, minor) = context.compute_capability().map_err(wrong)?;
         Ok(Self {
             ordinal,
@@ -88,6 +97,7 @@ impl Card {
             stream,
             modules: Mutex::default(),
             pinned: Mutex::new(Pinned(std::ptr::null_mut())),
+            pool,
         })
     }
 
@@ -116,13 +126,27 @@ impl Card {
     /// Room for `n` numbers, whatever is in it.
     pub(super) fn room<N: DeviceRepr>(&self, n: usize, what: &'static str) -> Result<CudaSlice<N>> {
         let bytes = n.saturating_mul(size_of::<N>());
-        // SAFETY: kernels write it before they, or `fetch`, read it.
-        unsafe { self.stream.alloc(n.max(1)) }.map_err(|error| {
+        self.taken(n.max(1)).map_err(|error| {
             if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
                 return Error::OutOfMemory { bytes, what };
             }
             failed("an allocation", error)
         })
+    }
+
+    fn taken<N: DeviceRepr>(&self, n: usize) -> std::result::Result<CudaSlice<N>, DriverError> {
+        let Some(Pool(pool)) = self.pool else {
+            // SAFETY: kernels write it before they, or `fetch`, read it.
+            return unsafe { self.stream.alloc(n) };
+        };
+        let (mut first, bytes) = (0, n.saturating_mul(size_of::<N>()));
+        self.context.bind_to_thread()?;
+        // SAFETY: the same; and the slice frees it on this stream, which is how pools take it back.
+        unsafe {
+            let stream = self.stream.cu_stream();
+            sys::cuMemAllocFromPoolAsync(&raw mut first, bytes, pool, stream).result()?;
+            Ok(self.stream.upgrade_device_ptr(first, n))
+        }
     }
 
     /// Room for `n` zeros.
@@ -212,6 +236,25 @@ impl Card {
         self.wait()
     }
 
+    /// Makes its context the current one; `Kept` puts the caller's back.
+    pub fn bind(&self) -> Result<()> {
+        let done = self.context.bind_to_thread();
+        done.map_err(|error| failed("a card's context", error))
+    }
+
+    /// The same for a thread with a context of its own.
+    pub fn settled(&self) -> Result<()> {
+        let _kept = Kept::now()?;
+        self.wait()
+    }
+
+    /// Until everybody's work on the card is done.
+    pub fn idle(&self) -> Result<()> {
+        let _kept = Kept::now()?;
+        let done = self.context.synchronize();
+        done.map_err(|error| failed("work of others", error))
+    }
+
     /// Until all that was asked for is done.
     pub(super) fn wait(&self) -> Result<()> {
         let done = self.stream.synchronize();
@@ -225,19 +268,33 @@ pub(super) const AMPERE: i32 = 80;
 /// Memory that a card's pool keeps between calls, in bytes.
 const KEPT: u64 = 1 << 30;
 
-/// Else the pool gives all back each time that work is waited for.
-fn keep_memory(context: &CudaContext) -> std::result::Result<(), DriverError> {
+/// A pool of our own, where the card has such. Without a limit it gives all back each time that work is
+/// waited for.
+fn pool(context: &CudaContext) -> std::result::Result<Option<Pool>, DriverError> {
     let pools = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
     if context.attribute(pools)? == 0 {
-        return Ok(());
+        return Ok(None);
     }
+    let how = sys::CUmemPoolProps {
+        allocType: sys::CUmemAllocationType::CU_MEM_ALLOCATION_TYPE_PINNED,
+        handleTypes: sys::CUmemAllocationHandleType::CU_MEM_HANDLE_TYPE_NONE,
+        location: sys::CUmemLocation {
+            type_: sys::CUmemLocationType::CU_MEM_LOCATION_TYPE_DEVICE,
+            id: context.cu_device(),
+        },
+        win32SecurityAttributes: std::ptr::null_mut(),
+        maxSize: 0,
+        usage: 0,
+        reserved: [0; 54],
+    };
     let (mut pool, mut kept) = (std::ptr::null_mut(), KEPT);
     let what = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-    // SAFETY: `pool` and `kept` are alive, and the attribute is of 64 bits.
+    // SAFETY: all are alive, and the attribute is of 64 bits.
     unsafe {
-        sys::cuDeviceGetDefaultMemPool(&raw mut pool, context.cu_device()).result()?;
-        sys::cuMemPoolSetAttribute(pool, what, (&raw mut kept).cast()).result()
+        sys::cuMemPoolCreate(&raw mut pool, &raw const how).result()?;
+        sys::cuMemPoolSetAttribute(pool, what, (&raw mut kept).cast()).result()?;
     }
+    Ok(Some(Pool(pool)))
 }
 
 /// Blocks of threads.

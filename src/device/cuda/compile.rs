@@ -64,6 +64,26 @@ pub(super) fn compiler() -> Result<(i32, i32)> {
     Ok((major, minor))
 }
 
+/// Whether NVRTC knows an architecture; or what to install.
+fn knows(sm: i32) -> Result<()> {
+    let mut count = 0;
+    // SAFETY: `count` is alive, and the library is there.
+    let asked = unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) };
+    asked.result().map_err(failed)?;
+    let count = usize::try_from(count).unwrap_or(0);
+    let mut known: Vec<i32> = crate::memory::zeros(count, "names of architectures")?;
+    // SAFETY: `known` has as many as NVRTC asked for.
+    let asked = unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) };
+    asked.result().map_err(failed)?;
+    if known.contains(&sm) {
+        return Ok(());
+    }
+    let (major, minor) = compiler()?;
+    Err(Error::NoCuda(format!(
+        "NVRTC {major}.{minor} does not know cards of sm_{sm}; a newer one does: {EXTRA}"
+    )))
+}
+
 /// Code of a file of kernels for rows of `real`, `float` or `double`, on architecture `sm`, as 90.
 pub fn cubin(source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
     cubin_at(folder().as_deref(), source, real, sm)
@@ -83,6 +103,7 @@ pub fn cubin_at(folder: Option<&Path>, source: &Source, real: &str, sm: i32) -> 
     if let Some(kept) = path.as_deref().and_then(read) {
         return Ok(kept);
     }
+    knows(sm)?;
     let code = compile(source.name, &text, &options)?;
     if let Some(path) = path {
         // A home that cannot be written to costs the next process a second; no more.

@@ -17,7 +17,7 @@ mod rows;
 mod work;
 
 use crate::{Error, Result};
-use cudarc::driver::{CudaContext, DriverError, sys};
+use cudarc::driver::{CudaContext, DriverError, result, sys};
 use std::sync::OnceLock;
 
 pub use card::{Card, Kept, card};
@@ -64,7 +64,19 @@ fn look() -> Result<usize> {
 /// The same, and kernels can be compiled.
 pub fn ready() -> Result<usize> {
     let count = cards()?;
-    compile::compiler()?;
+    let ((major, minor), mut driver) = (compile::compiler()?, 0);
+    // SAFETY: the driver is there, and `driver` alive.
+    let asked = unsafe { sys::cuDriverGetVersion(&raw mut driver) };
+    let asked = asked.result();
+    asked.map_err(|error| failed("the driver's version", error))?;
+    if major > driver / 1000 {
+        return Err(Error::NoCuda(format!(
+            "the NVIDIA driver is of CUDA {}.{} and does not run what NVRTC {major}.{minor} compiles: \
+             {EXTRA}",
+            driver / 1000,
+            driver % 1000 / 10
+        )));
+    }
     Ok(count)
 }
 
@@ -84,14 +96,17 @@ pub fn found() -> Vec<(&'static str, String)> {
     both.into()
 }
 
-/// Its name and its architecture.
+/// Its name and its architecture, without a context: that takes memory on the card.
 fn name_of(ordinal: usize) -> Result<String> {
     let asked = "the card's name";
-    let _kept = Kept::now()?;
-    let card = CudaContext::new(ordinal).map_err(|error| failed(asked, error))?;
-    let name = card.name().map_err(|error| failed(asked, error))?;
-    let arch = card.compute_capability();
-    let (major, minor) = arch.map_err(|error| failed(asked, error))?;
+    let wrong = |error| failed(asked, error);
+    let ordinal = i32::try_from(ordinal).unwrap_or(i32::MAX);
+    let card = result::device::get(ordinal).map_err(wrong)?;
+    let name = result::device::get_name(card).map_err(wrong)?;
+    // SAFETY: it is one of the driver's.
+    let part = |which| unsafe { result::device::get_attribute(card, which) }.map_err(wrong);
+    let major = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
     Ok(format!("{name} (sm_{major}{minor})"))
 }
 

@@ -52,7 +52,9 @@ impl CudaLabels {
 impl Drop for CudaLabels {
     fn drop(&mut self) {
         let _kept = Kept::now();
-        self.labels.take();
+        if let Some(labels) = self.labels.take() {
+            let _ = labels.stream().context().bind_to_thread();
+        }
     }
 }
 

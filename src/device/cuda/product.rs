@@ -64,6 +64,7 @@ impl Room {
         let room = Self::bare(card, bytes)?;
         if bytes > 0 {
             let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
+            card.bind()?;
             let to = room.first();
             // SAFETY: the caller's, and there is as much room.
             let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
@@ -86,8 +87,13 @@ pub(super) fn address<N>(numbers: &CudaSlice<N>) -> u64 {
 }
 
 impl Drop for Room {
+    /// Memory is freed where its context is the current one.
     fn drop(&mut self) {
         let _kept = Kept::now();
+        let stream = self.bytes.as_ref().map(CudaSlice::stream);
+        if let Some(stream) = stream.or_else(|| self.labels.as_ref().map(CudaSlice::stream)) {
+            let _ = stream.context().bind_to_thread();
+        }
         self.bytes.take();
         self.labels.take();
     }

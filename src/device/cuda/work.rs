@@ -93,3 +93,10 @@ impl<'d> Work<'d> {
         })
     }
 }
+
+impl Drop for Work<'_> {
+    /// After an error kernels may still read rows, which their owner takes back.
+    fn drop(&mut self) {
+        let _ = self.card.wait();
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::super::array::{Answers, Told};
 use super::CardArray;
+use super::kind::Kind;
 use crate::device::Input;
 use crate::device::cuda::{Cuda, CudaLabels, CudaOut, CudaRows, Room};
 use crate::{Result, real::Real};
@@ -29,17 +30,19 @@ impl<'py> Held<'py> {
             return Err(PyValueError::new_err("there are no rows"));
         };
         let alike = |other: &CardArray| {
-            other.double == first.double && other.card.ordinal == first.card.ordinal
+            other.kind == first.kind && other.card.ordinal == first.card.ordinal
         };
         if !held.iter().flatten().all(|other| alike(other.get())) {
             return Err(PyValueError::new_err(
                 "arrays are not of one type, or not on one card",
             ));
         }
-        if held.iter().flatten().any(|array| array.get().whole) {
-            return Err(PyValueError::new_err("rows on a card are not integers"));
+        if !first.kind.is_real() {
+            return Err(PyValueError::new_err(
+                "rows on a card are float32 or float64",
+            ));
         }
-        let (device, double) = (Cuda(Arc::clone(&first.card)), first.double);
+        let (device, double) = (Cuda(Arc::clone(&first.card)), first.kind.is_double());
         Ok(Self {
             arrays: held,
             device,
@@ -70,8 +73,8 @@ impl Answers for Cuda {
         out: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, CardArray>> {
         let array = out.cast::<CardArray>()?;
-        let (held, double) = (array.get(), size_of::<T>() == 8);
-        if held.double != double || held.whole || held.card.ordinal != self.0.ordinal {
+        let held = array.get();
+        if held.kind != Kind::of::<T>() || held.card.ordinal != self.0.ordinal {
             return Err(PyValueError::new_err(
                 "the answer is of another type, or on another card",
             ));
@@ -82,11 +85,9 @@ impl Answers for Cuda {
     fn told(&self, labels: CudaLabels) -> Result<Told> {
         let n = labels.rows();
         let room = Room::of_labels(labels);
-        let numbers = CardArray::own(&self.0, room, vec![n], false); // one number
-        Ok(Told::Card(CardArray {
-            whole: true,
-            ..numbers
-        }))
+        let shape = vec![n]; // one number
+        let numbers = CardArray::own(&self.0, room, shape, Kind::LABEL);
+        Ok(Told::Card(numbers))
     }
 
     fn out<'o, T: Real + Element>(room: &'o mut Bound<'_, CardArray>) -> PyResult<CudaOut<'o, T>> {

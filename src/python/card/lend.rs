@@ -2,19 +2,20 @@
 
 use super::super::array::{broken, data};
 use super::super::error::raise;
-use super::{CardArray, Held, Owner};
+use super::kind::Kind;
+use super::{CardArray, Held, Memory, Owner};
 use crate::algo::guarded;
 use crate::device::Data;
 use crate::device::cuda::{self, Card, Cuda, Kept, Room};
 use crate::real::Real;
-use dlpark::ffi::{DLDataType, DLDevice, DLDeviceType};
+use dlpark::ffi::{DLDevice, DLDeviceType};
 use dlpark::python::consumer::stream;
 use dlpark::python::{DlpackStream, ImportRequest, StreamArg};
-use numpy::{Element, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArrayDyn};
-use pyo3::exceptions::{PyBufferError, PyTypeError};
+use numpy::{Element, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use std::sync::Arc;
+use std::ptr::NonNull;
 
 /// Our stream, which the producer makes wait for its own. Never by the C interface: that does not see
 /// what torch refuses in Python (gradients, conjugates).
@@ -27,7 +28,7 @@ unsafe impl DlpackStream for Ours<'_> {
     }
 }
 
-/// An array of any library, where it lies on a card.
+/// An array of any library, where it lies on a card, of its own type.
 #[pyfunction]
 pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
     let py = array.py();
@@ -39,9 +40,10 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
         ));
     }
     let ordinal = usize::try_from(device.device_id).map_err(broken)?;
-    let card = guarded(|| cuda::ready().and_then(|_| cuda::card(ordinal)));
-    let card = card.map_err(|error| raise(py, &error))?;
-    let _kept = Kept::now().map_err(|error| raise(py, &error))?;
+    let card = guarded(|| cuda::card(ordinal)).map_err(|error| raise(py, &error))?;
+    // Libraries lend what is on the current card, and make streams of that wait.
+    let ours = guarded(|| Kept::now().and_then(|kept| card.bind().map(|()| kept)));
+    let _kept = ours.map_err(|error| raise(py, &error))?;
     let imported = match request.import(Some(&Ours(&card)), None) {
         Err(error) if error.is_instance_of::<PyTypeError>(py) => {
             let options = PyDict::new(py);
@@ -61,67 +63,54 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
         .collect::<PyResult<Vec<_>>>()?;
     let steps = facts.strides_or_compact().map_err(broken)?.into_owned();
     let first = facts.data_ptr() as u64 + facts.byte_offset();
-    let double = dtype.matches(DLDataType::F64);
-    let lent = CardArray {
-        owner: Arc::new(Owner::Lent(imported)),
+    let Some(kind) = Kind::of_dlpack(dtype) else {
+        return Err(PyTypeError::new_err(format!(
+            "arrays of {dtype:?} on a card are not supported; convert to float32 or float64"
+        )));
+    };
+    Ok(CardArray {
+        owner: Owner::of(&card, Memory::Lent(imported)),
         card,
         first,
         shape,
         steps,
-        double,
-        whole: false,
-    };
-    if double || dtype.matches(DLDataType::F32) {
-        return Ok(lent);
-    }
-    match kind_of(dtype) {
-        Some((kind, bytes)) => lent.cast(py, (kind, bytes), kind < 2),
-        None => Err(PyTypeError::new_err(format!(
-            "arrays of {dtype:?} on a card are not supported; convert to float32 or float64"
-        ))),
-    }
-}
-
-/// What is widened on its way in: whole numbers and truth to `float64`, short floats to `float32`.
-fn kind_of(dtype: DLDataType) -> Option<(i32, i32)> {
-    let bytes = i32::from(dtype.bits / 8);
-    let kind = match dtype.code.0 {
-        0 => 0,
-        1 | 6 => 1,
-        2 | 4 if bytes == 2 => i32::from(dtype.code.0),
-        _ => return None,
-    };
-    (dtype.lanes == 1 && dtype.bits.is_multiple_of(8)).then_some((kind, bytes))
+        kind,
+    })
 }
 
 /// NumPy's array, copied to a card.
 #[pyfunction]
-pub(in super::super) fn to_card(array: &Bound<'_, PyAny>, ordinal: usize) -> PyResult<CardArray> {
-    fn sent<T: Element + Copy>(
-        array: &Bound<'_, PyArrayDyn<T>>,
-        card: &Arc<Card>,
-        whole: bool,
-    ) -> PyResult<CardArray> {
-        let held: PyReadonlyArrayDyn<'_, T> = array.readonly();
-        let (values, shape) = (held.as_slice()?, held.as_array().shape().to_vec());
-        let (start, length) = (values.as_ptr().cast(), size_of_val(values));
-        // SAFETY: numbers are plain bits, without gaps.
-        let bytes = unsafe { std::slice::from_raw_parts(start, length) };
-        let room = Room::of(card, bytes).map_err(|error| raise(array.py(), &error))?;
-        let sent = CardArray::own(card, room, shape, size_of::<T>() == 8);
-        Ok(CardArray { whole, ..sent })
+pub(in super::super) fn to_card(
+    array: &Bound<'_, PyUntypedArray>,
+    ordinal: usize,
+) -> PyResult<CardArray> {
+    let (py, dtype) = (array.py(), array.dtype());
+    let Some(kind) = Kind::of_numpy(&dtype) else {
+        return Err(PyTypeError::new_err(format!(
+            "arrays of {dtype} cannot be on a card"
+        )));
+    };
+    if !array.is_c_contiguous() {
+        return Err(PyValueError::new_err("the array is not in C order"));
     }
-    let card = cuda::card(ordinal).map_err(|error| raise(array.py(), &error))?;
-    if let Ok(array) = array.cast::<PyArrayDyn<f64>>() {
-        return sent(array, &card, false);
-    }
-    if let Ok(array) = array.cast::<PyArrayDyn<i64>>() {
-        return sent(array, &card, true);
-    }
-    if let Ok(array) = array.cast::<PyArrayDyn<i32>>() {
-        return sent(array, &card, true);
-    }
-    sent(array.cast::<PyArrayDyn<f32>>()?, &card, false)
+    let bytes = array.len() * kind.size();
+    // SAFETY: the array is alive, in one piece, and numbers are plain bits, without gaps.
+    let bytes = unsafe {
+        let start = (*array.as_array_ptr()).fields.data.cast::<u8>();
+        let start = if bytes == 0 {
+            NonNull::dangling().as_ptr()
+        } else {
+            start
+        };
+        std::slice::from_raw_parts(start, bytes)
+    };
+    let sent = guarded(|| {
+        let card = cuda::card(ordinal)?;
+        let room = Room::of(&card, bytes)?;
+        Ok((card, room))
+    });
+    let (card, room) = sent.map_err(|error| raise(py, &error))?;
+    Ok(CardArray::own(&card, room, array.shape().to_vec(), kind))
 }
 
 /// `y - X coef - intercept`; all of the type of `X`.

@@ -3,6 +3,7 @@
 
 mod copies;
 mod held;
+mod kind;
 pub(super) mod lend;
 
 use super::array::{broken, data};
@@ -10,28 +11,59 @@ use super::error::raise;
 use crate::algo::guarded;
 use crate::device::MomentKernels;
 use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
-use crate::{Result, memory, real::Real};
+use crate::{Result, real::Real};
 use dlpark::ffi::DLDeviceType;
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
-use numpy::{Element, PyArrayMethods};
-use pyo3::exceptions::{PyNotImplementedError, PyValueError};
+use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyTuple};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub(super) use held::Held;
+use kind::Kind;
+
+/// Whose memory an array has.
+enum Memory {
+    Lent(ImportedDlpack),
+    Own(#[allow(dead_code)] Room), // kept alive
+}
 
 /// Who owns an array's memory.
-enum Owner {
-    Lent(#[allow(dead_code)] ImportedDlpack), // kept alive
-    Own(#[allow(dead_code)] Room),
+struct Owner {
+    memory: Memory,
+    card: Arc<Card>,
+    /// Whether another library has had it.
+    left: AtomicBool,
 }
 
 // SAFETY: foreign memory is only read, our own is written before others have it, and the producer's deleter takes the GIL itself.
 unsafe impl Sync for Owner {}
 
-/// An array of `float32` or `float64` on a card; or answers that are `int32` or `int64`.
+impl Owner {
+    fn of(card: &Arc<Card>, memory: Memory) -> Arc<Self> {
+        Arc::new(Self {
+            memory,
+            card: Arc::clone(card),
+            left: AtomicBool::new(false),
+        })
+    }
+}
+
+impl Drop for Owner {
+    /// Streams of others may still read what left: that is over first. They may need the GIL for it.
+    fn drop(&mut self) {
+        if !*self.left.get_mut() || matches!(self.memory, Memory::Lent(_)) {
+            return;
+        }
+        let wait = || guarded(|| self.card.idle());
+        let _ = Python::try_attach(|py| py.detach(wait));
+    }
+}
+
+/// An array on a card: rows are of `float32` or `float64`, labels of any type.
 #[pyclass(frozen, module = "sklearnex_rs._core")]
 pub(super) struct CardArray {
     owner: Arc<Owner>,
@@ -39,9 +71,7 @@ pub(super) struct CardArray {
     first: u64,
     shape: Vec<usize>,
     steps: Vec<i64>,
-    double: bool,
-    /// Whether they are integers, of that size.
-    whole: bool,
+    kind: Kind,
 }
 
 impl CardArray {
@@ -58,20 +88,19 @@ impl CardArray {
     }
 
     /// An array of memory of ours, row by row.
-    fn own(card: &Arc<Card>, room: Room, shape: Vec<usize>, double: bool) -> Self {
+    fn own(card: &Arc<Card>, room: Room, shape: Vec<usize>, kind: Kind) -> Self {
         let (mut steps, mut step) = (Vec::new(), 1_usize);
         for length in shape.iter().rev() {
             steps.insert(0, i64::try_from(step).unwrap_or(0));
             step = step.saturating_mul((*length).max(1));
         }
         Self {
-            whole: false,
             first: room.first(),
-            owner: Arc::new(Owner::Own(room)),
+            owner: Owner::of(card, Memory::Own(room)),
             card: Arc::clone(card),
             shape,
             steps,
-            double,
+            kind,
         }
     }
 
@@ -81,13 +110,13 @@ impl CardArray {
             .iter()
             .product::<usize>()
             .saturating_mul(size_of::<T>());
-        let room = Room::bare(card, bytes).map_err(|error| raise(py, &error))?;
-        Ok(Self::own(card, room, shape, size_of::<T>() == 8))
+        let room = guarded(|| Room::bare(card, bytes)).map_err(|error| raise(py, &error))?;
+        Ok(Self::own(card, room, shape, Kind::of::<T>()))
     }
 
     /// Where answers of ours go; nobody else has them yet.
     fn out<T>(&self) -> CudaOut<'_, T> {
-        let count = if matches!(*self.owner, Owner::Own(_)) {
+        let count = if matches!(self.owner.memory, Memory::Own(_)) {
             self.shape.iter().product()
         } else {
             0
@@ -108,23 +137,19 @@ impl CardArray {
         true
     }
 
-    fn on_host<'py, T: Element + Copy + Default>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let mut out: Vec<T> = memory::zeros(self.shape.iter().product(), "an array of a card")
-            .map_err(|error| raise(py, &error))?;
-        let copy = || {
-            let (start, length) = (out.as_mut_ptr().cast(), size_of_val(&out[..]));
-            // SAFETY: any bytes are numbers; and `self` has as many, in this order.
-            unsafe {
-                self.card
-                    .copy_from(self.first, std::slice::from_raw_parts_mut(start, length))
-            }
-        };
-        guarded(copy).map_err(|error| raise(py, &error))?;
-        let flat = numpy::PyArray1::from_vec(py, out);
-        Ok(flat.reshape(self.shape.clone())?.into_any())
+    /// Some of them along an axis.
+    fn part(&self, axis: usize, some: Range<usize>) -> PyResult<Self> {
+        let size = i64::try_from(self.kind.size()).map_err(broken)?;
+        let start = i64::try_from(some.start).map_err(broken)?;
+        let mut shape = self.shape.clone();
+        shape[axis] = some.len();
+        let part = self.with(&shape, &self.steps);
+        Ok(Self {
+            first: self
+                .first
+                .wrapping_add_signed(start * self.steps[axis] * size),
+            ..part
+        })
     }
 
     fn sums_are_finite<T: Real>(&self) -> Result<bool> {
@@ -148,13 +173,8 @@ impl CardArray {
     }
 
     #[getter]
-    fn dtype<'py>(&self, py: Python<'py>) -> Bound<'py, numpy::PyArrayDescr> {
-        match (self.whole, self.double) {
-            (false, false) => numpy::dtype::<f32>(py),
-            (false, true) => numpy::dtype::<f64>(py),
-            (true, false) => numpy::dtype::<i32>(py),
-            (true, true) => numpy::dtype::<i64>(py),
-        }
+    fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, numpy::PyArrayDescr>> {
+        self.kind.numpy(py)
     }
 
     /// Number of the card.
@@ -170,7 +190,7 @@ impl CardArray {
     /// Room for answers about these rows, on their card and of their type.
     fn room(&self, py: Python<'_>, columns: usize) -> PyResult<Self> {
         let shape = vec![self.shape.first().copied().unwrap_or(0), columns]; // two numbers
-        if self.double {
+        if self.kind.is_double() {
             Self::bare::<f64>(py, &self.card, shape)
         } else {
             Self::bare::<f32>(py, &self.card, shape)
@@ -187,15 +207,8 @@ impl CardArray {
                 "of an array on a card, rows one after the other can be had",
             ));
         }
-        let mut shape = self.shape.clone();
-        shape[0] = part.slicelength;
-        let size = if self.double { 8 } else { 4 };
-        let start = i64::try_from(part.start).map_err(broken)?;
-        let whole = self.with(&shape, &self.steps);
-        Ok(Self {
-            first: self.first.wrapping_add_signed(start * self.steps[0] * size),
-            ..whole
-        })
+        let start = usize::try_from(part.start).map_err(broken)?;
+        self.part(0, start..start + part.slicelength)
     }
 
     /// Itself, if it is of that type; a copy of another.
@@ -208,7 +221,7 @@ impl CardArray {
     ) -> PyResult<Bound<'py, Self>> {
         let (py, array) = (this.py(), this.get());
         let double = numpy::dtype::<f64>(py).eq(&dtype)?;
-        if !copy && array.dtype(py).eq(&dtype)? {
+        if !copy && array.dtype(py)?.eq(&dtype)? {
             return Ok(this.clone());
         }
         if !double && !numpy::dtype::<f32>(py).eq(&dtype)? {
@@ -216,7 +229,18 @@ impl CardArray {
                 "an array on a card does not become one of {dtype}; convert it first"
             )));
         }
-        Bound::new(py, array.cast(py, array.kind(), double)?)
+        Bound::new(py, array.cast(py, double)?)
+    }
+
+    /// Itself, if rows may be of its type; else whole numbers and truth as `float64`, short floats as
+    /// `float32`. So is what lies askew: kernels read whole numbers of bytes.
+    fn widened<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let array = this.get();
+        if array.kind.is_real() && array.first.is_multiple_of(array.kind.size() as u64) {
+            return Ok(this.clone());
+        }
+        let wide = array.cast(this.py(), array.kind.is_double())?;
+        Bound::new(this.py(), wide)
     }
 
     /// A column of one dimension, as one of two; or of two, as one.
@@ -252,7 +276,7 @@ impl CardArray {
     fn finite(&self, py: Python<'_>) -> PyResult<bool> {
         let look = || {
             guarded(|| {
-                if self.double {
+                if self.kind.is_double() {
                     self.sums_are_finite::<f64>()
                 } else {
                     self.sums_are_finite::<f32>()
@@ -267,13 +291,13 @@ impl CardArray {
     #[allow(clippy::needless_pass_by_value)]
     fn sum(&self, py: Python<'_>, dtype: Option<Bound<'_, PyAny>>) -> PyResult<f64> {
         let _ = dtype; // it is as asked for by all who ask
-        if self.whole {
+        if !self.kind.is_real() {
             return Ok(0.0); // whatever: all are finite
         }
         let look = || {
             guarded(|| {
                 let device = Cuda(Arc::clone(&self.card));
-                let found = if self.double {
+                let found = if self.kind.is_double() {
                     device.means(&data(&device, &[Some(self.rows::<f64>()), None, None])?)
                 } else {
                     device.means(&data(&device, &[Some(self.rows::<f32>()), None, None])?)
@@ -287,15 +311,13 @@ impl CardArray {
 
     /// A copy for NumPy.
     fn host<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        if !self.is_plain() {
-            return self.copied(py)?.host(py);
+        let found = self.gathered(py)?;
+        if !self.kind.is_bfloat() {
+            return Ok(found);
         }
-        match (self.whole, self.double) {
-            (false, false) => self.on_host::<f32>(py),
-            (false, true) => self.on_host::<f64>(py),
-            (true, false) => self.on_host::<i32>(py),
-            (true, true) => self.on_host::<i64>(py),
-        }
+        let wide = found.call_method1("astype", ("u4",))?; // its upper half are the bits
+        let bits = wide.call_method1("__lshift__", (16,))?;
+        bits.call_method1("view", ("f4",))
     }
 
     #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
@@ -308,10 +330,18 @@ impl CardArray {
         copy: Option<bool>,
     ) -> PyResult<Py<PyAny>> {
         if dl_device == Some((DLDeviceType::CPU.0, 0)) {
-            let options = PyDict::new(py);
-            options.set_item("max_version", max_version)?;
             let host = self.host(py)?;
-            return Ok(host.call_method("__dlpack__", (), Some(&options))?.unbind());
+            let Some(version) = max_version else {
+                return Ok(host.call_method0("__dlpack__")?.unbind());
+            };
+            let options = PyDict::new(py);
+            options.set_item("max_version", version)?;
+            return match host.call_method("__dlpack__", (), Some(&options)) {
+                Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+                    Ok(host.call_method0("__dlpack__")?.unbind()) // NumPy before 2.1
+                }
+                other => Ok(other?.unbind()),
+            };
         }
         let (copied, stream) = (copy == Some(true), stream.as_ref());
         let request = ExportRequest::parse(stream, max_version, dl_device, None)?;
@@ -334,8 +364,7 @@ impl CardArray {
             first: self.first,
             shape: shape.to_vec(),
             steps: steps.to_vec(),
-            double: self.double,
-            whole: self.whole,
+            kind: self.kind,
         }
     }
 }
