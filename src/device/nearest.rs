@@ -67,9 +67,9 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// The same, and what each centre has then. All looks have one `place`: where weights are equal,
-    /// only rows that have another centre than before are added and taken away, and rows that can have
-    /// none need not be read.
+    /// The same, and what each centre has then. All looks have one `place` and the same weights: where
+    /// there are none, only rows that have another centre than before are added and taken away, and
+    /// rows that can have no other need not be read.
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
