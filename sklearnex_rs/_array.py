@@ -97,7 +97,10 @@ def like(array: Any) -> Callable[[Any], Any]:
 
     def there(answer: Any) -> Any:
         if not isinstance(answer, _core.CardArray):
-            answer = _core.to_card(np.asarray(answer, order="C"), ordinal)
+            answer = np.asarray(answer, order="C")
+            if answer.dtype.char not in "fdil":  # labels may be of any type
+                answer = answer.astype(float if answer.dtype.kind == "f" else np.int64)
+            answer = _core.to_card(answer, ordinal)
         return from_dlpack(answer)
 
     return there
