@@ -97,7 +97,7 @@ def like(array: Any) -> Callable[[Any], Any]:
     def there(answer: Any) -> Any:
         if not isinstance(answer, _core.CardArray):
             answer = np.asarray(answer, order="C")
-            if not (answer.dtype.isnative and answer.itemsize <= 8):  # labels may be
+            if not (answer.dtype.isnative and answer.itemsize <= 8):  # of labels
                 kinds = {"f": np.float64, "i": np.int64, "u": np.uint64}
                 answer = answer.astype(kinds[answer.dtype.kind])
             answer = _core.to_card(answer, ordinal)

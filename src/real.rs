@@ -28,6 +28,9 @@ pub trait Real:
     /// From one to the next number.
     const ROUNDING: f64;
 
+    /// Above zero.
+    const LEAST: f64;
+
     /// How many blocks of products may be summed in this type before they go to an `f64`.
     const SUMS: usize;
 
@@ -38,6 +41,7 @@ pub trait Real:
 impl Real for f32 {
     const NAME: &'static str = "float32";
     const ROUNDING: f64 = f32::EPSILON as f64;
+    const LEAST: f64 = f32::from_bits(1) as f64;
     const SUMS: usize = 1;
 
     #[inline(always)]
@@ -50,6 +54,7 @@ impl Real for f32 {
 impl Real for f64 {
     const NAME: &'static str = "float64";
     const ROUNDING: f64 = f64::EPSILON;
+    const LEAST: f64 = f64::from_bits(1);
     const SUMS: usize = usize::MAX;
 
     #[inline(always)]

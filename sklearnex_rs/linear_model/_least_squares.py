@@ -129,7 +129,7 @@ class LinearRegression(Linear):
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
             any library with DLPack, on the host or on a card of NVIDIA: then y and
-            `sample_weight` are there as well, and of its type.
+            `sample_weight` are there as well.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : array-like of shape (n_samples,), default=None

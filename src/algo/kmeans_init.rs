@@ -32,6 +32,9 @@ pub struct Draws<'r, 'a, 'm, D: Kernels, T: Real> {
     pub place: &'r [f64],
 }
 
+/// What the order of sums may leave in a potential, relative to it.
+const TIE: f64 = 1e-13;
+
 /// Rounds of k-means‖.
 const ROUNDS: u64 = 5;
 
@@ -81,10 +84,10 @@ impl Potential {
         self.ranks.iter().map(|sums| sums[point]).sum()
     }
 
-    /// The point that leaves least.
+    /// The point that leaves least; of those that the order of sums cannot tell apart, the first.
     fn least(&self) -> usize {
         let lower = |best, point| {
-            if self.total(point) < self.total(best) {
+            if self.total(point) < self.total(best) * (1.0 - TIE) {
                 point
             } else {
                 best

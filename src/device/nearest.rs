@@ -4,7 +4,7 @@
 //! their digits far from zero.
 
 use super::{Data, Device};
-use crate::{Result, real::Real};
+use crate::{Result, memory, real::Real};
 
 /// What one look at the nearest centres brings.
 #[derive(Default)]
@@ -20,6 +20,16 @@ pub struct Assigned {
 }
 
 impl Assigned {
+    /// No rows of any of `k` centres.
+    pub fn none(k: usize, p: usize) -> Result<Self> {
+        Ok(Self {
+            sums: memory::zeros(k * p, "sums of clusters")?,
+            weights: memory::zeros(k, "weights of clusters")?,
+            counts: memory::zeros(k, "counts of clusters")?,
+            changed: 0.0,
+        })
+    }
+
     /// Takes in what changed.
     pub fn add(&mut self, more: &Self) {
         for (all, part) in [
@@ -83,9 +93,9 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// The same, and what each centre has then. All looks have one `place`: where weights are equal,
-    /// only rows that have another centre than before are added and taken away, and rows that can have
-    /// none need not be read.
+    /// The same, and what each centre has then. All looks have one `place` and the same weights: where
+    /// there are none, only rows that have another centre than before are added and taken away, and
+    /// rows that can have no other need not be read.
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,

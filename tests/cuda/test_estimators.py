@@ -257,6 +257,20 @@ def test_a_path_of_penalties(rng, assert_close):
     assert_close(card[1].array, host[1])
 
 
+@pytest.mark.parametrize("kind", ["?", "u1", "i2", "i8", "f4", "U1"])
+def test_labels_of_any_kind(rng, assert_close, kind):
+    X, y = data(LogisticRegression(), rng)
+    labels = y.astype("i8").astype(kind)
+    host = LogisticRegression(tol=1e-10).fit(X, labels)
+    there = labels if kind == "U1" else Array(labels)
+    card = LogisticRegression(tol=1e-10).fit(Array(X), there)
+    assert_close(card.coef_.array, host.coef_)
+    assert card.classes_.dtype == host.classes_.dtype
+    found = card.predict(Array(X))
+    assert np.array_equal(getattr(found, "array", found), host.predict(X))
+    assert card.score(Array(X), there) == host.score(X, labels)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_likelihoods(rng, assert_close, tolerance, dtype):
     (X,) = data(PCA(), rng, dtype=dtype)

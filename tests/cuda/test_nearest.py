@@ -20,6 +20,7 @@ class Centers:
         self.halves = (self.square / 2).astype(real)
         self.longest = float(np.sqrt(self.square.max()))
         self.share = 2 * (p + 4) * float(np.finfo(real).eps) + 1e-12
+        self.least = 2 * (p + 4) * float(np.finfo(real).smallest_subnormal)
         self.z = case.z[:, :p] - self.place
         self.squares = ((self.z[:, None] - self.exact) ** 2).sum(axis=2)
 
@@ -37,6 +38,7 @@ def labelled(launch, case, of, kernel="nearest", rows=64):
         of.halves,
         np.int32(of.k),
         double(of.share),
+        double(of.least),
         double(of.longest),
         labels,
     )
@@ -78,6 +80,7 @@ def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, k, spread
     case = Case(rng, shape, dtype, "F" if shape[0] == 33 else "C", False)
     of = Centers(rng, case, k, spread)
     of.share = 4 * (case.p + 8) * float(np.finfo("f4").eps) + 1e-12
+    of.least = 4 * (case.p + 8) * float(np.finfo("f4").tiny)
     of.packed, of.halves = of.exact.astype("f4"), (of.square / 2).astype("f4")
     labels, marked, wrong = labelled(launch, case, of, "nearest_tf32", 128)
     assert wrong == 0
@@ -88,6 +91,22 @@ def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, k, spread
         assert marked.all()
     elif case.p > 1:
         assert marked.mean() < 0.1
+
+
+@pytest.mark.parametrize(("kernel", "rows"), [("nearest", 64), ("nearest_tf32", 128)])
+def test_numbers_whose_squares_are_too_small(rng, launch, kernel, rows):
+    case = Case(rng, (200, 6, 1), "f4", "C", False, 0.0)
+    case.x[:] *= 1e-24
+    case.z = np.array(case.x, np.longdouble)
+    case.mean = case.mean * 1e-24
+    of = Centers(rng, case, 17, 1e-24)
+    if kernel == "nearest_tf32":
+        of.share = 4 * (case.p + 8) * float(np.finfo("f4").eps) + 1e-12
+        of.least = 4 * (case.p + 8) * float(np.finfo("f4").tiny)
+    labels, marked, wrong = labelled(launch, case, of, kernel, rows)
+    assert wrong == 0
+    assert marked.all()
+    assert np.array_equal(labels, of.squares.argmin(axis=1))
 
 
 def test_rows_that_are_not_finite_are_told(rng, launch):

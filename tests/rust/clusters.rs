@@ -135,8 +135,8 @@ fn walked<T: Real>(x: &ArrayView2<'_, T>, start: &Array2<f64>) {
         for c in 0..k {
             centers.row_mut(c).scaled_add(step, &start.row((c + 1) % k));
         }
-        if round % 5 == 3 {
-            let first = centers.row(0).to_owned();
+        if round % 5 > 2 {
+            let first = &centers.row(0) + f64::from(round % 5 - 3) * 1e-9; // the same, or almost
             centers.row_mut(k - 1).assign(&first);
         }
         let centers = centers.as_slice().unwrap();
@@ -151,6 +151,38 @@ fn walked<T: Real>(x: &ArrayView2<'_, T>, start: &Array2<f64>) {
     }
     let end = labels(device, &rows, [&place, centers.as_slice().unwrap()]);
     assert_eq!(device.labels_to_host(kept).unwrap(), end);
+}
+
+#[test]
+fn rows_far_from_other_centers_are_not_read_again() {
+    let (device, place, p) = (Cpu { threads: 1 }, [0.0; 40], 40);
+    let mut x = noise(1000, p, 0.0);
+    for mut row in x.rows_mut().into_iter().step_by(2) {
+        row += 50.0;
+    }
+    let unread = Array2::from_elem(x.dim(), f64::NAN);
+    let (x, unread) = (x.view(), unread.view());
+    let (rows, unread) = (data(&device, &x, None), data(&device, &unread, None));
+    let mut kept = device.labels(&rows).unwrap();
+    let centers = |step: f64| [vec![step; p], vec![50.0 - step; p]].concat();
+    for step in [0.0, 0.1, 0.2] {
+        let now = centers(step);
+        device.assign(&rows, &place, &now, &mut kept).unwrap();
+    }
+    for step in [0.5, 5.0, 9.0] {
+        let has = device
+            .assign(&unread, &place, &centers(step), &mut kept)
+            .unwrap();
+        assert_eq!(
+            (has.changed, has.counts[0], has.counts[1]),
+            (0.0, 500.0, 500.0)
+        );
+    }
+    assert!(
+        device
+            .assign(&unread, &place, &centers(30.0), &mut kept)
+            .is_err()
+    );
 }
 
 /// `z` of one row.

@@ -275,17 +275,18 @@ impl<A: Real> Scratch<A> {
         }
     }
 
-    /// Fills the entries with `(x − origin) − shift` of these rows, and their weights beside them.
+    /// The same of some rows, rising, and their weights; they are in one piece if there are any.
     pub(super) fn pick<T: Real>(
         &mut self,
         rows: &Data<'_, '_, Cpu, T>,
         some: &[usize],
         place: [&[A]; 2],
     ) {
-        if let Some(w) = rows.w {
-            for (weight, row) in self.weights.iter_mut().zip(some) {
-                *weight = w[[*row, 0]].into();
-            }
+        if is_whole(some) {
+            let first = some.first().copied().unwrap_or(0);
+            let all = first..first + some.len();
+            self.weigh(rows, &all);
+            return self.fill(rows, &all, place, false);
         }
         Arch::new().dispatch(PickRows {
             x: *rows.x,
@@ -295,6 +296,13 @@ impl<A: Real> Scratch<A> {
             stride: self.stride,
         });
     }
+}
+
+/// Whether rows, rising, are all from the first to the last.
+#[inline(always)]
+pub(super) fn is_whole(some: &[usize]) -> bool {
+    let ends = some.first().zip(some.last());
+    ends.is_none_or(|(first, last)| last - first < some.len())
 }
 
 /// The piece of `x` or `y` that holds some columns of a block.

@@ -12,6 +12,12 @@ use std::ops::Range;
 /// Bytes of a row from which on four more for its margin are worth their room.
 const WORTH: usize = 128;
 
+/// Part of the rows that still change their centre when margins begin to be worth their time.
+const SETTLED: f64 = 0.25;
+
+/// More than what roundings to `f32` leave in a margin, and to `f64` in a movement, relative to terms.
+const SLACK: f64 = 1e-6;
+
 /// Kept between looks at centres that move.
 #[derive(Default)]
 pub(super) struct Bounds {
@@ -29,17 +35,19 @@ pub(super) struct Drift {
 }
 
 impl Bounds {
-    /// How far centres moved since the last look, which this one becomes; none if all `n` rows are new.
+    /// How far centres moved since the last look, which this one becomes; none if all of the `n` rows
+    /// are to be read. `changed` of them have changed their centre in the last look.
     pub(super) fn moved<T: Real>(
         &mut self,
         centers: &Centers<'_, T>,
         n: usize,
-        new: bool,
+        changed: f64,
     ) -> Result<Option<Drift>> {
-        if centers.p * size_of::<T>() < WORTH {
+        let worth = centers.k > 1 && centers.p * size_of::<T>() >= WORTH;
+        if !worth || self.margins.is_empty() && changed > n as f64 * SETTLED {
             return Ok(None);
         }
-        let drift = if new {
+        let drift = if self.margins.is_empty() {
             self.margins = memory::zeros(n, "margins")?;
             None
         } else {
@@ -84,9 +92,6 @@ impl Drift {
     }
 }
 
-/// More than what the roundings of a margin leave in it, relative to its terms.
-const SLACK: f64 = 1e-6;
-
 /// The rows of a group whose centre may be another one than before: without drift all.
 pub(super) struct Stale<'d> {
     left: Range<usize>,
@@ -104,7 +109,7 @@ impl<'d> Stale<'d> {
     }
 
     /// Puts the next ones into `block`, at most `size`; labels and margins are the group's.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // rounded down; all have a centre
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // with slack; all have a centre
     pub(super) fn next(
         &mut self,
         labels: &[i32],
@@ -113,23 +118,28 @@ impl<'d> Stale<'d> {
         size: usize,
     ) {
         block.clear();
+        let Some(drift) = self.drift else {
+            let end = self.left.end.min(self.left.start + size);
+            block.extend(self.left.start..end);
+            self.left.start = end;
+            return;
+        };
         while block.len() < size {
             let Some(row) = self.left.next() else { return };
-            if let Some(drift) = self.drift {
-                let margin = &mut margins[row - self.first];
-                let before = f64::from(*margin);
-                let lost = drift.lost(labels[row - self.first] as usize);
-                *margin = (before - lost - SLACK * (before + lost)) as f32;
-                if *margin > f32::MIN_POSITIVE {
-                    continue;
-                }
+            let margin = &mut margins[row - self.first];
+            let before = f64::from(*margin);
+            let lost = drift.lost(labels[row - self.first] as usize);
+            *margin = (before - lost - SLACK * (before + lost)) as f32;
+            // Of smaller ones the rounding is not relative.
+            if *margin <= f32::MIN_POSITIVE || margin.is_nan() {
+                block.push(row);
             }
-            block.push(row);
         }
     }
 }
 
-/// Margins of the rows of a block, `√(‖z‖² − 2 s₂) − √(‖z‖² − 2 s₁)`, less what is in doubt of them.
+/// Margins of the rows of a block, `√(‖z‖² − 2 s₂) − √(‖z‖² − 2 s₁)`, less what is in doubt of them: each
+/// square by what two scores are, and twice that for `‖z‖²` and for ties.
 pub(super) fn margins<T: Real>(centers: &Centers<'_, T>, found: &Found<T>, to: &mut [f32]) {
     Arch::new().dispatch(Margins { centers, found, to });
 }
@@ -144,7 +154,7 @@ impl<T: Real> NullaryFnOnce for Margins<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
-    #[allow(clippy::cast_possible_truncation)] // rounded down
+    #[allow(clippy::cast_possible_truncation)] // with slack
     fn call(self) {
         let n = self.to.len();
         let (scores, gaps) = (&self.found.scores[..n], &self.found.gaps[..n]);

@@ -171,7 +171,7 @@ impl<A: Real, T: Real> NullaryFnOnce for CenterRows<'_, '_, A, T> {
     }
 }
 
-/// `z = (x − origin) − shift` for some rows, into rows of `stride`.
+/// `z = (x − origin) − shift` for some rows, which lie anywhere, into rows of `stride`.
 pub(super) struct PickRows<'a, 'z, A, T> {
     pub(super) x: ArrayView2<'a, T>,
     pub(super) some: &'z [usize],
@@ -185,27 +185,23 @@ impl<A: Real, T: Real> NullaryFnOnce for PickRows<'_, '_, A, T> {
 
     #[inline(always)]
     fn call(self) {
-        let (p, by_columns) = (self.x.ncols(), self.x.strides()[1] != 1);
+        let p = self.x.ncols();
         let [origin, shift] = self.place.map(|place| &place[..p]);
-        for (j, column) in self
-            .x
-            .columns()
-            .into_iter()
-            .enumerate()
-            .take(if by_columns { p } else { 0 })
-        {
-            for (i, row) in self.some.iter().enumerate() {
-                let x = A::of(column[*row].into());
-                self.z[i * self.stride + j] = (x - origin[j]) - shift[j];
+        if p > 1 && self.x.strides()[1] != 1 {
+            for (j, column) in self.x.columns().into_iter().enumerate() {
+                for (i, row) in self.some.iter().enumerate() {
+                    let x = A::of(column[*row].into());
+                    self.z[i * self.stride + j] = (x - origin[j]) - shift[j];
+                }
             }
+            return;
         }
         for (i, row) in self.some.iter().enumerate() {
             let row = self.x.index_axis_move(Axis(0), *row);
-            if let Some(row) = row.to_slice() {
-                let (row, z) = (&row[..p], &mut self.z[i * self.stride..][..p]);
-                for j in 0..p {
-                    z[j] = (A::of(row[j].into()) - origin[j]) - shift[j];
-                }
+            let row = &row.to_slice().unwrap_or_default()[..p];
+            let z = &mut self.z[i * self.stride..][..p];
+            for j in 0..p {
+                z[j] = (A::of(row[j].into()) - origin[j]) - shift[j];
             }
         }
     }

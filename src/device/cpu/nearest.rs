@@ -229,12 +229,14 @@ impl<'c, T: Real> Centers<'c, T> {
         Ok(())
     }
 
-    /// By how much a score of a row of this `‖z‖²` is off at most: `p + 4` roundings of its terms' size.
+    /// By how much the gap of two scores of a row of this `‖z‖²` is off at most: each by `p + 4`
+    /// roundings of its terms' size, and by what is lost below the smallest numbers.
     #[inline(always)]
     #[allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
     pub(super) fn doubt(&self, square: T) -> f64 {
         let size = square.into().sqrt() + self.longest;
-        (2.0 * (self.p + 4) as f64 * T::ROUNDING + TIE) * size * size
+        let roundings = 2.0 * (self.p + 4) as f64;
+        (roundings * T::ROUNDING + TIE) * size * size + roundings * T::LEAST
     }
 
     #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap)] // k fits

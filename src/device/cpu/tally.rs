@@ -1,4 +1,5 @@
-//! Labels, and what each centre gets by them: sums and weights, in one pass over blocks of rows.
+//! Labels, and what each centre gets by them: sums and weights, in one pass over the rows that may have
+//! another label.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::Cpu;
@@ -69,24 +70,20 @@ pub(super) fn assign<'k, T: Real>(
     // With weights what is left of a centre without rows would be a rounding, not zero.
     let all = rows.w.is_some() || kept.has.sums.len() != centers.exact.len();
     let wanted = if all { Wanted::All } else { Wanted::Changes };
-    if all {
+    let drift = if all {
         kept.has = none(centers)?;
-    }
-    let drift = match rows.w {
-        Some(_) => None, // all rows are read
-        None => kept.bounds.moved(centers, kept.labels.len(), all)?,
+        kept.bounds = Bounds::default();
+        None
+    } else {
+        let (n, changed) = (kept.labels.len(), kept.has.changed);
+        kept.bounds.moved(centers, n, changed)?
     };
     pass(cpu, rows, centers, kept, (wanted, drift.as_ref()))?;
     Ok(&kept.has)
 }
 
 fn none<T: Real>(centers: &Centers<'_, T>) -> Result<Assigned> {
-    Ok(Assigned {
-        sums: memory::zeros(centers.k * centers.p, "sums of clusters")?,
-        weights: memory::zeros(centers.k, "weights of clusters")?,
-        counts: memory::zeros(centers.k, "counts of clusters")?,
-        changed: 0.0,
-    })
+    Assigned::none(centers.k, centers.p)
 }
 
 fn pass<T: Real>(
@@ -163,12 +160,12 @@ fn group<T: Real>(
                 found: &mut has,
             });
         }
+        for (row, label) in block.iter().zip(&found.labels) {
+            labels[row - first] = *label;
+        }
         margins(centers, &found, &mut new);
-        for (i, row) in block.iter().enumerate() {
-            labels[row - first] = found.labels[i];
-            if let Some(held) = held.get_mut(row - first) {
-                *held = new[i];
-            }
+        for (row, margin) in block.iter().zip(&new) {
+            held[row - first] = *margin;
         }
         swap(&mut block, &mut next);
     }

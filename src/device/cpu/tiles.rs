@@ -3,6 +3,7 @@
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::ahead::ask;
+use super::blocks::is_whole;
 use super::nearest::Centers;
 use crate::{Result, memory, real::Real};
 use faer::traits::{RealReg, SimdCtx};
@@ -72,6 +73,8 @@ impl<T: Real> Nearest<'_, '_, T> {
         let (p, stride) = (self.centers.p, self.rows.1);
         let (n, found) = (self.rows.0.len() / stride, self.found);
         let groups = self.centers.k.div_ceil(lanes);
+        let next = self.next.1;
+        let whole = is_whole(next);
         for start in (0..n).step_by(W) {
             let rows = several::<T, W>(self.rows.0, stride, start..n);
             let mut best = [Best {
@@ -87,10 +90,14 @@ impl<T: Real> Nearest<'_, '_, T> {
                     _ => tile::<S, T, 3, W>(simd, self.centers, rows, at, &mut best),
                 };
                 // A few at a time: the processor keeps no more of them in mind.
-                let end = start + W * at / groups;
-                let next = self.next.1.iter().take(end).skip(asked);
-                for row in next {
-                    ask(self.next.0, row * p..(row + 1) * p);
+                let end = (start + W * at / groups).min(next.len());
+                let some = &next[asked.min(end)..end];
+                if let (true, Some(first)) = (whole, some.first()) {
+                    ask(self.next.0, first * p..(first + some.len()) * p);
+                } else {
+                    for row in some {
+                        ask(self.next.0, row * p..(row + 1) * p);
+                    }
                 }
                 asked = end;
             }

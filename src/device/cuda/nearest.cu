@@ -16,11 +16,11 @@ static __device__ __forceinline__ REAL put(const NAME(Rows) & a, i64 i, int j, c
 }
 
 // The nearest of k centres of each row; −1 less than minus that where the second best is as near but for
-// rounding. `halves` are ½‖c‖². Blocks: 64 rows; 256 threads. Reads each row k / 64 times, mostly from
+// rounding. `halves` are ½‖c‖². That is by `share` of the terms' size and by `least`. Blocks: 64 rows; 256 threads. Reads each row k / 64 times, mostly from
 // cache; writes 4 bytes a row.
 extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, const REAL* centers,
-                                         const REAL* halves, int k, double share, double longest,
-                                         int* labels) {
+                                         const REAL* halves, int k, double share, double least,
+                                         double longest, int* labels) {
     __shared__ REAL left[DEPTH][SPAN + 4];
     __shared__ REAL right[DEPTH][SPAN + 4];
     __shared__ REAL tops[2][SPAN][LANES];
@@ -93,7 +93,8 @@ extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, cons
             next = less > next ? less : next;
         }
         const double size = sqrt((double)square[u]) + longest;
-        labels[base + r] = top - next > (REAL)(share * size * size) ? label : -1 - label;
+        const bool sure = (double)top - (double)next > share * size * size + least;
+        labels[base + r] = sure ? label : -1 - label;
     }
 }
 

@@ -74,7 +74,9 @@ struct Centers {
     packed: CudaSlice<u8>,
     halves: CudaSlice<u8>,
     longest: f64,
+    /// How far gaps of scores are off, of the size of their terms, and beside that.
     share: f64,
+    least: f64,
     /// Whether both are floats, for tensor cores.
     tensor: bool,
 }
@@ -93,6 +95,14 @@ impl Centers {
             longest = longest.max(2.0 * *half);
         }
         let tensor = k >= MANY && card.arch >= AMPERE;
+        // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which leave
+        // out the least of products and cut sums of eight off, by less than twice as many.
+        let (roundings, rounding, smallest) = if tensor {
+            let (rounding, smallest) = (f32::EPSILON, f32::MIN_POSITIVE);
+            (4.0 * (p + 8) as f64, rounding.into(), smallest.into())
+        } else {
+            (2.0 * (p + 4) as f64, T::ROUNDING, T::LEAST)
+        };
         Ok(Self {
             p,
             k,
@@ -109,13 +119,8 @@ impl Centers {
                 sent::<T>(card, &halves)?
             },
             longest: longest.sqrt(),
-            // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which
-            // leave out the least of products and cut sums of eight off, by less than twice as many.
-            share: if tensor {
-                4.0 * (p + 8) as f64 * f64::from(f32::EPSILON) + TIE
-            } else {
-                2.0 * (p + 4) as f64 * T::ROUNDING + TIE
-            },
+            share: roundings * rounding + TIE,
+            least: roundings * smallest,
             tensor,
         })
     }
@@ -142,7 +147,8 @@ fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> R
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&centers.place);
     launch.arg(&centers.packed).arg(&centers.halves).arg(&k);
-    launch.arg(&centers.share).arg(&centers.longest).arg(room);
+    launch.arg(&centers.share).arg(&centers.least);
+    launch.arg(&centers.longest).arg(room);
     run(launch, grid([work.n.div_ceil(rows), 1], THREADS)?)?;
     let wrong: CudaSlice<i32> = card.cleared(1, "a flag")?;
     let kernel = card.kernel::<T>(SOURCE, "settle")?;
@@ -189,16 +195,6 @@ fn tally<T: Real>(
         weights,
         counts,
         changed,
-    })
-}
-
-/// No rows of any centre.
-fn nobody(k: usize, p: usize) -> Result<Assigned> {
-    Ok(Assigned {
-        sums: memory::zeros(k * p, "sums of clusters")?,
-        weights: memory::zeros(k, "weights of clusters")?,
-        counts: memory::zeros(k, "counts of clusters")?,
-        changed: 0.0,
     })
 }
 
@@ -290,7 +286,7 @@ impl NearestKernels for Cuda {
     ) -> Result<&'l Assigned> {
         let work = Work::on(rows)?;
         if work.n == 0 {
-            labels.has = nobody(centers.len() / place.len().max(1), place.len())?;
+            labels.has = Assigned::none(centers.len() / place.len().max(1), place.len())?;
             return Ok(&labels.has);
         }
         let centers = Centers::of::<T>(work.card, place, centers)?;

@@ -156,8 +156,8 @@ extern "C" __global__ void NAME(products_f64)(NAME(Rows) a, i64 size, const doub
 // enough are marked, and settled in double. Centres and ½‖c‖² as floats. Blocks: 128 rows; 256 threads. Reads each row k / 64 times,
 // mostly from cache; writes 4 bytes a row.
 extern "C" __global__ void NAME(nearest_tf32)(NAME(Rows) a, const double* place, const float* centers,
-                                              const float* halves, int k, double share, double longest,
-                                              int* labels) {
+                                              const float* halves, int k, double share, double least,
+                                              double longest, int* labels) {
     __shared__ float left[HIGH][PITCH];
     __shared__ float right[SPAN][PITCH];
     const int lane = threadIdx.x % 32, own = threadIdx.x / 32 * 16, g = lane / 4, t = lane % 4;
@@ -222,6 +222,7 @@ extern "C" __global__ void NAME(nearest_tf32)(NAME(Rows) a, const double* place,
         const i64 i = base + own + g + 8 * h;
         if (t > 0 || i >= a.n) continue;
         const double size = sqrt((double)square[h]) + longest;
-        labels[i] = (double)best[h] - second[h] > share * size * size ? at[h] : -1 - at[h];
+        const bool sure = (double)best[h] - second[h] > share * size * size + least;
+        labels[i] = sure ? at[h] : -1 - at[h];
     }
 }
