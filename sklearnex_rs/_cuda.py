@@ -83,12 +83,12 @@ def _by_name(name: str) -> str | None:
 @functools.cache
 def _majors() -> tuple[int, int]:
     """Return generations of CUDA, the driver's own first: it runs no newer code."""
-    version = ctypes.c_int()
+    driver = ctypes.c_int()
     try:
-        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version))
+        ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(driver))
     except (OSError, AttributeError):
         return (13, 12)
-    return (12, 13) if version.value < 13000 else (13, 12)
+    return (12, 13) if driver.value < 13000 else (13, 12)
 
 
 def _names(name: str) -> list[str]:

@@ -40,7 +40,9 @@ class Labels:
         """Check a share; its targets are numbers of this share's classes."""
         if estimator._on_cards and stays(X, sample_weight) and not is_empty(X):
             rows = card_rows(estimator, X, None, sample_weight, reset=True)
-            y = column_or_1d(copied(y))
+            y = copied(y)
+            self._column = getattr(y, "ndim", 1) == 2 and y.shape[1] == 1
+            y = column_or_1d(y)
             check_consistent_length(rows.x, y)
             assert_all_finite(y, input_name="y")
             self.classes, numbers = _checked(y, rows.x.dtype)

@@ -128,6 +128,8 @@ template <class... A> inline void launch(const char* name, void (*k)(A...), cons
 template <class T> inline T aadd(T* p, T v) { T o, n; do { __atomic_load(p, &o, __ATOMIC_RELAXED); n = o + v; } while (!__atomic_compare_exchange(p, &o, &n, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)); return o; }
 inline float as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
 inline unsigned to_tf32(float x) { unsigned u; memcpy(&u, &x, 4); return (u + 0x1000u) & 0xffffe000u; } // cvt.rna
+// Towards zero, as tensor cores round their sums.
+inline float cut(double x) { float f = (float)x; return std::fabs((double)f) > std::fabs(x) ? std::nextafter(f, 0.0f) : f; }
 // mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32: fragments as in the PTX ISA
 inline void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     Warp& w = B->w[B->cur->lin / 32]; unsigned lane = B->cur->lin % 32, g = lane >> 2, t = lane & 3;
@@ -136,7 +138,7 @@ inline void multiply(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[
     warp_sync(0xffffffffu);
     auto left = [&](unsigned r, unsigned k) { unsigned l = (r & 7) * 4 + (k & 3); return as_float(w.frag[l][(r >> 3) + 2 * (k >> 2)] & 0xffffe000u); };
     auto right = [&](unsigned k, unsigned n) { unsigned l = n * 4 + (k & 3); return as_float(w.frag[l][4 + (k >> 2)] & 0xffffe000u); };
-    for (int i = 0; i < 4; ++i) { unsigned r = g + 8 * (i >> 1), n = 2 * t + (i & 1); double s = c[i]; for (unsigned k = 0; k < 8; ++k) s += (double)left(r, k) * right(k, n); c[i] = (float)s; }
+    for (int i = 0; i < 4; ++i) { unsigned r = g + 8 * (i >> 1), n = 2 * t + (i & 1); double s = c[i]; for (unsigned k = 0; k < 8; ++k) s += (double)left(r, k) * right(k, n); c[i] = cut(s); }
     warp_sync(0xffffffffu);
 }
 // mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64

@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from cards import Array
+from sklearn.exceptions import DataConversionWarning
 
 from sklearnex_rs import config_context, spmd
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
@@ -269,6 +270,14 @@ def test_labels_of_any_kind(rng, assert_close, kind):
     found = card.predict(Array(X))
     assert np.array_equal(getattr(found, "array", found), host.predict(X))
     assert card.score(Array(X), there) == host.score(X, labels)
+
+
+def test_labels_in_a_column_are_warned_of(rng):
+    X, y = data(LogisticRegression(), rng)
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        model = LogisticRegression().fit(Array(X), Array(y[:, None].copy()))
+    wanted = LogisticRegression().fit(Array(X), Array(y)).coef_.array
+    assert np.array_equal(model.coef_.array, wanted)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
