@@ -139,7 +139,7 @@ def linear(torch: Any, X: Any) -> Task:
 
 
 def logistic(torch: Any, X: Any) -> Task:
-    """One look at loss and gradient: a fit of two steps less a fit of one."""
+    """Fit one step, which looks at loss and gradient more than once."""
     y = (X.sum(1) > 0).to(X.dtype)
     coef = torch.zeros_like(X[0])
 
