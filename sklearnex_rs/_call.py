@@ -228,6 +228,18 @@ class Call:
         worst = max(nodes, key=lambda node: node[0] / max(node[1], 1))
         return worst if worst[0] > worst[1] else None
 
+    def check_room(self, columns: int, each: int, once: int) -> None:
+        """Refuse what has no room: MemoryError on all ranks, naming the size."""
+        short = self.shortage(each, once)
+        if short is not None:
+            needed, left, ranks = short
+            msg = (
+                f"{self.name} of {columns} columns needs {needed:,} bytes for the "
+                f"{ranks} rank(s) on a node, of which {left:,} are free; start fewer "
+                "ranks on a node, or use fewer columns"
+            )
+            self.refuse(MemoryError(msg))
+
     def alike(self, check: Callable[[], Answer]) -> Answer:
         """Do what comes out the same on every rank, so its error is everybody's."""
         try:

@@ -120,7 +120,7 @@ class Draws:
         """Return what the first rank makes, on all ranks."""
         if not self.call.spread:
             return make(self.state)
-        lead = self.call.comm.rank == 0
+        lead = self.call.first
         made = self.call.check(lambda: make(self.state) if lead else None, self.rows)
         return pickle.loads(self.call.send(_core.Comm.broadcast, pickle.dumps(made)))
 

@@ -190,7 +190,7 @@ class KMeans(
                 ):
                     best = found
             assert best is not None
-            if call.comm.rank == 0:
+            if call.first:
                 best.warn(stacklevel=2)
         kind, dtype = like(X), rows.x.dtype
         self.cluster_centers_ = kind((best.centers + place).astype(dtype))
@@ -218,16 +218,15 @@ class KMeans(
             self.init
         )
         runs = (10 if many else 1) if self.n_init == "auto" else int(self.n_init)
-        first = call.comm.rank == 0
         if is_array(self.init) and runs != 1:
             msg = (
                 "Explicit initial center position passed: performing only one init in "
                 f"{type(self).__name__} instead of n_init={runs}."
             )
-            if first:
+            if call.first:
                 warnings.warn(msg, RuntimeWarning, stacklevel=3)
             return 1
-        if self.algorithm == "elkan" and self.n_clusters == 1 and first:
+        if self.algorithm == "elkan" and self.n_clusters == 1 and call.first:
             msg = (
                 "algorithm='elkan' doesn't make sense for a single cluster. Using "
                 "'lloyd' instead."
@@ -259,7 +258,7 @@ class KMeans(
         self, call: Call, rows: Rows, how: tuple[Any, float, bool], start: Any
     ) -> Partition:
         place, tolerance, told = how
-        speak = told and call.comm.rank == 0
+        speak = told and call.first
         if speak:
             print("Initialization complete")
         found = Partition(

@@ -15,7 +15,14 @@ from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import csr_of
 from sklearnex_rs.linear_model._linear import Linear
-from sklearnex_rs.linear_model._path import NONE, enet_path, gram, seeds, warn
+from sklearnex_rs.linear_model._path import (
+    NONE,
+    check_room,
+    enet_path,
+    gram,
+    seeds,
+    warn,
+)
 
 
 class ElasticNet(Linear):
@@ -178,8 +185,9 @@ class ElasticNet(Linear):
         ValueError
             If an input is empty, has NaN or infinity, or shapes do not fit.
         MemoryError
-            If there is no room for the co-moments, ``(n_features + n_targets)**2 / 2``
-            numbers.
+            If a node has no room for the co-moments, on each of its ranks about
+            ``1.5 * (n_features + n_targets)**2`` numbers. Found before anything is
+            allocated.
         """
 
         def check() -> Rows:
@@ -192,6 +200,7 @@ class ElasticNet(Linear):
             rows = call.agree(check)
             self._know(rows)
             targets = max(rows.targets - 1, 1)
+            check_room(call, rows)
             if self.alpha == 0 and call.first:
                 msg = (
                     "With alpha=0, this algorithm does not converge well. You are "

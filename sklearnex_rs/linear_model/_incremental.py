@@ -99,6 +99,9 @@ class IncrementalLine(IncrementalMixin, Linear):
         centered = bool(self.fit_intercept)
         return _core.absorb_line(known, rows.x, rows.y, rows.w, centered, threads)
 
+    def _bytes(self, columns: int) -> int:
+        return 40 * (columns + 1) ** 2
+
     def _batches(self, rows: Rows) -> Iterator[Rows]:
         """Leave a share whole: no part of it is ever copied."""
         return OnePass._batches(self, rows)

@@ -86,6 +86,7 @@ class ElasticNetPath(Estimator):
         with Call(self, "trace") as call:
             rows = call.agree(check)
             call.alike(lambda: self._check_targets(rows))
+            check_room(call, rows)
             start = call.alike(lambda: self._start(rows))
             grid, least = self._grid()
             count = int(grid[0]) if least else len(grid)
@@ -154,6 +155,12 @@ class ElasticNetPath(Estimator):
             msg = f"coef_init must be of shape ({p},), got {coef.shape}"
             raise ValueError(msg)
         return np.ascontiguousarray(coef)
+
+
+def check_room(call: Call, rows: Rows) -> None:
+    """Refuse more columns than a node has room for the co-moments of."""
+    p, m = rows.x.shape[1], max(rows.targets - 1, 1)
+    call.check_room(p, 12 * (p + m) ** 2, 8 * p * p)
 
 
 def seeds(estimator: Any, states: Sequence[Any]) -> Any:

@@ -38,7 +38,7 @@ class Ridge(Linear):
     copy_X : bool, default=True
         For compatibility: X is never overwritten, and never copied as a whole.
     max_iter : int, default=None
-        For compatibility: nothing is cut short.
+        For compatibility: the answer does not depend on it.
     tol : float, default=1e-4
         For compatibility: the answer is exact, so it is within any tolerance.
     solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \

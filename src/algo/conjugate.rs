@@ -24,7 +24,7 @@ use crate::{
 const LOOKS: usize = 5000;
 /// Square of a column that is rounding, over that of its mean times `ε`.
 const NOISE: f64 = 16.0;
-/// Sum of squares below which `f64` products do not do.
+/// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
 
 /// Parameters and my rows.

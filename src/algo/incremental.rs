@@ -99,12 +99,15 @@ pub fn settle<D: Device>(
     } else {
         &none
     };
-    let (triangle, means) = (seen.triangle(), seen.means());
+    let means = seen.means();
     let line = lead(comm, || {
-        let x = &triangle.columns()[..(p + m) * p];
-        let singular = |threads| solve::singular([p + m, p], x, threads);
-        let found = shared(device, (p, threads), singular)?;
-        aim.line(p, triangle, [means.rows(), means.weight()], mean, found)
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
+        let rows = (means.rows() as usize).clamp(1, p + m);
+        let h = rows.max(seen.triangle().used()); // each merge brings one for the means
+        let triangle = seen.triangle().first(h)?;
+        let singular = |threads| solve::singular([h, p], &triangle.columns()[..h * p], threads);
+        let found = shared(device, (h.min(p), threads), singular)?;
+        aim.line(p, &triangle, [means.rows(), means.weight()], mean, found)
     })?;
     Ok((line, means.rows()))
 }

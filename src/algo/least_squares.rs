@@ -40,7 +40,7 @@ const BAD: f64 = 1e4;
 const COARSE: f64 = 10.0;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;
-/// Sum of squares below which `f64` products do not do.
+/// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
 /// `κ² ε` times how far from zero columns are: what the intercept may lose.
 const DRIFT: f64 = 1e-12;

@@ -44,7 +44,7 @@ const FEW: usize = 32;
 const MANY: usize = 6;
 /// Part of a component that a polish may bring from the others.
 const FAR: f64 = 3e-3;
-/// Sum of squares below which `f64` products do not do.
+/// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
 /// Mean square below which `f32` products fall to zero.
 const TINY: f64 = 1e-30;

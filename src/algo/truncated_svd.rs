@@ -27,7 +27,7 @@ use crate::{
 
 /// Ratio of singular values above which squares are not enough.
 const BAD: f64 = 100.0;
-/// Sum of squares below which `f64` products do not do.
+/// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
 
 /// Parameters and my rows.

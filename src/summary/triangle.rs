@@ -44,9 +44,20 @@ impl Triangle {
         &self.words[..self.h * self.q]
     }
 
+    /// The first `h` of its rows, where no others are in use.
+    pub fn first(&self, h: usize) -> Result<Self> {
+        let mut new = Self::empty(h, self.q)?;
+        let columns = self.columns().chunks_exact(self.h);
+        for (to, column) in new.words.chunks_exact_mut(h).zip(columns) {
+            to.copy_from_slice(&column[..h]);
+        }
+        new.words[h * self.q] = self.used() as f64;
+        Ok(new)
+    }
+
     /// How many of the `h` rows are in use.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    pub(super) fn used(&self) -> usize {
+    pub fn used(&self) -> usize {
         self.words[self.h * self.q] as usize
     }
 

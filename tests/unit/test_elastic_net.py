@@ -389,3 +389,22 @@ def test_constant_targets_are_there_at_once():
         X, w = rng.normal(size=(97, 3)), rng.random(97)
         model = Lasso(alpha=0.1).fit(X, np.full(97, 1e6 + 0.3), w)
         assert model.n_iter_ <= 1
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_no_room_for_co_moments_is_everybodys_error(rng, monkeypatch, size):
+    X, y = rng.standard_normal((40, 2000)), rng.standard_normal(40)
+    monkeypatch.setenv("SKLEARNEX_RS_MEMORY", "20000000")
+
+    def program(comm):
+        mine = slice(comm.rank, None, comm.size)
+        for call, name in (
+            (spmd.Lasso(comm=comm).fit, "Lasso"),
+            (spmd.ElasticNet(comm=comm).fit, "ElasticNet"),
+            (lambda X, y: spmd.enet_path(X, y, comm=comm), "enet_path"),
+        ):
+            with pytest.raises(MemoryError, match=f"^{name} of 2000 columns needs"):
+                call(X[mine], y[mine])
+        return spmd.Lasso(comm=comm).fit(X[mine, :9], y[mine])
+
+    spmd.run(size, program)

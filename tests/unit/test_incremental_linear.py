@@ -303,3 +303,38 @@ def test_check_input_is_passed_by_name(rng):
     with pytest.raises(TypeError, match="pass check_input by its name"):
         model.partial_fit(X, y, False)
     assert model.n_samples_seen_ == 20
+
+
+@pytest.mark.parametrize("kind", [IncrementalLinearRegression, IncrementalRidge])
+def test_no_room_for_a_triangle_is_told_before(rng, monkeypatch, kind):
+    X, y = rng.standard_normal((40, 2000)), rng.standard_normal(40)
+    monkeypatch.setenv("SKLEARNEX_RS_MEMORY", "20000000")
+    model = kind()
+    for call in (model.partial_fit, model.fit):
+        with pytest.raises(MemoryError, match="2000 columns needs"):
+            call(X, y)
+    model.partial_fit(X[:, :9], y)
+    share = getattr(spmd, kind.__name__)
+
+    def program(comm):
+        mine = share(comm=comm)
+        with pytest.raises(MemoryError, match="2000 columns needs"):
+            mine.fit(X[comm.rank :: 2], y[comm.rank :: 2])
+        return mine.fit(X[comm.rank :: 2, :9], y[comm.rank :: 2])
+
+    spmd.run(2, program)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1e-3, 10.0])
+def test_few_rows_of_many_columns(rng, assert_close, alpha):
+    X, y = rng.standard_normal((70, 900)), rng.standard_normal((70, 2))
+    w = rng.random(70) * (rng.random(70) > 0.2)
+    model = stream(IncrementalRidge(alpha=alpha), X, y, w, [(0, 9), (9, 10), (10, 70)])
+    known = Ridge(alpha).fit(X, y, w)
+    assert_close(model.coef_, known.coef_)
+    assert_close(model.intercept_, known.intercept_)
+    model = stream(IncrementalLinearRegression(), X, y, w, [(0, 30), (30, 70)])
+    known = LinearRegression().fit(X, y, w)
+    assert_close(model.coef_, known.coef_)
+    assert model.rank_ == known.rank_
+    assert_close(model.singular_, known.singular_)
