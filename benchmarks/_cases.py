@@ -29,6 +29,7 @@ MODELS = {
     "lasso": Model("linear_model", "Lasso", ("fit",), "coef_", (("alpha", 0.05),)),
     "net": Model("linear_model", "ElasticNet", ("fit",), "coef_", (("alpha", 0.05),)),
     "batches": Model("linear_model", "IncrementalLinearRegression", ("fit",), "coef_"),
+    "iridge": Model("linear_model", "IncrementalRidge", ("fit",), "coef_"),
     "kmeans": Model("cluster", "KMeans", ("fit", "predict"), "cluster_centers_"),
     "plusplus": Model("cluster", "KMeans", ("fit",), "inertia_"),
     "logistic": Model("linear_model", "LogisticRegression", ("fit",), "coef_"),
@@ -57,11 +58,12 @@ MODELS = {
 PLAIN = ("linear", "weighted", "ridge", "rounds", "lasso", "net")
 PLAIN += ("covariance", "statistics")
 RANKED = ("qr", "svd")  # they take no numbers, as those; only ranks have them
-BATCHES = ("batches", "icovariance", "istatistics")  # they take the rows of a batch
+# They take the rows of a batch.
+BATCHES = ("batches", "iridge", "icovariance", "istatistics")
 FORMS = (
     "[ranks:|daal4py:][weighted:|ridge:|rounds:|lasso:|net:|batches=ROWS:|kmeans=KxROUNDS:|"
     "plusplus=K:|pca=K:|ipca=KxROWS:|covariance:|icovariance=ROWS:|statistics:|"
-    "istatistics=ROWS:|tsvd=K:|arpack=K:|logistic=K:|l1=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
+    "istatistics=ROWS:|iridge=ROWS:|tsvd=K:|arpack=K:|logistic=K:|l1=K:|qr:|svd:]ROWSxCOLUMNS:DTYPE"
 )
 CASES = (
     "500000x100:float64",
@@ -75,6 +77,7 @@ CASES = (
     "net:500000x100:float64",
     "batches=500:500000x100:float64",
     "batches=50000:500000x100:float64",
+    "iridge=5000:500000x100:float64",
     "kmeans=50x10:500000x100:float64",
     "kmeans=50x10:500000x100:float32",
     "kmeans=1000x5:200000x20:float64",
@@ -117,6 +120,7 @@ QUICK = (
     "ridge:50000x50:float64",
     "lasso:50000x50:float64",
     "batches=5000:50000x50:float64",
+    "iridge=5000:50000x50:float64",
     "kmeans=20x5:50000x50:float64",
     "kmeans=200x5:20000x20:float64",
     "plusplus=20:50000x50:float64",

@@ -24,9 +24,10 @@ kmeans=KxROUNDS: K clusters, so many rounds from a given start. plusplus=K: the 
 by k-means++ and one round; scikit-learn-intelex and daal4py draw otherwise, so their
 inertia is another. pca=K: K components; daal4py scales columns first, so its variances
 are others. ipca=KxROWS: the same in batches of so many rows; scikit-learn's are
-approximate. weighted:, ridge:, lasso:, net:, batches=ROWS: least squares with weights,
-with a penalty, in batches. covariance:, statistics:, icovariance=ROWS:,
-istatistics=ROWS: of columns, and in batches; scikit-learn has no statistics.
+approximate. weighted:, ridge:, lasso:, net:, batches=ROWS:, iridge=ROWS: least
+squares with weights, with a penalty, in batches of either. covariance:, statistics:,
+icovariance=ROWS:, istatistics=ROWS: of columns, and in batches; scikit-learn has no
+statistics.
 logistic=K: K classes; l1=K: the same with an l1 penalty. With none of these: least
 squares.
 """
