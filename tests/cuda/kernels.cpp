@@ -18,11 +18,13 @@
 #undef BATCH
 #include "../../src/device/cuda/factor.cu"
 #include "../../src/device/cuda/cast.cu"
-#undef SPAN
 #undef DEPTH
 #undef PANEL
 #undef FLUSH
 #include "../../src/device/cuda/tensor.cu"
+#undef SPAN
+#undef DEPTH
+#include "../../src/device/cuda/centers.cu"
 
 REGISTER(NAME(origin))
 REGISTER(NAME(columns))
@@ -55,6 +57,7 @@ REGISTER(NAME(factored))
 REGISTER(NAME(assembled))
 REGISTER(NAME(cast))
 REGISTER(NAME(nearest_tf32))
+REGISTER(NAME(nearest_tf32x3))
 REGISTER(NAME(products_tf32))
 REGISTER(NAME(products_f64))
 

@@ -55,6 +55,7 @@ ESTIMATORS = [
     KMeans(n_clusters=5, random_state=0),
     KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
     KMeans(n_clusters=20, random_state=3),  # by tensor cores
+    KMeans(n_clusters=70, random_state=3),  # by their shortest way
     KMeans(n_clusters=9, init="random", n_init=2, random_state=2, max_iter=5),
     TruncatedSVD(n_components=2, algorithm="arpack"),
 ]
@@ -189,6 +190,12 @@ def test_a_number_that_is_not_finite_is_found(rng, model):
     rows[0][200, 3] = np.inf
     with pytest.raises(ValueError, match="Input X contains"):
         fresh(model).fit(*map(Array, rows))
+
+
+def test_rows_in_doubt_are_settled(rng, assert_close):
+    X = rng.standard_normal((600, 1))  # of one column all are
+    host, card = KMeans(70, random_state=0).fit(X), KMeans(70, random_state=0)
+    assert_close(card.fit(Array(X)).cluster_centers_.array, host.cluster_centers_)
 
 
 def test_statistics_of_rows_that_weigh_something(rng, assert_close):
