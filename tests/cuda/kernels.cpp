@@ -20,7 +20,6 @@
 #include "../../src/device/cuda/cast.cu"
 #undef DEPTH
 #undef PANEL
-#undef FLUSH
 #include "../../src/device/cuda/tensor.cu"
 #undef SPAN
 #undef DEPTH
