@@ -51,6 +51,7 @@ ESTIMATORS = [
     TruncatedSVD(n_components=3),
     LogisticRegression(tol=1e-10),
     LogisticRegression(C=0.1, solver="newton-cg", tol=1e-10, fit_intercept=False),
+    LogisticRegression(C=0.5, tol=1e-10),
     LogisticRegression(l1_ratio=1, solver="saga", **EXACT),
     KMeans(n_clusters=5, random_state=0),
     KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
@@ -77,6 +78,8 @@ def data(model, rng, n=300, dtype="f8"):
         return (X,)
     y = X @ np.arange(1.0, 7) + rng.standard_normal(n) + 5
     if isinstance(model, LogisticRegression):
+        if model.C == 0.5:
+            return X, rng.integers(0, 6, n)
         classes = 2 if model.C == 1 else 3
         return X, (y > np.median(y)) + (classes == 3) * rng.integers(0, 2, n)
     return X, y.astype(dtype)

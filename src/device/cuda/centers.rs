@@ -7,12 +7,10 @@
 
 use super::Source;
 use super::card::{AMPERE, Card, grid};
-use super::failed;
 use super::nearest::SOURCE;
 use super::product::{address, bytes};
-use super::work::{THREADS, Work, few, run};
+use super::work::{THREADS, Work, few, granted, run};
 use crate::{Error, Result, memory, real::Real};
-use cudarc::driver::sys::CUfunction_attribute_enum;
 use cudarc::driver::{CudaFunction, CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
 
 /// The kernels for tensor cores.
@@ -197,13 +195,10 @@ impl Centers {
         most: usize,
     ) -> Result<(CudaFunction, LaunchConfig, i32)> {
         let wide = self.p.next_multiple_of(DEPTH).min(WIDE);
-        let bytes = few(size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH))?;
+        let bytes = size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH);
         let kernel = work.card.kernel::<T>(TILES, name)?;
-        let shared = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        let done = kernel.set_attribute(shared, bytes);
-        done.map_err(|error| failed("shared memory", error))?;
         let mut how = grid([work.n.div_ceil(HIGH).min(most), 1], THREADS)?;
-        how.shared_mem_bytes = bytes.unsigned_abs();
+        how.shared_mem_bytes = granted(&kernel, bytes)?;
         Ok((kernel, how, few(wide)?))
     }
 
