@@ -78,6 +78,7 @@ class EmpiricalCovariance(OnePass):
 
     _kind = "moments"
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "store_precision": ["boolean"],

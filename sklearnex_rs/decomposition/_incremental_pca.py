@@ -109,6 +109,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],

@@ -14,9 +14,10 @@ import pytest
 from cards import Array, within
 
 from sklearnex_rs import _cuda, config_context, show_config, spmd
+from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.covariance import EmpiricalCovariance
-from sklearnex_rs.decomposition import PCA, IncrementalPCA
-from sklearnex_rs.linear_model import Ridge
+from sklearnex_rs.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearnex_rs.linear_model import LinearRegression, Ridge
 
 pytestmark = pytest.mark.skipif(
     "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
@@ -42,6 +43,14 @@ def few():
     return X, EmpiricalCovariance().fit(X)
 
 
+@pytest.fixture
+def asked(monkeypatch):
+    """Names of libraries that are asked for."""
+    found, load = [], _cuda.load
+    monkeypatch.setattr(_cuda, "load", lambda name: found.append(name) or load(name))
+    return found
+
+
 def same(card, host, assert_close):
     names = [name for name in vars(host) if name.endswith("_")]
     arrays = [name for name in names if isinstance(getattr(host, name), np.ndarray)]
@@ -56,17 +65,19 @@ def same(card, host, assert_close):
     [
         PCA(n_components=5, svd_solver="covariance_eigh"),
         IncrementalPCA(n_components=5),
+        TruncatedSVD(n_components=5),
         Ridge(alpha=2.0),
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_a_card_says_what_the_host_says(assert_close, model):
-    X = rows(WIDE + 30)
+def test_a_card_says_what_the_host_says(assert_close, asked, model):
+    X = rows(60 if isinstance(model, IncrementalPCA) else WIDE + 30)
     given = (X, X[:, ::100].sum(axis=1)) if isinstance(model, Ridge) else (X,)
     host = type(model)(**model.get_params()).fit(*given)
     before = solved()
     card = model.fit(*map(Array, given))
     assert solved() == before + 1
+    assert "cusolver" in asked
     same(card, host, assert_close)
 
 
@@ -90,12 +101,20 @@ def test_rows_that_are_put_on_a_card(few, assert_close):
     same(card, host, assert_close)
 
 
-def test_the_host_decomposes_its_own_rows_and_few_columns(few):
+def test_the_host_decomposes_its_own_rows_and_few_columns(few, asked):
     X, _ = few
     before = solved()
     EmpiricalCovariance().fit(X)
     EmpiricalCovariance().fit(Array(X[:, :WIDE].copy()))
     assert solved() == before
+    assert "cusolver" not in asked
+
+
+@pytest.mark.parametrize("model", [KMeans(2), LinearRegression()], ids=str)
+def test_it_is_loaded_for_those_that_may_decompose(few, asked, model):
+    X, _ = few
+    model.fit(Array(X), Array(X[:, 0].copy()))
+    assert ("cusolver" in asked) == isinstance(model, LinearRegression)
 
 
 def test_the_first_rank_decomposes(few, assert_close):
