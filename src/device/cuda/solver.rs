@@ -1,7 +1,7 @@
 //! Eigenvalues of large symmetric matrices, by NVIDIA's cuSOLVER where that is found.
 //!
-//! `S = V Λ Vᵀ` by a tridiagonal form, then divide and conquer: `cusolverDnXsyevd` in `f64`, by default in
-//! its deterministic mode. `O(p³)` flops; `p²` numbers go to the card, and as many come back.
+//! `S = V Λ Vᵀ` by a tridiagonal form, then divide and conquer: `cusolverDnXsyevd` in `f64`, asked for the
+//! same bits each time. `O(p³)` flops; `p²` numbers go to the card, and as many come back.
 //!
 //! It is one of two ways to the same numbers: where the library is not there, is not the driver's, has no
 //! room, refuses the size, or did not converge, there is no answer, and the host decomposes.
@@ -19,11 +19,12 @@ use std::sync::{Arc, PoisonError};
 const WIDE: usize = 1024;
 
 /// What is asked of the library: a symbol that is missing is a panic at its call.
-const SYMBOLS: [&str; 7] = [
+const SYMBOLS: [&str; 8] = [
     "cusolverGetVersion",
     "cusolverDnCreate",
     "cusolverDnDestroy",
     "cusolverDnSetStream",
+    "cusolverDnSetDeterministicMode",
     "cusolverDnCreateParams",
     "cusolverDnXsyevd_bufferSize",
     "cusolverDnXsyevd",
@@ -96,6 +97,8 @@ impl Solver {
     /// None where the library does not start, as where it is newer than the driver.
     fn new(card: &Card) -> Option<Self> {
         let handle = DnHandle::new(Arc::clone(&card.stream)).ok()?;
+        let mode = sys::cusolverDeterministicMode_t::CUSOLVER_DETERMINISTIC_RESULTS;
+        handle.set_deterministic_mode(mode).ok()?;
         let params = result::dn_create_params().ok()?;
         Some(Self { handle, params })
     }
