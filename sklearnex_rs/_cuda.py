@@ -41,8 +41,12 @@ def ready() -> int:
 
 
 def solver(columns: int) -> None:
-    """Make cuSOLVER found, if rows have so many columns; without it the host solves."""
-    if columns > WIDE:
+    """Make cuSOLVER found, if rows have so many columns; without it the host solves.
+
+    ``SKLEARNEX_RS_CUSOLVER_COLUMNS`` is how many the host solves at most.
+    """
+    said = os.environ.get("SKLEARNEX_RS_CUSOLVER_COLUMNS", "")
+    if columns > (int(said) if said.isdecimal() else WIDE):
         load("cusolver")
 
 

@@ -22,7 +22,8 @@ from sklearnex_rs.linear_model import LinearRegression, Ridge
 pytestmark = pytest.mark.skipif(
     "STANDIN_KERNELS" not in os.environ, reason="see ci/test_kernels.sh"
 )
-WIDE = 1024  # columns up to which the host decomposes
+# Columns up to which the host decomposes.
+WIDE = int(os.environ.get("SKLEARNEX_RS_CUSOLVER_COLUMNS", "1024"))
 LIBRARY = "libcusolver.so.12"
 
 
@@ -72,7 +73,7 @@ def same(card, host, assert_close):
 )
 def test_a_card_says_what_the_host_says(assert_close, asked, model):
     X = rows(60 if isinstance(model, IncrementalPCA) else WIDE + 30)
-    given = (X, X[:, ::100].sum(axis=1)) if isinstance(model, Ridge) else (X,)
+    given = (X, X[:, ::10].sum(axis=1)) if isinstance(model, Ridge) else (X,)
     host = type(model)(**model.get_params()).fit(*given)
     before = solved()
     card = model.fit(*map(Array, given))
@@ -238,4 +239,4 @@ def test_it_is_found_in_wheels_with_what_it_stands_on(tmp_path, major):
 def test_python_and_the_core_mean_the_same_columns():
     source = Path(__file__).parents[2] / "src/device/cuda/solver.rs"
     said = re.search(r"const WIDE: usize = (\d+);", source.read_text())
-    assert int(said[1]) == _cuda.WIDE == WIDE
+    assert int(said[1]) == _cuda.WIDE

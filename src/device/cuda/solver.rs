@@ -11,12 +11,19 @@ use super::product::address;
 use crate::{Error, Result, memory};
 use cudarc::cusolver::{result, safe::DnHandle, sys};
 use cudarc::driver::CudaSlice;
+use std::env;
 use std::ffi::c_void;
 use std::sync::{Arc, PoisonError};
 
 /// Columns up to which the host decomposes. What a card does with few is mostly waiting, so the host is
 /// as quick up to about a thousand: an estimate, as no card has measured it yet.
 const WIDE: usize = 1024;
+
+/// The same, unless `SKLEARNEX_RS_CUSOLVER_COLUMNS` says otherwise.
+fn wide() -> usize {
+    let said = env::var("SKLEARNEX_RS_CUSOLVER_COLUMNS").ok();
+    said.and_then(|said| said.parse().ok()).unwrap_or(WIDE)
+}
 
 /// What is asked of the library: a symbol that is missing is a panic at its call.
 const SYMBOLS: [&str; 8] = [
@@ -69,7 +76,7 @@ pub(super) fn version() -> Option<[i32; 3]> {
 /// Eigenvalues, rising, and eigenvectors of the matrix with that lower half; none where the host has to
 /// find them.
 pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
-    if p <= WIDE || s.len() != p * p || version().is_none() {
+    if p <= wide() || s.len() != p * p || version().is_none() {
         return Ok(None);
     }
     let _kept = Kept::now()?;
