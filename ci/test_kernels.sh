@@ -12,7 +12,7 @@ REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
 export KERNELS=$PWD/target/cuda
 bash tests/cuda/build.sh "$KERNELS"
 pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
-kernels=(tests/cuda/test_kernels.py tests/cuda/test_nearest.py tests/cuda/test_losses.py -n 2)
+kernels=(tests/cuda/test_{kernels,nearest,losses,classes}.py -n 2)
 "${pytest[@]}" "${kernels[@]}"
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \

@@ -18,6 +18,7 @@
 #undef BATCH
 #include "../../src/device/cuda/factor.cu"
 #include "../../src/device/cuda/cast.cu"
+#include "../../src/device/cuda/classes.cu"
 #undef SPAN
 #undef DEPTH
 #undef PANEL
@@ -54,6 +55,8 @@ REGISTER(NAME(turned))
 REGISTER(NAME(factored))
 REGISTER(NAME(assembled))
 REGISTER(NAME(cast))
+REGISTER(NAME(best))
+REGISTER(NAME(shares))
 REGISTER(NAME(nearest_tf32))
 REGISTER(NAME(products_tf32))
 REGISTER(NAME(products_f64))

@@ -32,8 +32,9 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         super::cast::SOURCE,
+        super::classes::SOURCE,
         super::factor::SOURCE,
         super::link::SOURCE,
         super::moments::SOURCE,
