@@ -42,7 +42,7 @@ R cuGetExportTable(const void**, const void*) { return NOT_FOUND; }
 R cuDriverGetVersion(int* v) { *v = getenv("STANDIN_VERSION") ? atoi(getenv("STANDIN_VERSION")) : 13000; return OK; }
 R cuDeviceGetCount(int* n) { *n = getenv("STANDIN_NDEV") ? atoi(getenv("STANDIN_NDEV")) : 1; return OK; }
 R cuDeviceGet(int* d, int o) { int n; cuDeviceGetCount(&n); if (o < 0 || o >= n) return INVALID_DEV; *d = o; return OK; }
-R cuDeviceGetAttribute(int* v, int a, int) { switch (a) { case 75: *v = getenv("STANDIN_MAJOR") ? atoi(getenv("STANDIN_MAJOR")) : 9; break; case 76: *v = 0; break; case 16: *v = 4; break; case 115: *v = 1; break; case 97: *v = 232448; break; case 8: *v = 49152; break; case 38: *v = 1 << 20; break; case 1: *v = 1024; break; default: *v = 0; } return OK; }
+R cuDeviceGetAttribute(int* v, int a, int) { switch (a) { case 75: *v = getenv("STANDIN_MAJOR") ? atoi(getenv("STANDIN_MAJOR")) : 9; break; case 76: *v = getenv("STANDIN_MINOR") ? atoi(getenv("STANDIN_MINOR")) : 0; break; case 16: *v = 4; break; case 115: *v = 1; break; case 97: *v = 232448; break; case 8: *v = 49152; break; case 38: *v = 1 << 20; break; case 1: *v = 1024; break; default: *v = 0; } return OK; }
 R cuDeviceGetName(char* s, int n, int) { snprintf(s, n, "Stand-in card"); return OK; }
 R cuDeviceTotalMem_v2(size_t* b, int) { *b = 1ull << 34; return OK; }
 R cuMemGetInfo_v2(size_t* f, size_t* t) { *f = *t = 1ull << 34; return OK; }
