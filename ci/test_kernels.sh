@@ -19,5 +19,5 @@ KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-fi
   ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k "random and not f4"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS
-"${pytest[@]}" tests/cuda/test_{card,lending,estimators}.py -n 2
+"${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2
 timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

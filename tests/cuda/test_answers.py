@@ -1,4 +1,4 @@
-"""What a fitted model says of rows on a card stays there, as does what it knows: on the stand-in."""
+"""What a model knows and says of rows on a card stays there: on the stand-in."""
 
 import os
 import subprocess
