@@ -25,14 +25,14 @@ def library():
 def launch(request, library):
     library.emulated_order(*ORDERS[request.param])
 
-    def run(name, grid, block, *args):
+    def run(name, grid, block, *args, shared=0):
         values = [as_parameter(arg) for arg in args]
         each = [ctypes.cast(ctypes.pointer(v), ctypes.c_void_p) for v in values]
         blocks = (ctypes.c_uint * 3)(*grid, *[1] * (3 - len(grid)))
         getattr(library, f"emulated_launch_{name}")(
             blocks,
             (ctypes.c_uint * 3)(block, 1, 1),
-            ctypes.c_size_t(0),
+            ctypes.c_size_t(shared),
             (ctypes.c_void_p * len(each))(*each),
         )
 

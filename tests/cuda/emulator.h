@@ -127,6 +127,7 @@ template <class... A> inline void launch(const char* name, void (*k)(A...), cons
 }
 template <class T> inline T aadd(T* p, T v) { T o, n; do { __atomic_load(p, &o, __ATOMIC_RELAXED); n = o + v; } while (!__atomic_compare_exchange(p, &o, &n, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)); return o; }
 inline float as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
+inline unsigned to_bits(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 inline unsigned to_tf32(float x) { unsigned u; memcpy(&u, &x, 4); return (u + 0x1000u) & 0xffffe000u; } // cvt.rna
 // Towards zero, as tensor cores round their sums.
 inline float cut(double x) { float f = (float)x; return std::fabs((double)f) > std::fabs(x) ? std::nextafter(f, 0.0f) : f; }
@@ -151,7 +152,8 @@ inline void multiply(double (&c)[2], double a, double b) {
 }
 } // namespace emulated
 #define EMULATED
-using emulated::as_float; using emulated::to_tf32; using emulated::multiply;
+struct alignas(16) float4 { float x, y, z, w; };
+using emulated::as_float; using emulated::to_bits; using emulated::to_tf32; using emulated::multiply;
 #define __global__
 #define __device__
 #define __host__

@@ -19,11 +19,12 @@
 #include "../../src/device/cuda/factor.cu"
 #include "../../src/device/cuda/cast.cu"
 #include "../../src/device/cuda/classes.cu"
-#undef SPAN
 #undef DEPTH
 #undef PANEL
-#undef FLUSH
 #include "../../src/device/cuda/tensor.cu"
+#undef SPAN
+#undef DEPTH
+#include "../../src/device/cuda/centers.cu"
 
 REGISTER(NAME(origin))
 REGISTER(NAME(columns))
@@ -49,6 +50,7 @@ REGISTER(NAME(closer))
 REGISTER(NAME(potentials))
 REGISTER(NAME(distances))
 REGISTER(NAME(link))
+REGISTER(NAME(link_few))
 REGISTER(NAME(bend))
 REGISTER(NAME(divided))
 REGISTER(NAME(turned))
@@ -58,6 +60,7 @@ REGISTER(NAME(cast))
 REGISTER(NAME(best))
 REGISTER(NAME(shares))
 REGISTER(NAME(nearest_tf32))
+REGISTER(NAME(nearest_tf32x3))
 REGISTER(NAME(products_tf32))
 REGISTER(NAME(products_f64))
 

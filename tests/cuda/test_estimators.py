@@ -51,10 +51,12 @@ ESTIMATORS = [
     TruncatedSVD(n_components=3),
     LogisticRegression(tol=1e-10),
     LogisticRegression(C=0.1, solver="newton-cg", tol=1e-10, fit_intercept=False),
+    LogisticRegression(C=0.5, tol=1e-10),
     LogisticRegression(l1_ratio=1, solver="saga", **EXACT),
     KMeans(n_clusters=5, random_state=0),
     KMeans(n_clusters=4, init="k-means||", n_init=2, random_state=1),
     KMeans(n_clusters=20, random_state=3),  # by tensor cores
+    KMeans(n_clusters=70, random_state=3),  # by their shortest way
     KMeans(n_clusters=9, init="random", n_init=2, random_state=2, max_iter=5),
     TruncatedSVD(n_components=2, algorithm="arpack"),
 ]
@@ -76,6 +78,8 @@ def data(model, rng, n=300, dtype="f8"):
         return (X,)
     y = X @ np.arange(1.0, 7) + rng.standard_normal(n) + 5
     if isinstance(model, LogisticRegression):
+        if model.C == 0.5:
+            return X, rng.integers(0, 6, n)
         classes = 2 if model.C == 1 else 3
         return X, (y > np.median(y)) + (classes == 3) * rng.integers(0, 2, n)
     return X, y.astype(dtype)
@@ -189,6 +193,12 @@ def test_a_number_that_is_not_finite_is_found(rng, model):
     rows[0][200, 3] = np.inf
     with pytest.raises(ValueError, match="Input X contains"):
         fresh(model).fit(*map(Array, rows))
+
+
+def test_rows_in_doubt_are_settled(rng, assert_close):
+    X = rng.standard_normal((600, 1))  # of one column all are
+    host, card = KMeans(70, random_state=0).fit(X), KMeans(70, random_state=0)
+    assert_close(card.fit(Array(X)).cluster_centers_.array, host.cluster_centers_)
 
 
 def test_statistics_of_rows_that_weigh_something(rng, assert_close):

@@ -40,7 +40,7 @@ def test_products(rng, launch, shape, dtype, layout, centered, exact):
     pairs = panels * (panels + 1) // 2
     parts = empty(case.chunks, pairs, PANEL, PANEL)
     name, place = f"products{exact}_{case.real}", centers if centered else None
-    launch(name, (case.chunks, pairs), 256, case.rows, case.size, place, parts)
+    launch(name, (pairs, case.chunks), 256, case.rows, case.size, place, parts)
     out = empty(case.q * (case.q + 1) // 2)
     launch(
         f"joined_{case.real}",

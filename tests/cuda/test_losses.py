@@ -30,13 +30,8 @@ class Losses:
         self.gradient = (rest[:, 1:] if m == 1 else rest).T @ self.z
 
 
-@pytest.mark.parametrize("m", [1, 3, 18])
-@pytest.mark.parametrize("curved", [False, True])
-def test_losses(rng, launch, shape, dtype, layout, m, curved):
-    case = Case(rng, (*shape[:2], 1), dtype, layout, True)
-    of, numbers = Losses(rng, case, m), m * (case.p + 1) + 1
-    parts, out = empty(case.chunks, numbers), empty(numbers)
-    shares = empty(m + 1, case.n) if curved else None
+def whole(launch, case, of, shares, parts):
+    """Look by the kernel for any number of scores."""
     launch(
         f"link_{case.real}",
         (case.chunks,),
@@ -46,11 +41,53 @@ def test_losses(rng, launch, shape, dtype, layout, m, curved):
         of.mean,
         of.coef,
         of.of_classes,
-        np.int32(m),
-        empty(case.chunks, 64 * m),
+        np.int32(of.m),
+        empty(case.chunks, 64 * of.m),
         shares,
         parts,
     )
+
+
+def few(launch, case, of, shares, parts):
+    """Look by the kernel whose tiles stay in shared memory."""
+    p, m = case.p, of.m
+    pitch = -(-p // 32) * 32 + 8
+    launch(
+        f"link_few_{case.real}",
+        (case.chunks,),
+        256,
+        case.rows,
+        case.size,
+        np.int32(pitch),
+        of.mean,
+        of.coef,
+        of.of_classes,
+        np.int32(m),
+        shares,
+        parts,
+        shared=8 * (p + m * (p + 1) + 32 * m) + 32 * pitch * case.x.itemsize,
+    )
+
+
+@pytest.mark.parametrize(
+    ("m", "look"), [(1, whole), (3, whole), (18, whole), (1, few), (3, few), (4, few)]
+)
+@pytest.mark.parametrize("curved", [False, True])
+def test_losses(rng, launch, shape, dtype, layout, m, look, curved):
+    losses(
+        launch, Case(rng, (*shape[:2], 1), dtype, layout, True), rng, m, look, curved
+    )
+
+
+def test_losses_of_many_columns(rng, launch, dtype):
+    losses(launch, Case(rng, (70, 500, 1), dtype, "C", False), rng, 2, few, False)
+
+
+def losses(launch, case, rng, m, look, curved):
+    of, numbers = Losses(rng, case, m), m * (case.p + 1) + 1
+    parts, out = empty(case.chunks, numbers), empty(numbers)
+    shares, dtype = empty(m + 1, case.n) if curved else None, case.x.dtype
+    look(launch, case, of, shares, parts)
     blocks = (-(-numbers // 128),)
     launch(f"summed_{case.real}", blocks, 128, numbers, case.chunks, parts, out)
     close(out[-1], of.loss, 1e-11)

@@ -1,10 +1,14 @@
 """Kernels of nearest centres on the host, in several orders of threads."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from emulated import Case, close, empty
 
 PIECE = 1024
+DOUBT = ("share", "least", "coarse", "longest")
+COARSE = 2 * (2**-10 + 2**-22)  # of gaps: both scores, by two factors of 11 bits
 CENTERS = [(1, 1.0), (3, 1.0), (70, 1.0), (5, 0.0)]  # how many, how far apart
 
 
@@ -25,12 +29,18 @@ class Centers:
         self.squares = ((self.z[:, None] - self.exact) ** 2).sum(axis=2)
 
 
-def labelled(launch, case, of, kernel="nearest", rows=64):
-    labels, wrong = np.full(case.n, -7, np.int32), np.zeros(1, np.int32)
-    double = np.float64
+def settled(launch, case, of, labels):
+    marked, wrong = labels < 0, np.zeros(1, np.int32)
+    args = (case.rows, of.place, of.exact, np.int32(of.k), np.float64(of.longest))
+    launch(f"settle_{case.real}", (3,), 256, *args, labels, wrong)
+    return labels, marked, wrong[0]
+
+
+def labelled(launch, case, of):
+    labels, double = np.full(case.n, -7, np.int32), np.float64
     launch(
-        f"{kernel}_{case.real}",
-        (-(-case.n // rows),),
+        f"nearest_{case.real}",
+        (-(-case.n // 64),),
         256,
         case.rows,
         of.place,
@@ -42,20 +52,64 @@ def labelled(launch, case, of, kernel="nearest", rows=64):
         double(of.longest),
         labels,
     )
-    marked = labels < 0
-    launch(
-        f"settle_{case.real}",
-        (3,),
-        256,
-        case.rows,
-        of.place,
-        of.exact,
-        np.int32(of.k),
-        double(of.longest),
-        labels,
-        wrong,
-    )
-    return labels, marked, wrong[0]
+    return settled(launch, case, of, labels)
+
+
+class Doubt(ctypes.Structure):
+    """As src/device/cuda/centers.cu has it."""
+
+    _fields_ = [(name, ctypes.c_double) for name in DOUBT]
+
+
+class Some(ctypes.Structure):
+    """As src/device/cuda/centers.cu has it."""
+
+    _fields_ = [("list", ctypes.c_void_p), ("many", ctypes.c_void_p)]
+
+
+class Tiles:
+    """What kernels for tensor cores take: whole tiles of centers, as floats."""
+
+    def __init__(self, case, of, wide):
+        p, k = 16 * -(-case.p // 16), 128 * -(-of.k // 128)
+        centers = np.zeros((k, p), "f4")
+        centers[: of.k, : case.p] = of.exact
+        self.centers = aligned(centers)
+        self.halves = np.full(k, np.inf, "f4")
+        self.halves[: of.k] = of.square / 2
+        self.wide = min(p, wide)
+        self.shared = 4 * (128 * (self.wide + 4) + 2 * 128 * 20)
+        self.case, self.of = case, of
+
+    def find(self, launch, blocks, labels, some=None):
+        """Find labels: of all rows by single products, of some by three."""
+        case, of = self.case, self.of
+        roundings = 4 * (case.p + 8)
+        doubt = Doubt(
+            share=roundings * float(np.finfo("f4").eps) + 1e-12,
+            least=roundings * float(np.finfo("f4").tiny),
+            coarse=COARSE if some is None else 0.0,
+            longest=of.longest,
+        )
+        args = (of.place, self.centers, self.halves, np.int32(of.k))
+        args = (*args, np.int32(self.wide), doubt, labels)
+        if some is not None:
+            name, args = "nearest_tf32x3", (case.rows, some, *args)
+            launch(f"{name}_{case.real}", (blocks,), 256, *args, shared=self.shared)
+            return None
+        listed, many = np.full(case.n, -1, np.int32), np.zeros(1, np.int32)
+        name, args = "nearest_tf32", (case.rows, *args, listed, many)
+        launch(f"{name}_{case.real}", (blocks,), 256, *args, shared=self.shared)
+        return listed, many
+
+
+def aligned(array):
+    """Copy an array to where a card could have it."""
+    room = np.empty(array.nbytes + 16, np.uint8)
+    first = -room.ctypes.data % 16
+    to = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    to[:] = array
+    return to
 
 
 @pytest.mark.parametrize(("k", "spread"), CENTERS)
@@ -75,14 +129,27 @@ def test_the_nearest_center(rng, launch, shape, dtype, layout, k, spread):
         assert not marked.any()
 
 
-@pytest.mark.parametrize(("k", "spread"), [(16, 1.0), (70, 1.0), (17, 0.0)])
-def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, k, spread):
+@pytest.mark.parametrize("wide", [16, 128])
+@pytest.mark.parametrize(("k", "spread"), [(16, 1.0), (150, 1.0), (17, 0.0)])
+def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, wide, k, spread):
     case = Case(rng, shape, dtype, "F" if shape[0] == 33 else "C", False)
     of = Centers(rng, case, k, spread)
-    of.share = 4 * (case.p + 8) * float(np.finfo("f4").eps) + 1e-12
-    of.least = 4 * (case.p + 8) * float(np.finfo("f4").tiny)
-    of.packed, of.halves = of.exact.astype("f4"), (of.square / 2).astype("f4")
-    labels, marked, wrong = labelled(launch, case, of, "nearest_tf32", 128)
+    tiles = Tiles(case, of, wide)
+    once, thrice = (np.full(case.n, -7, np.int32) for _ in range(2))
+    listed, many = tiles.find(launch, 1, once)
+    doubtful = np.flatnonzero(once < 0)
+    assert many[0] == len(doubtful)
+    assert np.array_equal(np.sort(listed[: many[0]]), doubtful)
+    assert (listed[many[0] :] == -1).all()
+    right = of.squares.argmin(axis=1)
+    assert np.array_equal(once[once >= 0], right[once >= 0])
+    tiles.find(launch, -(-case.n // 128), thrice, Some())
+    assert (thrice[once >= 0] >= 0).all()
+    assert np.array_equal(thrice[thrice >= 0], right[thrice >= 0])
+    some = Some(listed.ctypes.data, many.ctypes.data)
+    tiles.find(launch, 2, once, some)  # of the list alone
+    assert np.array_equal(once, thrice)
+    labels, marked, wrong = settled(launch, case, of, once)
     assert wrong == 0
     mine = of.squares[np.arange(case.n), labels]
     size = (np.sqrt((of.z**2).sum(axis=1)) + of.longest) ** 2
@@ -91,19 +158,54 @@ def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, k, spread
         assert marked.all()
     elif case.p > 1:
         assert marked.mean() < 0.1
+    if case.p > 60 and spread:
+        assert len(doubtful) < 0.5 * case.n
 
 
-@pytest.mark.parametrize(("kernel", "rows"), [("nearest", 64), ("nearest_tf32", 128)])
-def test_numbers_whose_squares_are_too_small(rng, launch, kernel, rows):
+def test_roundings_that_agree(rng, launch, dtype):
+    case = Case(rng, (260, 40, 1), dtype, "C", False, 0.0)
+    down = 1 + 0.9 * 2**-11  # 1 in 11 bits
+    case.x[:] = down + 1e-5 * rng.standard_normal(case.x.shape)
+    case.x[130:] = rng.standard_normal((130, 40))
+    case.mean, case.z = 0 * case.mean, case.x.astype(np.longdouble)
+    of = Centers(rng, case, 130, 1.0)
+    of.exact[3], of.exact[70] = down, 1 + 2**-10  # the second by 11 bits
+    of.square = (of.exact**2).sum(axis=1)
+    right = ((case.z[:, None] - of.exact) ** 2).sum(axis=2).argmin(axis=1)
+    assert (right[:130] == 3).all()
+    labels, tiles = np.full(case.n, -7, np.int32), Tiles(case, of, 128)
+    listed, many = tiles.find(launch, 3, labels)
+    assert (labels[:130] == -71).all()
+    sure = labels >= 0
+    assert np.array_equal(labels[sure], right[sure])
+    assert sure[130:].mean() > 0.5
+    tiles.find(launch, 3, labels, Some(listed.ctypes.data, many.ctypes.data))
+    labels = settled(launch, case, of, labels)[0]
+    assert np.array_equal(labels, right)
+
+
+def small(rng):
     case = Case(rng, (200, 6, 1), "f4", "C", False, 0.0)
     case.x[:] *= 1e-24
     case.z = np.array(case.x, np.longdouble)
     case.mean = case.mean * 1e-24
-    of = Centers(rng, case, 17, 1e-24)
-    if kernel == "nearest_tf32":
-        of.share = 4 * (case.p + 8) * float(np.finfo("f4").eps) + 1e-12
-        of.least = 4 * (case.p + 8) * float(np.finfo("f4").tiny)
-    labels, marked, wrong = labelled(launch, case, of, kernel, rows)
+    return case, Centers(rng, case, 17, 1e-24)
+
+
+def test_numbers_whose_squares_are_too_small(rng, launch):
+    case, of = small(rng)
+    labels, marked, wrong = labelled(launch, case, of)
+    assert wrong == 0
+    assert marked.all()
+    assert np.array_equal(labels, of.squares.argmin(axis=1))
+
+
+def test_squares_that_are_too_small_for_tensor_cores(rng, launch):
+    case, of = small(rng)
+    labels, tiles = np.full(case.n, -7, np.int32), Tiles(case, of, 128)
+    assert tiles.find(launch, 2, labels)[1][0] == case.n
+    tiles.find(launch, 2, labels, Some())
+    labels, marked, wrong = settled(launch, case, of, labels)
     assert wrong == 0
     assert marked.all()
     assert np.array_equal(labels, of.squares.argmin(axis=1))

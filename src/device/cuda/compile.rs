@@ -15,7 +15,7 @@ use std::{env, fs};
 /// What all kernels share.
 const COMMON: &str = include_str!("common.cuh");
 
-/// What several files of launches use: kernels for tensor cores.
+/// Products of columns for tensor cores.
 pub(super) const TENSOR: Source = Source {
     name: "tensor.cu",
     text: include_str!("tensor.cu"),
@@ -32,8 +32,9 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         super::cast::SOURCE,
+        super::centers::TILES,
         super::classes::SOURCE,
         super::factor::SOURCE,
         super::link::SOURCE,

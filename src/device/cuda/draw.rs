@@ -1,7 +1,8 @@
 //! Single rows on a card, as draws and empty clusters want them: more launches of `nearest.cu`.
 
 use super::card::grid;
-use super::nearest::{CudaLabels, SOURCE, sent};
+use super::centers::sent;
+use super::nearest::{CudaLabels, SOURCE};
 use super::product::Room;
 use super::rows::Cuda;
 use super::work::{THREADS, Work, alone, few, run, whole};

@@ -6,6 +6,9 @@
 #define WIDTH 16   // its columns
 #define EACH 4     // scores of a thread
 #define TARGETS 4  // scores whose gradient a block adds to at a time
+#define ROWS 32    // rows of a tile that stays in shared memory
+#define FEW 4      // its scores at most
+#define MINE 2     // columns of a thread at most
 
 // One tile of [x − x̄, 1].
 static __device__ void bordered(const NAME(Rows) & a, i64 base, i64 end, int column, const double* mean,
@@ -104,6 +107,85 @@ extern "C" __global__ void NAME(link)(NAME(Rows) a, i64 size, const double* mean
     __syncthreads();
     if (t) return;
     for (int l = 1; l < BATCH; ++l) loss += z[l][0];
+    out[(i64)m * width] = loss;
+}
+
+// A tile of rows, `pitch` apart; rows that are not there are zero.
+static __device__ __forceinline__ void held(const NAME(Rows) & a, i64 base, i64 end, int pitch, REAL* tile) {
+    const int lane = threadIdx.x % 32, high = a.near ? ROWS : a.p, along = a.near ? a.p : ROWS;
+    for (int e = threadIdx.x / 32; e < high; e += 8)
+#pragma unroll 8
+        for (int l = lane; l < along; l += 32) {
+            const int r = a.near ? e : l, c = a.near ? l : e;
+            tile[r * pitch + c] = base + r < end ? entry(a, base + r, c) : REAL(0);
+        }
+}
+
+// The same for m ≤ 4 scores of p < 512 columns, whose tiles of 32 rows fit into shared memory: that is for
+// p + m (p + 1) + 32 m doubles, then 32 pitch numbers of the rows' type. Blocks: chunks; 256 threads. Reads
+// each row once.
+extern "C" __global__ void __launch_bounds__(256, 3)
+    NAME(link_few)(NAME(Rows) a, i64 size, int pitch, const double* mean, const double* coef,
+                   const double* classes, int m, double* shares, double* parts) {
+    DYNAMIC(double, place);
+    const int t = threadIdx.x, width = a.p + 1, row = t / 8;
+    double *by = place + a.p, *scores = by + m * width;
+    REAL* tile = (REAL*)(scores + ROWS * m);
+    const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
+    double *out = parts + chunk * ((i64)m * width + 1), loss = 0.0, sums[MINE][FEW] = {};
+    for (int e = t; e < m * width; e += 256) by[e] = coef[e];
+    for (int e = t; e < a.p; e += 256) place[e] = mean[e];
+    for (i64 base = chunk * size; base < end; base += ROWS) {
+        held(a, base, end, pitch, tile);
+        __syncthreads();
+        double dots[FEW] = {};
+        for (int c = t % 8; c < a.p; c += 8) {
+            const double z = (double)tile[row * pitch + c] - place[c];
+#pragma unroll
+            for (int k = 0; k < FEW; ++k)
+                if (k < m) dots[k] += z * by[k * width + c];
+        }
+#pragma unroll
+        for (int k = 0; k < FEW; ++k) {
+            for (int step = 1; step < 8; step *= 2)
+                dots[k] += __shfl_xor_sync(0xffffffffu, dots[k], step);
+            if (k < m && t % 8 == k) scores[row * m + k] = dots[k] + by[k * width + a.p];
+        }
+        __syncthreads();
+        if (t < ROWS) {
+            const i64 i = base + t;
+            if (i < end) {
+                const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
+                const int label = given < last ? given : last;
+                const double w = weight(a, i) * classes[label];
+                loss += turn(scores + t * m, m, label, w, shares ? shares + i : nullptr, a.n);
+                if (shares) shares[m * a.n + i] = w;
+            } else {
+                for (int k = 0; k < m; ++k) scores[t * m + k] = 0.0;
+            }
+        }
+        __syncthreads();
+#pragma unroll
+        for (int o = 0; o < MINE; ++o) {
+            const int c = t + 256 * o;
+            for (int r = 0; r < ROWS && c < width; ++r) {
+                const double z = c < a.p ? (double)tile[r * pitch + c] - place[c] : 1.0;
+#pragma unroll
+                for (int k = 0; k < FEW; ++k)
+                    if (k < m) sums[o][k] += z * scores[r * m + k];
+            }
+        }
+        __syncthreads();
+    }
+#pragma unroll
+    for (int o = 0; o < MINE; ++o)
+#pragma unroll
+        for (int k = 0; k < FEW; ++k)
+            if (k < m && t + 256 * o < width) out[k * width + t + 256 * o] = sums[o][k];
+    if (t < ROWS) place[t] = loss; // there are 32 at least with the scores
+    __syncthreads();
+    if (t) return;
+    for (int l = 1; l < ROWS; ++l) loss += place[l];
     out[(i64)m * width] = loss;
 }
 

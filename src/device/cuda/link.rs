@@ -6,7 +6,7 @@ use super::card::{Card, grid};
 use super::moments::{joined, tiled, tiles};
 use super::product::{address, bytes};
 use super::rows::Cuda;
-use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
+use super::work::{Chunks, THREADS, Work, alone, few, granted, run, whole};
 use crate::device::{Data, LinkKernels, Linked, Scores, free};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
@@ -15,8 +15,13 @@ pub(super) const SOURCE: Source = Source {
     name: "link.cu",
     text: include_str!("link.cu"),
 };
-/// As in `link.cu`.
+/// As in `link.cu`: rows of a tile; where tiles stay in shared memory their rows, scores and columns.
 const BATCH: usize = 64;
+const ROWS: usize = 32;
+const FEW: usize = 4;
+const COLUMNS: usize = 512;
+/// Shared memory that every card has for a block.
+const SHARED: usize = 64 << 10;
 
 impl LinkKernels for Cuda {
     fn link<T: Real>(
@@ -75,22 +80,40 @@ fn look<T: Real>(
     shares: Option<&CudaSlice<f64>>,
 ) -> Result<Vec<f64>> {
     let (card, numbers, many) = (work.card, at.coef.len() + 1, few(m)?);
-    let chunks = Chunks::of(work.n, numbers + BATCH * m)?;
     let (mean, coef) = (card.send(at.mean)?, card.send(at.coef)?);
     let classes = card.send(at.weights)?;
-    let room: CudaSlice<f64> = card.room(chunks.count * BATCH * m, "scores")?;
+    let (p, shares) = (at.mean.len(), shares.map_or(0, address));
+    let (pitch, room) = held::<T>(p, m);
+    let small = m <= FEW && p < COLUMNS && room <= SHARED;
+    let each = if small { 0 } else { BATCH * m };
+    let chunks = Chunks::of(work.n, numbers + each)?;
     let parts: CudaSlice<f64> = card.room(chunks.count * numbers, "a gradient")?;
-    let kernel = card.kernel::<T>(SOURCE, "link")?;
-    let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
-    launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
-    launch.arg(&coef).arg(&classes).arg(&many).arg(&room);
-    match shares {
-        Some(shares) => launch.arg(shares),
-        None => launch.arg(&nowhere),
-    };
-    launch.arg(&parts);
-    run(launch, grid([chunks.count, 1], THREADS)?)?;
+    let mut how = grid([chunks.count, 1], THREADS)?;
+    if small {
+        let kernel = card.kernel::<T>(SOURCE, "link_few")?;
+        how.shared_mem_bytes = granted(&kernel, room)?;
+        let (mut launch, pitch) = (card.stream.launch_builder(&kernel), few(pitch)?);
+        launch.arg(&work.raw).arg(&chunks.size).arg(&pitch);
+        launch.arg(&mean).arg(&coef).arg(&classes).arg(&many);
+        launch.arg(&shares).arg(&parts);
+        run(launch, how)?;
+    } else {
+        let room: CudaSlice<f64> = card.room(chunks.count * each, "scores")?;
+        let kernel = card.kernel::<T>(SOURCE, "link")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
+        launch.arg(&coef).arg(&classes).arg(&many).arg(&room);
+        launch.arg(&shares).arg(&parts);
+        run(launch, how)?;
+    }
     work.summed::<T>(numbers, chunks.count, &parts)
+}
+
+/// How far apart rows of a tile are, and the bytes of shared memory: as `link_few` has it.
+fn held<T: Real>(p: usize, m: usize) -> (usize, usize) {
+    let pitch = p.div_ceil(32) * 32 + 8;
+    let doubles = p + m * (p + 1) + ROWS * m;
+    (pitch, 8 * doubles + ROWS * pitch * size_of::<T>())
 }
 
 /// What second derivatives of all pairs share.

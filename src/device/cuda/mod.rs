@@ -6,6 +6,7 @@
 
 mod card;
 mod cast;
+mod centers;
 mod classes;
 mod compile;
 mod draw;

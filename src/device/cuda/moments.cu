@@ -164,9 +164,9 @@ static __device__ void products_of(const NAME(Rows) & a, i64 size, const double*
     __shared__ A left[DEPTH][STRIDE];
     __shared__ A right[DEPTH][STRIDE];
     const int t = threadIdx.x, tx = t % (PANEL / OWN), ty = t / (PANEL / OWN), q = a.p + a.m;
-    const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
+    const i64 chunk = blockIdx.y, end = end_of(a, chunk, size);
     int i, j;
-    pair(blockIdx.y, i, j);
+    pair(blockIdx.x, i, j);
     double sums[OWN][OWN];
     A own[OWN][OWN];
     for (int r = 0; r < OWN; ++r)
@@ -197,13 +197,13 @@ static __device__ void products_of(const NAME(Rows) & a, i64 size, const double*
                     own[r][c] = A(0);
                 }
     }
-    double* out = parts + (chunk * gridDim.y + blockIdx.y) * PANEL * PANEL;
+    double* out = parts + (chunk * gridDim.x + blockIdx.x) * PANEL * PANEL;
     for (int r = 0; r < OWN; ++r)
         for (int c = 0; c < OWN; ++c) out[(ty * OWN + r) * PANEL + tx * OWN + c] = sums[r][c];
 }
 
 // Σ w d dᵀ of each chunk around its place, or around zero: tiles of 64 × 64 on and below the
-// diagonal. Blocks: chunks, pairs of panels; 256 threads. Reads each row q / 64 times, mostly from
+// diagonal. Blocks: pairs of panels, chunks; 256 threads. Reads each row q / 64 times, mostly from
 // cache; writes 32 KiB a block. Products in the type of the rows, then in double.
 extern "C" __global__ void NAME(products)(NAME(Rows) a, i64 size, const double* centers,
                                           double* parts) {

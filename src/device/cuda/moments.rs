@@ -155,7 +155,8 @@ pub(super) fn tiles<T: Real>(
         None => launch.arg(&nowhere),
     };
     launch.arg(&parts);
-    run(launch, grid([chunks.count, pairs], THREADS)?)?;
+    // Blocks that read the same rows run together.
+    run(launch, grid([pairs, chunks.count], THREADS)?)?;
     Ok(parts)
 }
 

@@ -1,9 +1,9 @@
 //! Nearest centres on a card: launches of `nearest.cu`. Labels and distances stay there between looks.
 
 use super::Source;
-use super::card::{AMPERE, Card, Kept, grid};
+use super::card::{Kept, grid};
 use super::cast::by_rows;
-use super::compile::TENSOR;
+use super::centers::Centers;
 use super::draw;
 use super::product::Room;
 use super::rows::{Cuda, CudaOut, CudaRows};
@@ -17,21 +17,17 @@ pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
     text: include_str!("nearest.cu"),
 };
-/// Centres that tensor cores are worth it for, and rows of a block there.
-const MANY: usize = 16;
-const HIGH: usize = 128;
 /// As in `nearest.cu`.
 const SPAN: usize = 64;
 const POINTS: usize = 16;
-const TIE: f64 = 1e-12;
-/// Blocks of `settle`.
-const SETTLERS: usize = 1056;
 
 /// The centre of each row, on the card, and what each centre has.
 pub struct CudaLabels {
     labels: Option<CudaSlice<i32>>,
     n: usize,
     has: Assigned,
+    /// Whether few enough rows were in doubt of rounded numbers.
+    coarse: bool,
 }
 
 impl CudaLabels {
@@ -63,107 +59,6 @@ impl Drop for CudaLabels {
 pub struct CudaColumn<T> {
     numbers: Room,
     of: PhantomData<T>,
-}
-
-/// Centres on the card.
-struct Centers {
-    p: usize,
-    k: usize,
-    place: CudaSlice<f64>,
-    exact: CudaSlice<f64>,
-    /// `c`, then `½‖c‖²`, in the type of the rows.
-    packed: CudaSlice<u8>,
-    halves: CudaSlice<u8>,
-    longest: f64,
-    /// How far gaps of scores are off, of the size of their terms, and beside that.
-    share: f64,
-    least: f64,
-    /// Whether both are floats, for tensor cores.
-    tensor: bool,
-}
-
-impl Centers {
-    fn of<T: Real>(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
-        let p = place.len();
-        if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
-            return Err(Error::Shape("centers"));
-        }
-        let k = exact.len() / p;
-        let mut halves = memory::zeros(k, "centers")?;
-        let mut longest = 0.0_f64;
-        for (half, center) in halves.iter_mut().zip(exact.chunks_exact(p)) {
-            *half = 0.5 * center.iter().map(|x| x * x).sum::<f64>();
-            longest = longest.max(2.0 * *half);
-        }
-        let tensor = k >= MANY && card.arch >= AMPERE;
-        // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which leave
-        // out the least of products and cut sums of eight off, by less than twice as many.
-        let (roundings, rounding, smallest) = if tensor {
-            let (rounding, smallest) = (f32::EPSILON, f32::MIN_POSITIVE);
-            (4.0 * (p + 8) as f64, rounding.into(), smallest.into())
-        } else {
-            (2.0 * (p + 4) as f64, T::ROUNDING, T::LEAST)
-        };
-        Ok(Self {
-            p,
-            k,
-            place: card.send(place)?,
-            exact: card.send(exact)?,
-            packed: if tensor {
-                sent::<f32>(card, exact)?
-            } else {
-                sent::<T>(card, exact)?
-            },
-            halves: if tensor {
-                sent::<f32>(card, &halves)?
-            } else {
-                sent::<T>(card, &halves)?
-            },
-            longest: longest.sqrt(),
-            share: roundings * rounding + TIE,
-            least: roundings * smallest,
-            tensor,
-        })
-    }
-}
-
-/// Numbers in the type of the rows.
-pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
-    let mut rounded = memory::zeros(values.len(), "centers")?;
-    for (to, from) in rounded.iter_mut().zip(values) {
-        *to = T::of(*from);
-    }
-    card.send(super::product::bytes(&rounded))
-}
-
-/// New labels of rows, in `room`.
-fn find<T: Real>(work: &Work<'_>, centers: &Centers, room: &CudaSlice<i32>) -> Result<()> {
-    let (card, k) = (work.card, few(centers.k)?);
-    let (source, name, rows) = if centers.tensor {
-        (TENSOR, "nearest_tf32", HIGH)
-    } else {
-        (SOURCE, "nearest", SPAN)
-    };
-    let kernel = card.kernel::<T>(source, name)?;
-    let mut launch = card.stream.launch_builder(&kernel);
-    launch.arg(&work.raw).arg(&centers.place);
-    launch.arg(&centers.packed).arg(&centers.halves).arg(&k);
-    launch.arg(&centers.share).arg(&centers.least);
-    launch.arg(&centers.longest).arg(room);
-    run(launch, grid([work.n.div_ceil(rows), 1], THREADS)?)?;
-    let wrong: CudaSlice<i32> = card.cleared(1, "a flag")?;
-    let kernel = card.kernel::<T>(SOURCE, "settle")?;
-    let mut launch = card.stream.launch_builder(&kernel);
-    launch
-        .arg(&work.raw)
-        .arg(&centers.place)
-        .arg(&centers.exact);
-    launch.arg(&k).arg(&centers.longest).arg(room).arg(&wrong);
-    let blocks = work.n.div_ceil(THREADS as usize / 32).min(SETTLERS);
-    run(launch, grid([blocks, 1], THREADS)?)?;
-    let mut found = [0];
-    card.fetch_into(&wrong, &mut found)?;
-    (found == [0]).then_some(()).ok_or(Error::NotFinite)
 }
 
 /// What centres have, of rows with these labels and those before; or what changes.
@@ -213,6 +108,7 @@ impl NearestKernels for Cuda {
             labels: Some(labels),
             n,
             has: Assigned::default(),
+            coarse: true,
         })
     }
 
@@ -275,7 +171,8 @@ impl NearestKernels for Cuda {
             return Ok(());
         }
         let centers = Centers::of::<T>(work.card, place, centers)?;
-        find::<T>(&work, &centers, labels.get()?)
+        labels.coarse = centers.find::<T>(&work, labels.get()?, labels.coarse)?;
+        Ok(())
     }
 
     fn assign<'l, T: Real>(
@@ -292,7 +189,7 @@ impl NearestKernels for Cuda {
         }
         let centers = Centers::of::<T>(work.card, place, centers)?;
         let new = work.card.room(work.n, "labels")?;
-        find::<T>(&work, &centers, &new)?;
+        labels.coarse = centers.find::<T>(&work, &new, labels.coarse)?;
         // With weights what is left of a centre without rows would be a rounding, not zero.
         let all = rows.w.is_some() || labels.has.sums.len() != centers.k * centers.p;
         let found = tally::<T>(&work, &centers, &new, labels.get()?, all)?;

@@ -6,7 +6,7 @@ use super::failed;
 use super::rows::{Cuda, Raw};
 use crate::device::Data;
 use crate::{Error, Result, real::Real};
-use cudarc::driver::{LaunchArgs, LaunchConfig};
+use cudarc::driver::{CudaFunction, LaunchArgs, LaunchConfig, sys};
 
 /// Threads of a block, but where a thread has a number of its own.
 pub(super) const THREADS: u32 = 256;
@@ -61,6 +61,14 @@ pub(super) fn width(p: usize) -> usize {
 /// A thread for each number.
 pub(super) fn alone(numbers: usize) -> Result<LaunchConfig> {
     grid([numbers.div_ceil(ALONE as usize), 1], ALONE)
+}
+
+/// Has a kernel granted more shared memory than is usual.
+pub(super) fn granted(kernel: &CudaFunction, bytes: usize) -> Result<u32> {
+    let shared = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    let done = kernel.set_attribute(shared, few(bytes)?);
+    done.map_err(|error| failed("shared memory", error))?;
+    Ok(few(bytes)?.unsigned_abs())
 }
 
 /// Puts a kernel in line.

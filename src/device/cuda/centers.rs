@@ -1,0 +1,242 @@
+//! Centres on a card, and what rows are nearest to: launches of `nearest.cu` and `centers.cu`.
+//!
+//! Scores `zᵀc − ½‖c‖²` are computed in floats, or by tensor cores in numbers of 11 bits, with a bound of
+//! their error. Where the best two are closer than that a row is in doubt: it is looked at again in three
+//! products of such numbers, and then by differences in double. So labels are those of exact numbers,
+//! whichever way they were found.
+
+use super::Source;
+use super::card::{AMPERE, Card, grid};
+use super::nearest::SOURCE;
+use super::product::{address, bytes};
+use super::work::{THREADS, Work, few, granted, run};
+use crate::{Error, Result, memory, real::Real};
+use cudarc::driver::{CudaFunction, CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
+
+/// The kernels for tensor cores.
+pub(super) const TILES: Source = Source {
+    name: "centers.cu",
+    text: include_str!("centers.cu"),
+};
+/// Centres that tensor cores are worth it for; and that one product of 11 bits is.
+const MANY: usize = 16;
+const COARSE: usize = 64;
+/// As in `nearest.cu`.
+const SPAN: usize = 64;
+const TIE: f64 = 1e-12;
+/// As in `centers.cu`: rows, and centres, of a tile; its columns; and how far apart their rows lie.
+const HIGH: usize = 128;
+const DEPTH: usize = 16;
+const PITCH: usize = DEPTH + 4;
+/// Columns of rows that stay in shared memory: 88 kB, which every card with such tensor cores has.
+const WIDE: usize = 128;
+/// Blocks of kernels that go on by themselves.
+const BLOCKS: usize = 1056;
+
+/// `Doubt` of `centers.cu`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    share: f64,
+    least: f64,
+    coarse: f64,
+    longest: f64,
+}
+
+// SAFETY: it has the layout of the kernels' struct, and no hidden bytes.
+unsafe impl DeviceRepr for Doubt {}
+
+/// Centres on the card.
+pub(super) struct Centers {
+    pub(super) p: usize,
+    pub(super) k: usize,
+    pub(super) place: CudaSlice<f64>,
+    exact: CudaSlice<f64>,
+    /// `c`, then `½‖c‖²`, in the type of the rows; or for tensor cores floats, in whole tiles.
+    packed: CudaSlice<u8>,
+    halves: CudaSlice<u8>,
+    doubt: Doubt,
+    tensor: bool,
+}
+
+impl Centers {
+    pub(super) fn of<T: Real>(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
+        let p = place.len();
+        if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
+            return Err(Error::Shape("centers"));
+        }
+        let k = exact.len() / p;
+        let mut halves = memory::zeros(k, "centers")?;
+        let mut longest = 0.0_f64;
+        for (half, center) in halves.iter_mut().zip(exact.chunks_exact(p)) {
+            *half = 0.5 * center.iter().map(|x| x * x).sum::<f64>();
+            longest = longest.max(2.0 * *half);
+        }
+        let tensor = k >= MANY && card.arch >= AMPERE;
+        // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which leave
+        // out the least of products and cut sums of eight off, by less than twice as many.
+        let (roundings, rounding, smallest) = if tensor {
+            let (rounding, smallest) = (f32::EPSILON, f32::MIN_POSITIVE);
+            (4.0 * (p + 8) as f64, rounding.into(), smallest.into())
+        } else {
+            (2.0 * (p + 4) as f64, T::ROUNDING, T::LEAST)
+        };
+        let (packed, halves) = if tensor {
+            let tiles = tiled(exact, p)?;
+            halves.resize(k.next_multiple_of(HIGH), f64::INFINITY);
+            (sent::<f32>(card, &tiles)?, sent::<f32>(card, &halves)?)
+        } else {
+            (sent::<T>(card, exact)?, sent::<T>(card, &halves)?)
+        };
+        Ok(Self {
+            p,
+            k,
+            place: card.send(place)?,
+            exact: card.send(exact)?,
+            packed,
+            halves,
+            doubt: Doubt {
+                share: roundings * rounding + TIE,
+                least: roundings * smallest,
+                // Both scores of a gap, by two factors with an error of 2⁻¹¹ each.
+                coarse: 2.0 * (f64::powi(2.0, -10) + f64::powi(2.0, -22)),
+                longest: longest.sqrt(),
+            },
+            tensor,
+        })
+    }
+
+    /// New labels of rows, in `room`; whether the coarse way, if it is taken, is the shorter one for such
+    /// rows as these.
+    pub(super) fn find<T: Real>(
+        &self,
+        work: &Work<'_>,
+        room: &CudaSlice<i32>,
+        coarse: bool,
+    ) -> Result<bool> {
+        let card = work.card;
+        // A flag; how many rows are in doubt.
+        let told: CudaSlice<i32> = card.cleared(2, "a flag")?;
+        let coarse = coarse && self.tensor && self.k >= COARSE && few(work.n).is_ok();
+        if coarse {
+            let rows: CudaSlice<i32> = card.room(work.n, "numbers of rows")?;
+            let list = [address(&rows), address(&told) + size_of::<i32>() as u64];
+            self.rounded::<T>(work, room, list)?;
+            self.split::<T>(work, room, Some(list))?;
+        } else if self.tensor {
+            self.split::<T>(work, room, None)?;
+        } else {
+            self.floats::<T>(work, room)?;
+        }
+        self.settle::<T>(work, room, &told)?;
+        let mut found = [0; 2];
+        card.fetch_into(&told, &mut found)?;
+        let doubtful = usize::try_from(found[1]).unwrap_or(usize::MAX);
+        // A third of the products, and all of them for these again.
+        let pays = !coarse || doubtful <= work.n / 2;
+        (found[0] == 0).then_some(pays).ok_or(Error::NotFinite)
+    }
+
+    /// In floats, without tensor cores.
+    fn floats<T: Real>(&self, work: &Work<'_>, room: &CudaSlice<i32>) -> Result<()> {
+        let (k, doubt) = (few(self.k)?, &self.doubt);
+        let kernel = work.card.kernel::<T>(SOURCE, "nearest")?;
+        let mut launch = work.card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&self.place);
+        launch.arg(&self.packed).arg(&self.halves).arg(&k);
+        launch.arg(&doubt.share).arg(&doubt.least);
+        launch.arg(&doubt.longest).arg(room);
+        run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?)
+    }
+
+    /// By one product of numbers of 11 bits; rows in doubt are listed, and counted.
+    fn rounded<T: Real>(
+        &self,
+        work: &Work<'_>,
+        room: &CudaSlice<i32>,
+        list: [u64; 2],
+    ) -> Result<()> {
+        let (kernel, how, wide) = self.tiles::<T>(work, "nearest_tf32", usize::MAX)?;
+        let ([list, many], k) = (list, few(self.k)?);
+        let mut launch = work.card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&self.place);
+        launch.arg(&self.packed).arg(&self.halves);
+        launch.arg(&k).arg(&wide).arg(&self.doubt);
+        launch.arg(room).arg(&list).arg(&many);
+        run(launch, how)
+    }
+
+    /// By three products of such numbers, as exact as floats; of all rows, or of those that are listed.
+    fn split<T: Real>(
+        &self,
+        work: &Work<'_>,
+        room: &CudaSlice<i32>,
+        some: Option<[u64; 2]>,
+    ) -> Result<()> {
+        let blocks = some.map_or(usize::MAX, |_| BLOCKS);
+        let (kernel, how, wide) = self.tiles::<T>(work, "nearest_tf32x3", blocks)?;
+        let (k, some) = (few(self.k)?, some.unwrap_or_default());
+        let doubt = Doubt {
+            coarse: 0.0,
+            ..self.doubt
+        };
+        let mut launch = work.card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&some).arg(&self.place);
+        launch.arg(&self.packed).arg(&self.halves);
+        launch.arg(&k).arg(&wide).arg(&doubt).arg(room);
+        run(launch, how)
+    }
+
+    /// A kernel for tensor cores, its launch, and how many columns of rows it keeps at a time.
+    fn tiles<T: Real>(
+        &self,
+        work: &Work<'_>,
+        name: &str,
+        most: usize,
+    ) -> Result<(CudaFunction, LaunchConfig, i32)> {
+        let wide = self.p.next_multiple_of(DEPTH).min(WIDE);
+        let bytes = size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH);
+        let kernel = work.card.kernel::<T>(TILES, name)?;
+        let mut how = grid([work.n.div_ceil(HIGH).min(most), 1], THREADS)?;
+        how.shared_mem_bytes = granted(&kernel, bytes)?;
+        Ok((kernel, how, few(wide)?))
+    }
+
+    /// Rows that are left in doubt, in double; says where one is not finite.
+    fn settle<T: Real>(
+        &self,
+        work: &Work<'_>,
+        room: &CudaSlice<i32>,
+        told: &CudaSlice<i32>,
+    ) -> Result<()> {
+        let k = few(self.k)?;
+        let kernel = work.card.kernel::<T>(SOURCE, "settle")?;
+        let mut launch = work.card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&self.place).arg(&self.exact);
+        launch.arg(&k).arg(&self.doubt.longest).arg(room).arg(told);
+        let blocks = work.n.div_ceil(THREADS as usize / 32).min(BLOCKS);
+        run(launch, grid([blocks, 1], THREADS)?)
+    }
+}
+
+/// Numbers in the type of the rows.
+pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
+    let mut rounded = memory::zeros(values.len(), "centers")?;
+    for (to, from) in rounded.iter_mut().zip(values) {
+        *to = T::of(*from);
+    }
+    card.send(bytes(&rounded))
+}
+
+/// Rows of `p` columns in whole tiles, with zeros beyond.
+fn tiled(rows: &[f64], p: usize) -> Result<Vec<f64>> {
+    let (high, wide) = (
+        (rows.len() / p).next_multiple_of(HIGH),
+        p.next_multiple_of(DEPTH),
+    );
+    let mut tiles = memory::zeros(high * wide, "centers")?;
+    for (to, from) in tiles.chunks_exact_mut(wide).zip(rows.chunks_exact(p)) {
+        to[..p].copy_from_slice(from);
+    }
+    Ok(tiles)
+}
