@@ -4,7 +4,7 @@
 use super::card::{CardArray, Held as OnCard};
 use crate::device::{Cpu, Data, Device, Input, Kernels, NearestKernels};
 use crate::{Error, Result, real::Real};
-use dlpark::ffi::{DLDataType, DLDeviceType};
+use dlpark::ffi::{DLDataType, DLDataTypeCode, DLDeviceType};
 use dlpark::python::{ImportRequest, ImportedDlpack};
 use ndarray::{ArrayView2, ArrayViewD, Axis, IxDyn, ShapeBuilder};
 use numpy::{
@@ -180,7 +180,7 @@ struct Lent(ImportedDlpack);
 // SAFETY: the memory is only read, and the producer's deleter takes the GIL itself.
 unsafe impl Sync for Lent {}
 
-/// NumPy's read-only view of any library's array on the host.
+/// NumPy's read-only view of any library's array on the host; floats of 16 bits as `float32`.
 #[pyfunction]
 pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let imported = import(array)?;
@@ -204,9 +204,25 @@ pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
         i16: DLDataType::I16, i8: DLDataType::I8, u64: DLDataType::U64, u32: DLDataType::U32,
         u16: DLDataType::U16, u8: DLDataType::U8, bool: DLDataType::BOOL,
     );
-    Err(PyTypeError::new_err(format!(
-        "arrays of {dtype:?} are not supported"
-    )))
+    let short = dtype.bits == 16 && dtype.lanes == 1;
+    match dtype.code {
+        DLDataTypeCode::FLOAT if short => {
+            let bits = view_of::<u16>(&lent, dtype)?;
+            bits.call_method1("view", ("f2",))?
+                .call_method1("astype", ("f4",))
+        }
+        DLDataTypeCode::BFLOAT if short => upper(&view_of::<u16>(&lent, dtype)?),
+        _ => Err(PyTypeError::new_err(format!(
+            "arrays of {dtype:?} are not supported"
+        ))),
+    }
+}
+
+/// `bfloat16`, of which these are the bits, as `float32`: they are its upper half.
+pub(super) fn upper<'py>(bits: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let wide = bits.call_method1("astype", ("u4",))?;
+    let wide = wide.call_method1("__lshift__", (16,))?;
+    wide.call_method1("view", ("f4",))
 }
 
 pub(super) fn broken(error: impl std::fmt::Display) -> PyErr {

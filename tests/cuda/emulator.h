@@ -173,6 +173,8 @@ using emulated::as_float; using emulated::to_bits; using emulated::to_tf32; usin
 template <class T> inline T __shfl_xor_sync(unsigned m, T v, int o, int = 32) { return emulated::shfl(m, v, emulated::B->cur->lin % 32 ^ o); }
 template <class T> inline T __shfl_down_sync(unsigned m, T v, unsigned o, int = 32) { unsigned l = emulated::B->cur->lin % 32; return emulated::shfl(m, v, l + o < 32 ? l + o : l); }
 template <class T> inline T __shfl_sync(unsigned m, T v, int s, int = 32) { return emulated::shfl(m, v, s); }
+inline unsigned __ballot_sync(unsigned m, bool v) { unsigned r = 0; for (int l = 0; l < 32; ++l) r |= (unsigned)emulated::shfl(m, (int)v, l) << l; return r; }
+inline int __ffs(int x) { return __builtin_ffs(x); }
 template <class T, class U> inline T atomicAdd(T* p, U v) { return emulated::aadd<T>(p, (T)v); }
 template <class T> inline T __ldg(const T* p) { return *p; }
 #define DYNAMIC(T, name) T* name = reinterpret_cast<T*>(emulated::B->dyn)

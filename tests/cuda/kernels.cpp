@@ -14,6 +14,7 @@
 #undef BATCH
 #undef WIDTH
 #undef EACH
+#undef ROWS
 #include "../../src/device/cuda/link.cu"
 #undef BATCH
 #include "../../src/device/cuda/factor.cu"

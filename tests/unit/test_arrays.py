@@ -1,5 +1,6 @@
 """Arrays of any library with DLPack: in without a copy, answers in kind."""
 
+import ctypes
 import pickle
 import sys
 
@@ -157,8 +158,43 @@ def test_integers_and_booleans_become_double(rng, dtype, kind):
     np.testing.assert_allclose(coef, plain.coef_, rtol=1e-12)
 
 
+class Brain(Producer):
+    """One of bfloat16, which NumPy has not: of floats the upper halves."""
+
+    def __init__(self, array):
+        bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+        super().__init__((bits >> 16).astype(np.uint16))
+
+    def __dlpack__(self, **options):
+        capsule = self.array.__dlpack__()
+        kind = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+        pointer = kind(("PyCapsule_GetPointer", ctypes.pythonapi))
+        tensor = pointer(capsule, b"dltensor")
+        ctypes.c_uint8.from_address(tensor + 20).value = 4  # the code of the type
+        return capsule
+
+    def float32(self):
+        return (self.array.astype(np.uint32) << 16).view(np.float32)
+
+
+@pytest.mark.parametrize("kind", [Producer, Legacy, Brain])
+def test_short_floats_become_single(rng, kind):
+    X = rng.standard_normal((60, 3)).astype(np.float16)
+    y = X @ np.arange(3) + rng.standard_normal(60).astype(np.float16)
+    given = kind(X), kind(y.astype(np.float16))
+    wide = [
+        each.float32() if kind is Brain else each.array.astype(np.float32)
+        for each in given
+    ]
+    model, plain = LinearRegression().fit(*given), LinearRegression().fit(*wide)
+    coef = np.asarray(model.coef_)
+    assert coef.dtype == np.float32
+    np.testing.assert_array_equal(coef, plain.coef_)
+    assert model.predict(given[0]).dtype == np.float32
+
+
 @pytest.mark.parametrize("kind", [Producer, Legacy])
-@pytest.mark.parametrize("dtype", [np.float16, np.complex64, np.complex128])
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
 def test_other_types_are_refused_with_their_name(rows, kind, dtype):
     X, y = rows
     with pytest.raises(TypeError, match=r"(?i)not supported") as caught:

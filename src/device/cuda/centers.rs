@@ -214,7 +214,7 @@ impl Centers {
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place).arg(&self.exact);
         launch.arg(&k).arg(&self.doubt.longest).arg(room).arg(told);
-        let blocks = work.n.div_ceil(THREADS as usize / 32).min(BLOCKS);
+        let blocks = work.n.div_ceil(THREADS as usize).min(BLOCKS);
         run(launch, grid([blocks, 1], THREADS)?)
     }
 }

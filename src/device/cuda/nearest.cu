@@ -8,6 +8,7 @@
 #define OWN 4       // rows and centres of a thread
 #define LANES 16    // threads that share a row
 #define POINTS 16   // points of a tile of distances
+#define ROWS 4      // rows that a thread of `tally` has in hand
 #define PIECE 1024  // rows whose potentials are summed together
 #define TIE 1e-12   // what the order of sums may leave in distances, relative to their terms
 
@@ -103,40 +104,53 @@ static __device__ __forceinline__ double warp_sum(double x) {
     return x;
 }
 
-// Rows that are marked again, by differences in double; the first of centres that are equally far. Says
-// where no distance is finite. A warp a row.
-extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const double* centers, int k,
-                                        double longest, int* labels, int* wrong) {
-    const int lane = threadIdx.x % 32, warps = blockDim.x / 32;
-    for (i64 i = (i64)blockIdx.x * warps + threadIdx.x / 32; i < a.n; i += (i64)gridDim.x * warps) {
-        if (labels[i] >= 0) continue;
-        double square = 0.0;
+// The centre of a row by differences in double, and its distance; of equally far ones the first. By a warp.
+static __device__ __forceinline__ int settled(const NAME(Rows) & a, i64 i, const double* place,
+                                              const double* centers, int k, double longest,
+                                              double& best) {
+    const int lane = threadIdx.x % 32;
+    double square = 0.0;
+    for (int j = lane; j < a.p; j += 32) {
+        double z = (double)entry(a, i, j) - place[j];
+        square += z * z;
+    }
+    const double size = sqrt(warp_sum(square)) + longest;
+    int at = 0;
+    best = infinite();
+    for (int c = 0; c < k; ++c) {
+        double away = 0.0, less = 0.0, apart = 0.0;
         for (int j = lane; j < a.p; j += 32) {
             double z = (double)entry(a, i, j) - place[j];
-            square += z * z;
+            double x = centers[(i64)c * a.p + j], y = centers[(i64)at * a.p + j];
+            away += (z - x) * (z - x);
+            less += (y - x) * ((z - x) + (z - y));
+            apart += (y - x) * (y - x);
         }
-        const double size = sqrt(warp_sum(square)) + longest;
-        double best = infinite();
-        int at = 0;
-        for (int c = 0; c < k; ++c) {
-            double away = 0.0, less = 0.0, apart = 0.0;
-            for (int j = lane; j < a.p; j += 32) {
-                double z = (double)entry(a, i, j) - place[j];
-                double x = centers[(i64)c * a.p + j], y = centers[(i64)at * a.p + j];
-                away += (z - x) * (z - x);
-                less += (y - x) * ((z - x) + (z - y));
-                apart += (y - x) * (y - x);
-            }
-            away = warp_sum(away);
-            less = warp_sum(less);
-            apart = warp_sum(apart);
-            const bool none = best == infinite(), near = away < best + TIE * size * size;
-            if (near && (none || less < -TIE * sqrt(apart) * size)) {
-                best = away;
-                at = c;
-            }
+        away = warp_sum(away);
+        less = warp_sum(less);
+        apart = warp_sum(apart);
+        const bool none = best == infinite(), near = away < best + TIE * size * size;
+        if (near && (none || less < -TIE * sqrt(apart) * size)) {
+            best = away;
+            at = c;
         }
-        if (lane == 0) {
+    }
+    return at;
+}
+
+// Rows that are marked again, by differences in double; the first of centres that are equally far. Says
+// where no distance is finite. A warp for 32 rows, of which it looks at one after the other.
+extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const double* centers, int k,
+                                        double longest, int* labels, int* wrong) {
+    const int lane = threadIdx.x % 32, warps = blockDim.x / 32 * 32;
+    const i64 first = (i64)blockIdx.x * warps + threadIdx.x / 32 * 32;
+    for (i64 base = first; base < a.n; base += (i64)gridDim.x * warps) {
+        const bool marked = base + lane < a.n && labels[base + lane] < 0;
+        for (unsigned left = __ballot_sync(0xffffffffu, marked); left; left &= left - 1) {
+            const i64 i = base + __ffs((int)left) - 1;
+            double best;
+            const int at = settled(a, i, place, centers, k, longest, best);
+            if (lane > 0) continue;
             labels[i] = at;
             if (!(best < infinite())) *wrong = 1;
         }
@@ -145,34 +159,57 @@ extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const
 
 // What centres have, by chunks: Σ w z, k × p; Σ w and numbers of rows, k each; how many rows had another
 // centre before. Of these alone, and less what their centres before have lost, unless `all` are asked for.
-// `parts` starts as zeros. Threads: `width` share a chunk, chunks one after the other; in blocks. Reads 8
-// bytes of each row, and those rows once.
+// `parts` starts as zeros; a number there is added to by one thread alone, so in the order of rows. Threads:
+// `width`, whole warps, share a chunk, chunks one after the other; in blocks. Reads 8 bytes of each row, and
+// those rows once.
 extern "C" __global__ void NAME(tally)(NAME(Rows) a, i64 size, i64 chunks, int width, const double* place,
                                        const int* labels, const int* before, int all, int k,
                                        double* parts) {
-    const int t = threadIdx.x % width;
+    const int t = threadIdx.x % width, lane = threadIdx.x % 32;
     const i64 chunk = (i64)blockIdx.x * (blockDim.x / width) + threadIdx.x / width;
     if (chunk >= chunks) return;
     const i64 numbers = (i64)k * (a.p + 2) + 1, end = end_of(a, chunk, size);
     double *sums = parts + chunk * numbers, *weights = sums + (i64)k * a.p, changed = 0.0;
-    for (i64 i = chunk * size; i < end; ++i) {
-        const int label = labels[i], old = before[i];
-        if (!all && label == old) continue;
-        const bool leaves = !all && old >= 0;
-        const double w = weight(a, i);
-        for (int j = t; j < a.p; j += width) {
-            const double z = w * (double)put(a, i, j, place);
-            sums[(i64)label * a.p + j] += z;
-            if (leaves) sums[(i64)old * a.p + j] -= z;
+    for (i64 base = chunk * size; base < end; base += 32) {
+        const bool inside = base + lane < end;
+        const int label = inside ? labels[base + lane] : 0, old = inside ? before[base + lane] : 0;
+        const bool moves = inside && (all || label != old);
+        const double w = moves ? weight(a, base + lane) : 0.0;
+        if (moves) changed += old != label;
+        for (unsigned left = __ballot_sync(0xffffffffu, moves); left;) {
+            int row[ROWS], to[ROWS], from[ROWS];
+            double by[ROWS];
+#pragma unroll
+            for (int g = 0; g < ROWS; ++g) { // after the last row there is none
+                row[g] = left ? __ffs((int)left) - 1 : -1;
+                left &= left - 1;
+                to[g] = __shfl_sync(0xffffffffu, label, row[g] & 31);
+                from[g] = __shfl_sync(0xffffffffu, old, row[g] & 31);
+                by[g] = __shfl_sync(0xffffffffu, w, row[g] & 31);
+            }
+            for (int j = t; j < a.p; j += width) {
+                double z[ROWS];
+#pragma unroll
+                for (int g = 0; g < ROWS; ++g)
+                    z[g] = row[g] < 0 ? 0.0 : by[g] * (double)put(a, base + row[g], j, place);
+#pragma unroll
+                for (int g = 0; g < ROWS; ++g) {
+                    if (row[g] < 0) continue;
+                    atomicAdd(&sums[(i64)to[g] * a.p + j], z[g]);
+                    if (!all && from[g] >= 0) atomicAdd(&sums[(i64)from[g] * a.p + j], -z[g]);
+                }
+            }
+            for (int g = 0; g < ROWS && t == 0; ++g) {
+                if (row[g] < 0) continue;
+                atomicAdd(&weights[to[g]], by[g]);
+                atomicAdd(&weights[k + to[g]], 1.0);
+                if (all || from[g] < 0) continue;
+                atomicAdd(&weights[from[g]], -by[g]);
+                atomicAdd(&weights[k + from[g]], -1.0);
+            }
         }
-        if (t > 0) continue;
-        weights[label] += w;
-        weights[k + label] += 1.0;
-        changed += old != label;
-        if (!leaves) continue;
-        weights[old] -= w;
-        weights[k + old] -= 1.0;
     }
+    changed = warp_sum(changed);
     if (t == 0) sums[numbers - 1] = changed;
 }
 

@@ -70,7 +70,8 @@ fn tally<T: Real>(
     all: bool,
 ) -> Result<Assigned> {
     let (card, p, k) = (work.card, centers.p, centers.k);
-    let (numbers, width) = (k * (p + 2) + 1, width(p));
+    // Whole warps.
+    let (numbers, width) = (k * (p + 2) + 1, width(p.max(32)));
     let chunks = Chunks::several(work.n, numbers, THREADS as usize / width * 2)?;
     let all = i32::from(all);
     let parts: CudaSlice<f64> = card.cleared(chunks.count * numbers, "sums of clusters")?;

@@ -7,7 +7,7 @@ mod held;
 mod kind;
 pub(super) mod lend;
 
-use super::array::{broken, data};
+use super::array::{broken, data, upper};
 use super::error::raise;
 use crate::algo::guarded;
 use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
@@ -335,9 +335,7 @@ impl CardArray {
         if !self.kind.is_bfloat() {
             return Ok(found);
         }
-        let wide = found.call_method1("astype", ("u4",))?; // its upper half are the bits
-        let bits = wide.call_method1("__lshift__", (16,))?;
-        bits.call_method1("view", ("f4",))
+        upper(&found)
     }
 
     #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
