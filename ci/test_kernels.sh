@@ -18,6 +18,6 @@ kernels=(tests/cuda/test_{kernels,nearest,losses,classes}.py -n 2)
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
   ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k "random and not f4"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
-export LD_LIBRARY_PATH=$KERNELS
-"${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2
+export LD_LIBRARY_PATH=$KERNELS:$KERNELS/cusolver
+"${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers,solver}.py -n 2
 timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

@@ -37,6 +37,8 @@ class Estimator(BaseEstimator):
     _shares = False
     #: Whether rows on a card may stay there.
     _on_cards = False
+    #: Whether products of columns are decomposed.
+    _decomposes = False
     #: The function that was called, where it is none of its methods.
     _called: str | None = None
 

@@ -24,6 +24,8 @@ def moved(estimator: Any, rows: Rows) -> Rows:
     _cuda.ready()
     if not estimator._on_cards:
         raise NotImplementedError(no_kernel(type(estimator).__name__))
+    if estimator._decomposes:
+        _cuda.solver(rows.x.shape[1])
     ordinal = int(device.partition(":")[2] or 0)
     x, y, w = (
         None if part is None else _core.to_card(np.ascontiguousarray(part), ordinal)
@@ -78,6 +80,8 @@ def card_rows(
                 f"minimum of {few} is required by {type(estimator).__name__}."
             )
             raise ValueError(msg)
+    if estimator._decomposes:
+        _cuda.solver(x.shape[1])
     _check_n_features(estimator, x, reset=reset)
     check_consistent_length(*lent.values())
     for name, most in (("y", 2), ("sample_weight", 1)):

@@ -119,7 +119,7 @@ def components(
     columns: int,
     room: int,
     count: int | None,
-    together: int,
+    place: tuple[int, int | None],
 ) -> _Numbers:
     """Return four numbers; means, variances, singular values, components."""
 
@@ -141,7 +141,7 @@ def covariance(
     columns: int,
     centered: bool,
     precise: bool,
-    together: int,
+    place: tuple[int, int | None],
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
 

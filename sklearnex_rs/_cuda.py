@@ -18,6 +18,12 @@ from typing import Any
 #: Not every system has these.
 _NOW = getattr(os, "RTLD_NOW", 0)
 _ONLY_LOADED = getattr(os, "RTLD_NOLOAD", 0)
+#: The number in a library's name, by generation of CUDA, where it is another.
+_NUMBERS = {"cusolver": {13: 12, 12: 11}, "cusparse": {13: 12, 12: 12}}
+#: What a library wants to be loaded first: it finds them itself in toolkits alone.
+_PARTS = {"cusolver": ("nvJitLink", "cublasLt", "cublas", "cusparse")}
+#: Columns above which cuSOLVER decomposes, as src/device/cuda/solver.rs has it.
+WIDE = 1024
 
 
 @functools.cache
@@ -32,6 +38,12 @@ def ready() -> int:
     from sklearnex_rs import _core
 
     return _core.cards()
+
+
+def solver(columns: int) -> None:
+    """Make cuSOLVER found, if rows have so many columns; without it the host solves."""
+    if columns > WIDE:
+        load("cusolver")
 
 
 def _open(path: str, mode: int) -> bool:
@@ -61,17 +73,29 @@ def _by_pathfinder(name: str) -> str | None:
 
 def _by_path(name: str) -> str | None:
     """Return the one of a wheel or of a toolkit."""
-    for library in _names(name):
-        for folder in _folders():
-            path = folder / library
+    for major in _majors():
+        for folder in _folders(major):
+            path = folder / _name(name, major)
             if not path.exists():
                 continue
             # NVRTC 13.0 finds the second half of itself only where that is loaded.
             for part in sorted(folder.glob(f"lib{name}-builtins.so.*")):
                 _open(str(part), _NOW)
+            for part in _parts(name, major, folder):
+                _open(str(part), _NOW)
             if _open(str(path), _NOW | ctypes.RTLD_GLOBAL):
                 return str(path)
     return None
+
+
+def _parts(name: str, major: int, folder: Path) -> Iterator[Path]:
+    """Return the libraries of that generation that another one stands on."""
+    for part in _PARTS.get(name, ()):
+        library = _name(part, major)
+        places = (place / library for place in (folder, *_folders(major)))
+        found = next((path for path in places if path.exists()), None)
+        if found is not None:
+            yield found
 
 
 def _by_name(name: str) -> str | None:
@@ -91,16 +115,22 @@ def _majors() -> tuple[int, int]:
     return (12, 13) if driver.value < 13000 else (13, 12)
 
 
+def _name(name: str, major: int) -> str:
+    return f"lib{name}.so.{_NUMBERS.get(name, {}).get(major, major)}"
+
+
 def _names(name: str) -> list[str]:
-    return [f"lib{name}.so.{major}" for major in _majors()]
+    return [_name(name, major) for major in _majors()]
 
 
-def _folders() -> Iterator[Path]:
+def _folders(major: int) -> Iterator[Path]:
+    """Return where libraries of a generation may be, and not those of another."""
     for place in sys.path:
         nvidia = Path(place) / "nvidia"
         if nvidia.is_dir():
-            yield from (nvidia / f"cu{major}" / "lib" for major in _majors())
-            yield from sorted(nvidia.glob("*/lib"))
+            yield nvidia / f"cu{major}" / "lib"
+            others = sorted(nvidia.glob("*/lib"))
+            yield from (path for path in others if path.parent.name[:3] != "cu1")
     for variable in ("CUDA_HOME", "CUDA_PATH"):
         if os.environ.get(variable):
             yield Path(os.environ[variable]) / "lib64"

@@ -84,6 +84,7 @@ class OnePass(Estimator):
         def check() -> Rows:
             nonlocal known
             self._hold(None)
+            self._card = None
             self._check_params()
             rows = self._check_rows(call, X, y, sample_weight, reset=True)
             mine.append(rows)
@@ -144,16 +145,21 @@ class OnePass(Estimator):
                 raise
             check_finite(rows, type(self).__name__)
             raise ValueError(TOO_LARGE) from None
+        self._card = getattr(rows.x, "ordinal", None)
         dtypes = [rows.x.dtype] if seen is None else [rows.x.dtype, seen.rows.x.dtype]
         return Seen(words, _one(rows, np.result_type(*dtypes)))
 
     #: Makes arrays of the library of X; not kept by pickles.
     _like: Callable[[Any], Any] = staticmethod(like(None))
 
+    #: Number of the card that rows came from last; not kept either.
+    _card: int | None = None
+
     def __getstate__(self) -> dict[str, Any]:
         """Return the state, in NumPy's form."""
         state = super().__getstate__()
-        state.pop("_like", None)
+        for name in ("_like", "_card"):
+            state.pop(name, None)
         return state
 
 

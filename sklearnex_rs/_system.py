@@ -26,10 +26,11 @@ def show_config() -> None:
     if mpi is not None:
         library = mpi.Get_library_version().splitlines()[0].strip("\x00 ,")
         library += f" (mpi4py {sys.modules['mpi4py'].__version__})"
-    compiler = _cuda.load("nvrtc")
+    paths = {name: _cuda.load(name.lower()) for name in ("NVRTC", "cuSOLVER")}
     cuda = dict(_core.cuda())
-    if compiler is not None:
-        cuda["NVRTC"] += f", {compiler}"
+    for name, path in paths.items():
+        if path is not None:
+            cuda[name] += f", {path}"
     for name, value in (
         ("sklearnex_rs", __version__),
         ("python", platform.python_version()),

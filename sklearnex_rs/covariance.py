@@ -78,6 +78,7 @@ class EmpiricalCovariance(OnePass):
 
     _kind = "moments"
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "store_precision": ["boolean"],
@@ -133,7 +134,8 @@ class EmpiricalCovariance(OnePass):
 
     def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
         p, precise = rows.x.shape[1], bool(self.store_precision)
-        args = (known, p, not self.assume_centered, precise, call.together())
+        place = (call.together(), self._card)
+        args = (known, p, not self.assume_centered, precise, place)
         found = call.run(_core.covariance, *args, rows=rows)
         count = int(found[0])
         if count == 1 and call.first:

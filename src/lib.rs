@@ -22,7 +22,8 @@
 //!
 //! Caches, all keyed by value and by process: one thread pool per thread count
 //! (`device::cpu::pool`), the table of MPI's functions (`mpi-sys`), how many cards there are, and
-//! those in use with their kernels (`device::cuda`); and on disk, compiled kernels by source, type, compiler and architecture.
+//! those in use with their kernels and cuSOLVER's handles (`device::cuda`); and on disk, compiled kernels
+//! by source, type, compiler and architecture.
 
 pub mod algo;
 pub mod block;

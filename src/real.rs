@@ -30,6 +30,8 @@ pub trait Real:
 
     /// Above zero.
     const LEAST: f64;
+    /// The largest.
+    const MOST: f64;
 
     /// How many blocks of products may be summed in this type before they go to an `f64`.
     const SUMS: usize;
@@ -42,6 +44,7 @@ impl Real for f32 {
     const NAME: &'static str = "float32";
     const ROUNDING: f64 = f32::EPSILON as f64;
     const LEAST: f64 = f32::from_bits(1) as f64;
+    const MOST: f64 = f32::MAX as f64;
     const SUMS: usize = 1;
 
     #[inline(always)]
@@ -55,6 +58,7 @@ impl Real for f64 {
     const NAME: &'static str = "float64";
     const ROUNDING: f64 = f64::EPSILON;
     const LEAST: f64 = f64::from_bits(1);
+    const MOST: f64 = f64::MAX;
     const SUMS: usize = usize::MAX;
 
     #[inline(always)]

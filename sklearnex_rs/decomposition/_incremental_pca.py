@@ -109,6 +109,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
@@ -270,7 +271,8 @@ class IncrementalPCA(Projection, IncrementalMixin):
         p, count = rows.x.shape[1], self.n_components
         call.alike(lambda: self._check_count(p))
         wanted = None if count is None else int(count)
-        args = (known, p, self._room(p), wanted, call.together())
+        place = (call.together(), self._card)
+        args = (known, p, self._room(p), wanted, place)
         found = call.run(_core.components, *args, rows=rows)
         (n, k), (total, noise) = map(int, found[:2]), found[2:4]
         if count is not None and k < count:

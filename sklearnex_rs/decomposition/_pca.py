@@ -125,6 +125,7 @@ class PCA(Projection):
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [

@@ -88,6 +88,7 @@ class TruncatedSVD(Components):
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

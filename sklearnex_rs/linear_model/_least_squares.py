@@ -97,6 +97,7 @@ class LinearRegression(Linear):
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "fit_intercept": ["boolean"],

@@ -91,6 +91,7 @@ default='auto'
     """
 
     _on_cards = True
+    _decomposes = True
 
     _parameter_constraints: dict[str, Any] = {
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],

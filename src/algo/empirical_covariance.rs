@@ -6,7 +6,7 @@
 //! Kept of the rows: `Moments`, with `f32` rows multiplied as `f64`, since inverses magnify errors. The
 //! one look costs `n p²` flops, and `p² / 2 + p` numbers are reduced.
 
-use super::{gather, lead, shared};
+use super::{eigen, gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -56,7 +56,8 @@ pub fn empirical_covariance<D: Device>(
             }
         }
         if precise {
-            let inverse = |threads| solve::inverse(p, covariance, threads);
+            let spectrum = eigen(device, (p, threads), covariance)?;
+            let inverse = |threads| solve::inverse_of(p, &spectrum, threads);
             precision.copy_from_slice(&shared(device, (p, threads), inverse)?);
         }
         Ok(words)

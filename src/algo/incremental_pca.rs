@@ -11,7 +11,7 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{gather, lead, shared};
+use super::{eigen, gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -52,8 +52,7 @@ pub fn components<D: Device>(
         return lead(comm, || {
             let squares: Vec<f64> = (0..p).map(|j| seen.comoment(j, j)).collect();
             let products = seen.products(p)?;
-            let eigen = |threads| solve::eigen(p, &products, threads);
-            let spectrum = shared(device, (p, threads), eigen)?;
+            let spectrum = eigen(device, (p, threads), &products)?;
             finish(seen.means(), &squares, spectrum, count)
         });
     }

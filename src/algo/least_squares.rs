@@ -20,7 +20,8 @@
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx + α I`, or on `R`.
 
 use super::{
-    Aim, Line, Next, Rounds, intercept, lead, means, moments, put, rounds, shared, triangle, weighs,
+    Aim, Line, Next, Rounds, eigen, intercept, lead, means, moments, put, rounds, shared, triangle,
+    weighs,
 };
 use crate::{
     Result,
@@ -107,8 +108,7 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         }
         weighs(seen.means().weight())?;
         let (products, many) = (seen.products(p)?, (p, self.threads));
-        let eigen = |threads| solve::eigen(p, &products, threads);
-        let spectrum = shared(self.rows.device, many, eigen)?;
+        let spectrum = eigen(self.rows.device, many, &products)?;
         let next = self.next(seen, exact, &spectrum);
         let mut coef = memory::zeros(p * m, "coefficients")?;
         for target in 0..m {

@@ -26,6 +26,7 @@ use crate::{
     comm::Communicator,
     device::Device,
     memory,
+    solve::{self, Spectrum},
     summary::{Summary, TAIL},
 };
 use std::any::Any;
@@ -126,6 +127,15 @@ fn shared<D: Device, R: Send>(
         return work(1);
     }
     device.host(threads, work)
+}
+
+/// The spectrum of `p` columns whose products are `S`: by their device, if it has a way for so many, else
+/// on the host with the first rank's `threads`. Either way is exact to rounding.
+fn eigen<D: Device>(device: &D, (p, threads): (usize, usize), s: &[f64]) -> Result<Spectrum> {
+    solve::eigen_by(p, s, |s| match device.eigen(p, s)? {
+        Some(pairs) => Ok(pairs),
+        None => shared(device, (p, threads), |threads| solve::pairs(p, s, threads)),
+    })
 }
 
 /// Sees the rows again and again.

@@ -23,7 +23,7 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, lead, means, moments, one_pass, range, shared, triangle};
+use super::{Model, eigen, lead, means, moments, one_pass, range, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -169,8 +169,9 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         lead(comm, || {
             let mut all = all.ok_or(Error::Shape("a spectrum"))?;
             let products = &seen.gradient()[..p * k];
-            let refine = |threads| all.refine(k, products, threads);
-            let moved = shared(self.rows.device, (p, self.threads), refine)?;
+            let (device, many) = (self.rows.device, (p, self.threads));
+            let inner = eigen(device, many, &all.turned(k, products)?)?;
+            let moved = shared(device, many, |threads| all.refine(k, inner, threads))?;
             let next = if moved > FAR {
                 Next::Exact
             } else {
@@ -220,8 +221,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             return Ok(Components::none(0.0, Next::Triangle));
         }
         let (products, many) = (seen.products(p)?, (p, self.threads));
-        let eigen = |threads| solve::eigen(p, &products, threads);
-        let mut spectrum = shared(self.rows.device, many, eigen)?;
+        let mut spectrum = eigen(self.rows.device, many, &products)?;
         if T::NAME == f32::NAME && !exact {
             spectrum.turn(p);
             *all = Some(spectrum.clone());

@@ -14,7 +14,7 @@
 //!
 //! Halko, Martinsson and Tropp 2011 find them by random projections; here nothing is drawn.
 
-use super::{Model, lead, means, moments, one_pass, range, shared, triangle};
+use super::{Model, eigen, lead, means, moments, one_pass, range, shared, triangle};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -119,8 +119,7 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         if largest < TINIEST || !products.iter().all(|entry| entry.is_finite()) {
             return Ok(Truncated::new(Vec::new(), Vec::new(), Vec::new(), 0.0));
         }
-        let eigen = |threads| solve::eigen(p, &products, threads);
-        let mut spectrum = shared(self.rows.device, (p, self.threads), eigen)?;
+        let mut spectrum = eigen(self.rows.device, (p, self.threads), &products)?;
         self.cut(&mut spectrum);
         let Spectrum { values, vectors } = spectrum;
         if values[0] > BAD * values[self.k - 1] {

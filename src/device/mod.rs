@@ -34,6 +34,11 @@ pub trait Device: Send + Sync {
     /// Work on small matrices, which is done on the host: told how many threads may share it, of as
     /// many as are asked for.
     fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R;
+
+    /// Eigenvalues, rising, and eigenvectors, one by one, of a symmetric `p × p` matrix of the host,
+    /// given by its lower half: where this place has a quicker way to them than the host, and it went
+    /// well.
+    fn eigen(&self, p: usize, s: &[f64]) -> Result<Option<(Vec<f64>, Vec<f64>)>>;
 }
 
 /// Rows, what belongs to them, and where they live. `y` and `w` are read where they lie, next to

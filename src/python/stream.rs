@@ -5,7 +5,7 @@ use super::{
     comm::Comm,
     error::raise,
 };
-use crate::device::{Cpu, Input};
+use crate::device::{Cpu, Input, cuda};
 use crate::summary::{Bordered, Columns, Moments, Span};
 use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
@@ -128,21 +128,23 @@ pub(super) fn basic_statistics<'py>(
 
 /// Rows, means, covariance and, where it is wanted, precision, of all ranks.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, centered, precise, together))]
+#[pyo3(signature = (comm, known, columns, centered, precise, place))]
 pub(super) fn covariance<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
     columns: usize,
     centered: bool,
     precise: bool,
-    together: usize,
+    place: Place,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
     let (comm, known) = (comm.get(), known.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            let (at, host) = ((columns, centered), Cpu { threads: together });
-            algo::empirical_covariance(comm, known, at, precise, (&host, together))
+            let (at, together) = ((columns, centered), place.0);
+            dispatch!(&at_hand(place), |device, _rows| {
+                algo::empirical_covariance(comm, known, at, precise, (device, together))
+            })
         })
     })
 }
@@ -150,21 +152,23 @@ pub(super) fn covariance<'py>(
 /// Rows, number of components, variance and noise; means, variances, singular values, components of all
 /// ranks, from `room` rows that span theirs, or if that is 0 from their products.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, room, count, together))]
+#[pyo3(signature = (comm, known, columns, room, count, place))]
 pub(super) fn components<'py>(
     comm: &Bound<'py, Comm>,
     known: PyReadonlyArray1<'py, f64>,
     columns: usize,
     room: usize,
     count: Option<usize>,
-    together: usize,
+    place: Place,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
     let (comm, known) = (comm.get(), known.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            let (at, host) = ((columns, room), Cpu { threads: together });
-            algo::components(comm, known, at, count, (&host, together))
+            let (at, together) = ((columns, room), place.0);
+            dispatch!(&at_hand(place), |device, _rows| {
+                algo::components(comm, known, at, count, (device, together))
+            })
         })
     })
 }
@@ -179,6 +183,18 @@ pub(super) fn inverse(matrix: PyReadonlyArray1<'_, f64>, columns: usize) -> PyRe
         return Err(PyValueError::new_err("the matrix is not square"));
     }
     brought(py, || algo::guarded(|| solve::inverse(columns, matrix, 1)))
+}
+
+/// Threads of all ranks on the node together, and the card that rows came from.
+type Place = (usize, Option<usize>);
+
+/// Where matrices are decomposed: what is known of rows is on the host, so a card that cannot be had is
+/// none.
+fn at_hand((threads, card): Place) -> Input<'static> {
+    match card.map(cuda::card) {
+        Some(Ok(card)) => Input::CudaF64(cuda::Cuda(card), [None; 3]),
+        _ => Input::CpuF64(Cpu { threads }, [None, None, None]),
+    }
 }
 
 /// Runs without the interpreter's lock, and brings the numbers.

@@ -1,6 +1,6 @@
 //! `A⁺ = V Λ⁺ Vᵀ`.
 
-use super::{eigen, spectrum::by};
+use super::{Spectrum, eigen, spectrum::by};
 use crate::{Result, memory};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef};
@@ -8,7 +8,11 @@ use faer::{Accum, MatMut, MatRef};
 /// The pseudo-inverse of the positive `p × p` matrix `A`: eigenvalues at or below `p ε` times the
 /// largest count as zero (SciPy's `pinvh`).
 pub fn inverse(p: usize, a: &[f64], threads: usize) -> Result<Vec<f64>> {
-    let spectrum = eigen(p, a, threads)?;
+    inverse_of(p, &eigen(p, a, threads)?, threads)
+}
+
+/// The same of the matrix of that spectrum.
+pub fn inverse_of(p: usize, spectrum: &Spectrum, threads: usize) -> Result<Vec<f64>> {
     let values = &spectrum.values; // roots of the eigenvalues
     let least = values.first().map_or(0.0, |largest| largest * largest) * p as f64 * f64::EPSILON;
     let rank = values

@@ -60,9 +60,9 @@ impl Spectrum {
         }
     }
 
-    /// Takes in `S vᵢ` of the first `k` vectors, one by one, all `p` long: `Vᵀ S V` is diagonal but for
-    /// these, and decomposed again. Brings the largest part of one of them that was among the others.
-    pub fn refine(&mut self, k: usize, products: &[f64], threads: usize) -> Result<f64> {
+    /// `Vᵀ S V`, of which `S vᵢ` of the first `k` vectors are known, one by one, all `p` long: diagonal
+    /// but for these.
+    pub fn turned(&self, k: usize, products: &[f64]) -> Result<Vec<f64>> {
         let p = self.values.len();
         let mut gram = memory::zeros(p * p, "co-moments")?;
         for (i, column) in gram.chunks_exact_mut(p).enumerate() {
@@ -74,7 +74,13 @@ impl Spectrum {
                 }
             }
         }
-        let inner = eigen(p, &gram, threads)?;
+        Ok(gram)
+    }
+
+    /// Takes in the spectrum of `Vᵀ S V`. Brings the largest part of one of the first `k` vectors that
+    /// was among the others.
+    pub fn refine(&mut self, k: usize, inner: Spectrum, threads: usize) -> Result<f64> {
+        let p = self.values.len();
         let mut vectors = memory::zeros(p * p, "eigenvectors")?;
         matmul(
             MatMut::from_column_major_slice_mut(&mut vectors, p, p),
@@ -84,17 +90,14 @@ impl Spectrum {
             1.0,
             by(threads),
         );
+        let foreign = |v: &[f64]| dot(&v[k..], &v[k..]).sqrt();
+        let firsts = inner.vectors.chunks_exact(p).take(k);
+        let moved = firsts.map(foreign).fold(0.0, f64::max);
         *self = Self {
             values: inner.values,
             vectors,
         };
-        let foreign = |v: &[f64]| dot(&v[k..], &v[k..]).sqrt();
-        Ok(inner
-            .vectors
-            .chunks_exact(p)
-            .take(k)
-            .map(foreign)
-            .fold(0.0, f64::max))
+        Ok(moved)
     }
 
     /// `V diag(1 / (σ² + α)) Vᵀ b` over the first `rank` values: what `(S + αI) c = b` means in their
@@ -137,9 +140,37 @@ pub(super) fn by(threads: usize) -> Par {
     }
 }
 
+/// Eigenvalues, rising, and eigenvectors, one by one.
+pub type Pairs = (Vec<f64>, Vec<f64>);
+
 /// The spectrum of rows whose products are the `p × p` matrix `S`, given by its lower half.
 pub fn eigen(p: usize, s: &[f64], threads: usize) -> Result<Spectrum> {
-    let (s, size, par) = (&sized(s)?, size(s), by(threads));
+    eigen_by(p, s, |s| pairs(p, s, threads))
+}
+
+/// The same, by another way to the eigenvalues and eigenvectors of `S` over a number of its size.
+pub fn eigen_by(
+    p: usize,
+    s: &[f64],
+    way: impl FnOnce(&[f64]) -> Result<Pairs>,
+) -> Result<Spectrum> {
+    let root = size(s).sqrt();
+    let (mut values, mut vectors) = way(&sized(s)?)?;
+    values.reverse();
+    for value in &mut values {
+        *value = value.max(0.0).sqrt() * root;
+    }
+    for k in 0..p / 2 {
+        let (left, right) = vectors.split_at_mut((p - 1 - k) * p);
+        left[k * p..][..p].swap_with_slice(&mut right[..p]);
+    }
+    Ok(Spectrum { values, vectors })
+}
+
+/// Eigenvalues and eigenvectors of the `p × p` matrix `S`, given by its lower half; its entries are
+/// squared.
+pub fn pairs(p: usize, s: &[f64], threads: usize) -> Result<Pairs> {
+    let par = by(threads);
     let mut values = memory::zeros(p, "eigenvalues")?;
     let mut vectors = memory::zeros(p * p, "eigenvectors")?;
     let need = evd::self_adjoint_evd_scratch::<f64>(
@@ -157,15 +188,7 @@ pub fn eigen(p: usize, s: &[f64], threads: usize) -> Result<Spectrum> {
         Spec::default(),
     )
     .map_err(|_| Error::NoDecomposition("the eigenvalue decomposition"))?;
-    values.reverse();
-    for value in &mut values {
-        *value = value.max(0.0).sqrt() * size.sqrt();
-    }
-    for k in 0..p / 2 {
-        let (left, right) = vectors.split_at_mut((p - 1 - k) * p);
-        left[k * p..][..p].swap_with_slice(&mut right[..p]);
-    }
-    Ok(Spectrum { values, vectors })
+    Ok((values, vectors))
 }
 
 /// `U`, `h` long, vector by vector, and the spectrum of the `h × p` matrix `A`.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: tests/cuda/build.sh FOLDER: kernels for the host, the same with AddressSanitizer, and the stand-in
-# for NVIDIA's driver, into that folder.
+# for NVIDIA's driver, into that folder; one for cuSOLVER into its `cusolver`, and half of one into `older`.
 set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
@@ -13,3 +13,7 @@ for kind in plain asan; do
   g++ "${flags[@]}" -shared "$out/float-$kind.o" "$out/double-$kind.o" -o "$out/libkernels-$kind.so"
 done
 g++ -std=c++17 -O1 -g -fPIC -shared driver.cpp -o "$out/libcuda.so.1" -ldl
+mkdir -p "$out/cusolver" "$out/older"
+quick=(-O3 -fassociative-math -fno-signed-zeros -fno-trapping-math)
+g++ -std=c++17 "${quick[@]}" -fPIC -shared solver.cpp -o "$out/cusolver/libcusolver.so.12" -ldl
+g++ -std=c++17 -DOLD -fPIC -shared solver.cpp -o "$out/older/libcusolver.so.12" -ldl

@@ -211,6 +211,19 @@ def test_squares_that_are_too_small_for_tensor_cores(rng, launch):
     assert np.array_equal(labels, of.squares.argmin(axis=1))
 
 
+def test_terms_above_the_largest_float(rng, launch):
+    case = Case(rng, (200, 6, 1), "f4", "C", False, 0.0)
+    case.x[:] *= 4e18
+    case.z, case.mean = case.x.astype(np.longdouble), case.mean * 4e18
+    of = Centers(rng, case, 17, 4e18)
+    right = of.squares.argmin(axis=1)
+    assert np.array_equal(labelled(launch, case, of)[0], right)
+    labels, tiles = np.full(case.n, -7, np.int32), Tiles(case, of, 128)
+    listed, many = tiles.find(launch, 2, labels)
+    tiles.find(launch, 2, labels, Some(listed.ctypes.data, many.ctypes.data))
+    assert np.array_equal(settled(launch, case, of, labels)[0], right)
+
+
 def test_rows_that_are_not_finite_are_told(rng, launch):
     case = Case(rng, (70, 4, 1), "f8", "C", False)
     of = Centers(rng, case, 5, 1.0)

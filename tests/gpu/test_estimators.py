@@ -94,6 +94,24 @@ def test_every_layout(rng, assert_close, library, model):
         close(library, card, host, 1e-9, assert_close)
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        EmpiricalCovariance(),
+        IncrementalPCA(n_components=4),
+        PCA(n_components=5, svd_solver="covariance_eigh"),
+        Ridge(alpha=2.0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_products_of_many_columns(rng, assert_close, library, model):
+    """By cuSOLVER, where `show_config` names it."""
+    rows = data(model, rng, (3_000, 1_500), "f8")
+    host = fresh(model).fit(*rows)
+    card = fresh(model).fit(*map(library.put, rows))
+    close(library, card, host, 1e-9, assert_close)
+
+
 @each
 def test_rows_of_the_host_are_put_on_a_card(rng, assert_close, model):
     rows = data(model, rng, (4_000, 33), "f8")

@@ -112,10 +112,21 @@ def test_the_compiler_is_found_in_its_wheel(python):
     assert "libnvrtc.so.13" in line
 
 
+def test_show_config_says_who_decomposes_without_cusolver(python):
+    program = (
+        "import sklearnex_rs; from sklearnex_rs import _cuda\n"
+        "load = _cuda.load\n"
+        "_cuda.load = lambda name: None if name == 'cusolver' else load(name)\n"
+        "sklearnex_rs.show_config()"
+    )
+    line = next(x for x in python(program).splitlines() if x.startswith("cuSOLVER"))
+    assert line == "cuSOLVER      not found; the host decomposes matrices"
+
+
 def test_no_library_of_nvidia_is_loaded_by_a_fit_on_the_host(python):
     program = (
         "LinearRegression().fit(X, y)\n"
         "loaded = open('/proc/self/maps').read()\n"
-        "assert not any(name in loaded for name in ('libcuda', 'nvrtc'))"
+        "assert not any(name in loaded for name in ('libcuda', 'nvrtc', 'cusolver'))"
     )
     python(CARD + program)

@@ -99,6 +99,7 @@ def test_show_config_prints_versions_mpi_threads_simd_and_cuda(python):
     assert said.pop("SIMD")
     assert said.pop("CUDA")
     assert said.pop("NVRTC")
+    assert said.pop("cuSOLVER")
     assert said == {
         "sklearnex_rs": sklearnex_rs.__version__,
         "python": platform.python_version(),

@@ -433,3 +433,12 @@ def test_the_first_rank_may_tell_alone(rng, capsys):
     spmd.run(3, program)
     told = re.findall(r"inertia ([\d.]+\d)\.", capsys.readouterr().out)
     assert float(told[-1]) == pytest.approx(model.inertia_)
+
+
+@pytest.mark.parametrize("scale", [1e18, 1e19, 3e19, 1e30])
+def test_squares_above_the_largest_float(rng, scale):
+    X = (rng.standard_normal((3000, 8)) * scale).astype(np.float32)
+    start, options = X[:40], {"n_init": 1, "max_iter": 3}
+    model = KMeans(40, init=start, **options).fit(X)
+    exact = KMeans(40, init=start.astype(float), **options).fit(X.astype(float))
+    np.testing.assert_array_equal(model.labels_, exact.labels_)

@@ -62,6 +62,10 @@ impl Device for Cpu {
             None => work(1),
         }
     }
+
+    fn eigen(&self, _: usize, _: &[f64]) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
+        Ok(None) // this is the host
+    }
 }
 
 impl Cpu {

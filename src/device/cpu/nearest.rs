@@ -234,12 +234,16 @@ impl<'c, T: Real> Centers<'c, T> {
     }
 
     /// By how much the gap of two scores of a row of this `‖z‖²` is off at most: each by `p + 4`
-    /// roundings of its terms' size, and by what is lost below the smallest numbers.
+    /// roundings of its terms' size, and by what is lost below the smallest numbers; by any amount where
+    /// terms may be above the largest.
     #[inline(always)]
     #[allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
     pub(super) fn doubt(&self, square: T) -> f64 {
         let size = square.into().sqrt() + self.longest;
         let roundings = 2.0 * (self.p + 4) as f64;
+        if size * size >= T::MOST {
+            return f64::INFINITY;
+        }
         (roundings * T::ROUNDING + TIE) * size * size + roundings * T::LEAST
     }
 

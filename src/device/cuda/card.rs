@@ -1,6 +1,6 @@
 //! One card: its primary context, which other libraries use as well, a stream of our own, and kernels.
 
-use super::{Source, cards, compile::cubin, failed};
+use super::{Source, cards, compile::cubin, failed, solver::Solver};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError,
@@ -20,6 +20,8 @@ pub struct Card {
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
     pinned: Mutex<Pinned>,
+    /// Once it is wanted.
+    pub(super) solver: Mutex<Option<Solver>>,
     pool: Option<Pool>,
 }
 
@@ -97,6 +99,7 @@ impl Card {
             stream,
             modules: Mutex::default(),
             pinned: Mutex::new(Pinned(std::ptr::null_mut())),
+            solver: Mutex::default(),
             pool,
         })
     }

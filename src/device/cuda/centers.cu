@@ -6,6 +6,7 @@
 #define SPAN 128   // its centres: 64 for either of a pair
 #define DEPTH 16   // its columns
 #define PITCH (DEPTH + 4)
+#define LARGE 1e38 // what terms are below, to be floats
 
 // The best and the second best of what two threads have; of equals the first.
 static __device__ __forceinline__ void unite(float& best, float& second, int& at, int step) {
@@ -175,7 +176,7 @@ static __device__ __forceinline__ void labelled(NAME(Best) & own, const NAME(Som
         const int label = wins ? at[row] : own.at[r];
         const double length = sqrt((double)own.square[r] * 1.002), size = length + doubt.longest;
         const double off = doubt.share * size * size + doubt.coarse * length * doubt.longest;
-        const bool sure = (double)top - (double)next > off + doubt.least;
+        const bool sure = (double)top - (double)next > off + doubt.least && size * size < LARGE;
         labels[of.list ? of.list[base + row] : base + row] = sure ? label : -1 - label;
         if (!sure && list) slot[r] = atomicAdd(slots, 1);
     }

@@ -1,7 +1,7 @@
 //! Cards of NVIDIA.
 //!
 //! Every library is looked for at run time: nothing of CUDA is needed to build or to import. Where
-//! one is missing cudarc panics, so each way in here asks first, `cards` or `compiler`.
+//! one is missing cudarc panics, so each way in here asks first: `cards`, `compiler` or `solver::version`.
 #![allow(unsafe_code)] // NVIDIA's libraries
 
 mod card;
@@ -16,6 +16,7 @@ mod moments;
 mod nearest;
 mod product;
 mod rows;
+mod solver;
 mod work;
 
 use crate::{Error, Result};
@@ -94,8 +95,12 @@ pub fn found() -> Vec<(&'static str, String)> {
         Ok((major, minor)) => format!("{major}.{minor}"),
         Err(_) => "not found".to_owned(),
     };
-    let both = [("CUDA", driver), ("NVRTC", compiler)];
-    both.into()
+    let solver = solver::version().map_or_else(
+        || "not found; the host decomposes matrices".to_owned(),
+        |[major, minor, patch]| format!("{major}.{minor}.{patch}"),
+    );
+    let all = [("CUDA", driver), ("NVRTC", compiler), ("cuSOLVER", solver)];
+    all.into()
 }
 
 /// Its name and its architecture, without a context: that takes memory on the card.

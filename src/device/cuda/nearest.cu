@@ -94,7 +94,8 @@ extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, cons
             next = less > next ? less : next;
         }
         const double size = sqrt((double)square[u]) + longest;
-        const bool sure = (double)top - (double)next > share * size * size + least;
+        const bool fits = sizeof(REAL) > 4 || size * size < 1e38; // terms, into REAL
+        const bool sure = fits && (double)top - (double)next > share * size * size + least;
         labels[base + r] = sure ? label : -1 - label;
     }
 }

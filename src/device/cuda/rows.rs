@@ -1,6 +1,7 @@
 //! Rows in the memory of a card: where another library put them, in any order.
 
 use super::card::Card;
+use super::solver::eigen;
 use crate::device::{Cpu, Data, Device};
 use crate::{Error, Result, real::Real};
 use cudarc::driver::DeviceRepr;
@@ -82,6 +83,10 @@ impl Device for Cuda {
 
     fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R {
         Cpu { threads }.host(threads, work)
+    }
+
+    fn eigen(&self, p: usize, s: &[f64]) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
+        eigen(&self.0, p, s)
     }
 }
 

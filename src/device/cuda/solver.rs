@@ -1,0 +1,196 @@
+//! Eigenvalues of large symmetric matrices, by NVIDIA's cuSOLVER where that is found.
+//!
+//! `S = V Λ Vᵀ` by a tridiagonal form, then divide and conquer: `cusolverDnXsyevd` in `f64`, asked for the
+//! same bits each time. `O(p³)` flops; `p²` numbers go to the card, and as many come back.
+//!
+//! It is one of two ways to the same numbers: where the library is not there, is not the driver's, has no
+//! room, refuses the size, or did not converge, there is no answer, and the host decomposes.
+
+use super::card::{Card, Kept};
+use super::product::address;
+use crate::{Error, Result, memory};
+use cudarc::cusolver::{result, safe::DnHandle, sys};
+use cudarc::driver::CudaSlice;
+use std::ffi::c_void;
+use std::sync::{Arc, PoisonError};
+
+/// Columns up to which the host decomposes. What a card does with few is mostly waiting, so the host is
+/// as quick up to about a thousand: an estimate, as no card has measured it yet.
+const WIDE: usize = 1024;
+
+/// What is asked of the library: a symbol that is missing is a panic at its call.
+const SYMBOLS: [&str; 8] = [
+    "cusolverGetVersion",
+    "cusolverDnCreate",
+    "cusolverDnDestroy",
+    "cusolverDnSetStream",
+    "cusolverDnSetDeterministicMode",
+    "cusolverDnCreateParams",
+    "cusolverDnXsyevd_bufferSize",
+    "cusolverDnXsyevd",
+];
+
+const REAL: sys::cudaDataType = sys::cudaDataType::CUDA_R_64F;
+const LOWER: sys::cublasFillMode_t = sys::cublasFillMode_t::CUBLAS_FILL_MODE_LOWER;
+const VECTORS: sys::cusolverEigMode_t = sys::cusolverEigMode_t::CUSOLVER_EIG_MODE_VECTOR;
+
+/// Eigenvalues and eigenvectors.
+type Pairs = (Vec<f64>, Vec<f64>);
+
+/// The library's own state on a card, which lives as long as the process.
+pub(super) struct Solver {
+    handle: DnHandle,
+    params: sys::cusolverDnParams_t,
+}
+
+// SAFETY: whoever has the lock on it has it alone, and the library minds no threads.
+unsafe impl Send for Solver {}
+
+/// The version of the library; none where it, or something that is asked of it, is not there.
+pub(super) fn version() -> Option<[i32; 3]> {
+    // SAFETY: this loads the library, and runs nothing but its initialisers.
+    if !unsafe { sys::is_culib_present() } {
+        return None;
+    }
+    let has = |name: &&str| {
+        // SAFETY: the library is there, and what is found is not called.
+        unsafe { sys::culib().get::<unsafe extern "C" fn()>(name.as_bytes()) }.is_ok()
+    };
+    if !SYMBOLS.iter().all(has) {
+        return None;
+    }
+    let mut version = 0;
+    // SAFETY: `version` is alive, and the library has the function.
+    let asked = unsafe { sys::cusolverGetVersion(&raw mut version) };
+    asked.result().ok()?;
+    Some([version / 1000, version % 1000 / 100, version % 100])
+}
+
+/// Eigenvalues, rising, and eigenvectors of the matrix with that lower half; none where the host has to
+/// find them.
+pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
+    if p <= WIDE || s.len() != p * p || version().is_none() {
+        return Ok(None);
+    }
+    let _kept = Kept::now()?;
+    card.bind()?;
+    let mut solver = card.solver.lock().unwrap_or_else(PoisonError::into_inner);
+    if solver.is_none() {
+        *solver = Solver::new(card);
+    }
+    match solver.as_ref().map(|solver| solver.eigen(card, p, s)) {
+        None | Some(Err(Error::OutOfMemory { .. })) => Ok(None),
+        Some(found) => found,
+    }
+}
+
+/// Waits at the end for what was asked of a card, whatever happened: it has memory of the host.
+struct Over<'c>(&'c Card);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.wait();
+    }
+}
+
+impl Solver {
+    /// None where the library does not start, as where it is newer than the driver.
+    fn new(card: &Card) -> Option<Self> {
+        let handle = DnHandle::new(Arc::clone(&card.stream)).ok()?;
+        let mode = sys::cusolverDeterministicMode_t::CUSOLVER_DETERMINISTIC_RESULTS;
+        handle.set_deterministic_mode(mode).ok()?;
+        let params = result::dn_create_params().ok()?;
+        Some(Self { handle, params })
+    }
+
+    fn eigen(&self, card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
+        let matrix = Matrix {
+            n: i64::try_from(p).map_err(|_| Error::Shape("too many columns"))?,
+            entries: card.send(s)?,
+            values: card.room(p, "eigenvalues")?,
+            end: card.cleared(1, "a decomposition's end")?,
+        };
+        let Some(size) = self.size(&matrix) else {
+            return Ok(None);
+        };
+        if !self.decompose(card, &matrix, size)? {
+            return Ok(None);
+        }
+        let values = card.fetch(&matrix.values, p)?;
+        Ok(Some((values, card.fetch(&matrix.entries, p * p)?)))
+    }
+
+    /// Bytes that are wanted on the card, and on the host.
+    fn size(&self, matrix: &Matrix) -> Option<[usize; 2]> {
+        let mut size = [0; 2];
+        let [there, here] = &mut size;
+        let (a, w) = (first(&matrix.entries), first(&matrix.values));
+        // SAFETY: the library has the function, and all that is pointed to is alive.
+        let asked = unsafe {
+            sys::cusolverDnXsyevd_bufferSize(
+                self.handle.cu(),
+                self.params,
+                VECTORS,
+                LOWER,
+                matrix.n,
+                REAL,
+                a,
+                matrix.n,
+                REAL,
+                w,
+                REAL,
+                there,
+                here,
+            )
+        };
+        asked.result().ok()?;
+        Some(size)
+    }
+
+    /// Puts vectors in the place of the matrix; whether that went well.
+    fn decompose(&self, card: &Card, matrix: &Matrix, [there, here]: [usize; 2]) -> Result<bool> {
+        let room: CudaSlice<u8> = card.room(there, "a decomposition")?;
+        let mut host: Vec<u8> = memory::zeros(here, "a decomposition")?;
+        let _over = Over(card);
+        // SAFETY: the matrix has `n × n` entries and `n` values, and the rooms are as large as was asked
+        // for; all are there until the work is over.
+        let done = unsafe {
+            sys::cusolverDnXsyevd(
+                self.handle.cu(),
+                self.params,
+                VECTORS,
+                LOWER,
+                matrix.n,
+                REAL,
+                first(&matrix.entries),
+                matrix.n,
+                REAL,
+                first(&matrix.values),
+                REAL,
+                first(&room),
+                there,
+                host.as_mut_ptr().cast(),
+                here,
+                first(&matrix.end).cast(),
+            )
+        };
+        let mut end = [0];
+        card.fetch_into(&matrix.end, &mut end)?;
+        Ok(done.result().is_ok() && end == [0])
+    }
+}
+
+/// A matrix on a card, column by column, and what becomes of it.
+struct Matrix {
+    n: i64,
+    /// Then its vectors.
+    entries: CudaSlice<f64>,
+    values: CudaSlice<f64>,
+    /// Zero if all went well.
+    end: CudaSlice<i32>,
+}
+
+/// Where it begins, as the library takes it.
+fn first<N>(room: &CudaSlice<N>) -> *mut c_void {
+    address(room) as *mut c_void
+}
