@@ -12,14 +12,14 @@ REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
 export KERNELS=$PWD/target/cuda
 bash tests/cuda/build.sh "$KERNELS"
 pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
-kernels=(tests/cuda/test_kernels.py tests/cuda/test_nearest.py tests/cuda/test_losses.py -n 2)
+kernels=(tests/cuda/test_{kernels,nearest,losses,classes}.py -n 2)
 "${pytest[@]}" "${kernels[@]}"
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
   ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k "random and not f4"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS:$KERNELS/cusolver
-"${pytest[@]}" tests/cuda/test_{card,lending,estimators}.py -n 2
+"${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2
 # A stand-in is no quicker than the host, so it gets smaller matrices.
 SKLEARNEX_RS_CUSOLVER_COLUMNS=90 "${pytest[@]}" tests/cuda/test_solver.py -n 2
 timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

@@ -61,6 +61,15 @@ def room(X: Any, columns: int, dtype: Any) -> Any:
     return np.empty((len(X), columns), dtype)
 
 
+def here(X: Any, array: Any) -> Any:
+    """View numbers where rows are; move those that are elsewhere."""
+    if not isinstance(X, _core.CardArray):
+        return np.require(np.asarray(copied(array)), requirements="A")
+    if is_on_card(array) and array.__dlpack_device__()[1] == X.ordinal:
+        return on_card(array)
+    return sent(copied(array), X.ordinal).widened()
+
+
 def on_card(array: Any) -> Any:
     """View an array of any DLPack library where it is, on a card.
 
@@ -96,14 +105,19 @@ def like(array: Any) -> Callable[[Any], Any]:
 
     def there(answer: Any) -> Any:
         if not isinstance(answer, _core.CardArray):
-            answer = np.asarray(answer, order="C")
-            if not (answer.dtype.isnative and answer.itemsize <= 8):  # of labels
-                kinds = {"f": np.float64, "i": np.int64, "u": np.uint64}
-                answer = answer.astype(kinds[answer.dtype.kind])
-            answer = _core.to_card(answer, ordinal)
+            answer = sent(answer, ordinal)
         return from_dlpack(answer)
 
     return there
+
+
+def sent(array: Any, ordinal: int) -> Any:
+    """Copy an array of the host to a card, in the nearest type that DLPack has."""
+    array = np.asarray(array, order="C")
+    if not (array.dtype.isnative and array.itemsize <= 8):
+        kinds = {"f": np.float64, "i": np.int64, "u": np.uint64}
+        array = array.astype(kinds[array.dtype.kind])
+    return _core.to_card(array, ordinal)
 
 
 def _from_dlpack(array: Any) -> Callable[[Any], Any]:

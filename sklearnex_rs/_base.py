@@ -110,7 +110,11 @@ class Estimator(BaseEstimator):
         return moved(self, Rows.of(rows)).x
 
     def _answer(self, X: Any, answer: Callable[[Any], Any]) -> Any:
-        """Return what a fitted model says of rows, in the library of X.
+        """Return what a fitted model says of rows, in the library of X."""
+        return like(X)(self._found(X, answer))
+
+    def _found(self, X: Any, answer: Callable[[Any], Any]) -> Any:
+        """Return the same where rows are looked at.
 
         NaN in X shows in the answer; only then is X looked at for it.
         """
@@ -129,7 +133,7 @@ class Estimator(BaseEstimator):
                 assert_all_finite(rows, estimator_name=name, input_name="X")
         if failure is not None:
             raise ValueError(TOO_LARGE) if NOT_FINITE in str(failure) else failure
-        return like(X)(found)
+        return found
 
     def _empty_share(self, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Return no rows; what belongs to them must be empty as well."""

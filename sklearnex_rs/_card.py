@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_n_features
 
 from sklearnex_rs import _core, _cuda
-from sklearnex_rs._array import is_on_card, no_kernel, on_card
+from sklearnex_rs._array import here, is_on_card, no_kernel, on_card
 from sklearnex_rs._call import Rows
 from sklearnex_rs._config import get_config
 
@@ -97,7 +97,5 @@ def card_rows(
 
 def card_rest(x: Any, y: Any, coef: Any, intercept: Any) -> Any:
     """Return ``y - X @ coef.T - intercept`` on the card."""
-    columns = np.ascontiguousarray(coef.reshape(-1, x.shape[1]).T)
-    offset = np.empty(columns.shape[1], columns.dtype)
-    offset[:] = intercept
-    return _core.rest_on_card(x, y, columns.ravel(), offset)
+    coef, intercept = (here(x, part).astype(x.dtype) for part in (coef, intercept))
+    return _core.rest_on_card(x, y, coef.T, intercept)

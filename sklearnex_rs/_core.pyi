@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 # fmt: off
 __all__ = [
     "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
-    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "cards",
-    "components", "conjugates", "covariance", "cuda", "distances", "drawn",
+    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
+    "cards", "components", "conjugates", "covariance", "cuda", "distances", "drawn",
     "elastic_net", "factor", "host", "inertia", "inverse", "kmeans", "least_squares",
     "lend", "linear", "logistic", "mpi", "nearest", "oversample", "pca", "plus_plus",
-    "project", "r2", "rest_on_card", "seats", "settle", "simd", "solo", "spread",
-    "threads", "to_card", "truncated_svd", "union",
+    "project", "r2", "rest_on_card", "seats", "settle", "shares_on_card", "simd",
+    "solo", "spread", "threads", "to_card", "truncated_svd", "union",
 ]
 # fmt: on
 
@@ -145,7 +145,7 @@ def covariance(
 ) -> _Numbers:
     """Return the number of rows, their means, covariance and precision."""
 
-def distances(x: _Array, centers: _Numbers, out: _Array, threads: int) -> None:
+def distances(x: _Array, centers: _Array, out: _Array, threads: int) -> None:
     """Write the distances of rows to centers into `out`, of the rows' type."""
 
 def drawn(
@@ -293,7 +293,7 @@ def pca(
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers, _Numbers, float]:
     """Return mean, components, singular values, variances, their shares, noise."""
 
-def project(x: _Array, mean: _Numbers, coef: _Array, out: _Array, threads: int) -> None:
+def project(x: _Array, mean: _Array, coef: _Array, out: _Array, threads: int) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
 def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
@@ -325,6 +325,8 @@ class CardArray:
     def dtype(self) -> np.dtype[Any]: ...
     @property
     def ordinal(self) -> int: ...
+    @property
+    def T(self) -> CardArray: ...
     def __len__(self) -> int: ...
     def __getitem__(self, rows: slice, /) -> CardArray: ...
     def room(self, columns: int) -> CardArray: ...
@@ -333,6 +335,7 @@ class CardArray:
     def reshape(self, *shape: int) -> CardArray: ...
     def ravel(self) -> CardArray: ...
     def finite(self) -> bool: ...
+    def largest(self) -> float: ...
     def sum(self, *, dtype: Any = None) -> float: ...
     def host(self) -> _Array: ...
     def __dlpack__(
@@ -348,8 +351,10 @@ class CardArray:
 def lend(array: Any) -> CardArray: ...
 def to_card(array: _Array, ordinal: int) -> CardArray: ...
 def rest_on_card(
-    x: CardArray, y: CardArray, coef: _Array, intercept: _Array
+    x: CardArray, y: CardArray, coef: CardArray, intercept: CardArray
 ) -> CardArray: ...
+def best_on_card(scores: CardArray, classes: CardArray | None = None) -> CardArray: ...
+def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""

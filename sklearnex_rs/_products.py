@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, like, on_card, room, stays
+from sklearnex_rs._array import as_host, here, like, on_card, room, stays
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
 
@@ -18,13 +18,13 @@ PIECE = 1 << 18  # the same on a card
 
 def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
     """Return ``X @ coef + intercept``, of the wider type of rows and coefficients."""
+    coef, intercept = here(X, coef), here(X, intercept)
     dtype = wider(X, coef.dtype)
-    columns = np.ascontiguousarray(coef, dtype)
-    offset = np.empty(coef.shape[1], dtype)
-    offset[:] = intercept
-    X = X.astype(dtype, copy=False)
+    X, coef, intercept = (
+        part.astype(dtype, copy=False) for part in (X, coef, intercept)
+    )
     out = room(X, coef.shape[1], dtype)
-    _core.linear(X, columns.ravel(), offset, out, threads(n_jobs))
+    _core.linear(X, coef, intercept.reshape(-1, 1), out, threads(n_jobs))
     return out
 
 
@@ -40,8 +40,8 @@ def back(X: Any, components: Any, offset: Any, least: int) -> Any:
     else:
         options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
         rows = check_array(as_host(X), **options)
-    if rows.shape[1] != len(components):
-        msg = f"X has {rows.shape[1]} columns, but {len(components)} are expected"
+    if rows.shape[1] != components.shape[0]:
+        msg = f"X has {rows.shape[1]} columns, but {components.shape[0]} are expected"
         raise ValueError(msg)
     return like(X)(linear(rows, components, offset))
 
@@ -61,12 +61,13 @@ def distances(X: Any, mean: Any, precision: Any) -> Any:
 def _lengths(X: Any, mean: Any, precision: Any) -> Any:
     """Return the same of rows on a card: lengths, once rows are turned."""
     values, vectors = np.linalg.eigh(precision)
-    root = np.ascontiguousarray(vectors * np.sqrt(values.clip(0)))
+    root = vectors * np.sqrt(values.clip(0))
     origin, found = np.zeros((1, len(root))), np.empty(len(X))
+    mean, root, origin = (here(X, part) for part in (mean, root, origin))
     for first in range(0, len(X), PIECE):
         rows = X[first : first + PIECE].astype(np.float64)
         turned, away = rows.room(len(root)), rows.room(1)
-        _core.project(rows, mean, root.ravel(), turned, 1)
+        _core.project(rows, mean, root, turned, 1)
         _core.distances(turned, origin, away, 1)
         found[first : first + PIECE] = away.host()[:, 0] ** 2
     return found

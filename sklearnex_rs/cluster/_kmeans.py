@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, like, room
+from sklearnex_rs._array import copied, here, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._products import threads, wider
@@ -339,10 +339,10 @@ class KMeans(
         return self._answer(X, self._distances)
 
     def _distances(self, X: Any) -> Any:
-        centers = np.asarray(copied(self.cluster_centers_))
+        centers = here(X, self.cluster_centers_)
         X = X.astype(wider(X, centers.dtype), copy=False)
         out = room(X, len(centers), X.dtype)
-        _core.distances(X, np.ascontiguousarray(centers, float), out, threads())
+        _core.distances(X, centers.astype(X.dtype, copy=False), out, threads())
         return out
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:

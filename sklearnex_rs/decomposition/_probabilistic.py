@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, like, room
+from sklearnex_rs._array import as_host, copied, here, like, room
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, distances, threads, wider
@@ -161,16 +161,20 @@ class Projection(Components, Probabilistic):
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        components = np.asarray(copied(self.components_))
-        dtype = wider(X, components.dtype)
+        components = self.components_
         if self.whiten:
             scale = np.sqrt(np.asarray(copied(self.explained_variance_)))
-            components = components / scale.clip(np.finfo(scale.dtype).eps)[:, None]
-        columns = np.ascontiguousarray(components.T, dtype)
-        mean = np.array(copied(self.mean_), np.float64)
+            scale = scale.clip(np.finfo(scale.dtype).eps)[:, None]
+            components = np.asarray(copied(components)) / scale
+        components, mean = here(X, components), here(X, self.mean_)
+        dtype = wider(X, components.dtype)
         X = X.astype(dtype, copy=False)
-        out = room(X, len(components), dtype)
-        _core.project(X, mean, columns.ravel(), out, threads())
+        mean = mean.astype(np.float64, copy=False).reshape(-1, 1)
+        columns, out = (
+            components.T.astype(dtype, copy=False),
+            room(X, len(components), dtype),
+        )
+        _core.project(X, mean, columns, out, threads())
         return out
 
     def inverse_transform(self, X: Any) -> Any:
@@ -187,9 +191,8 @@ class Projection(Components, Probabilistic):
             Rows, in the library of X: the nearest to those that were transformed.
         """
         check_is_fitted(self)
-        components = np.asarray(copied(self.components_))
+        components = self.components_
         if self.whiten:
             variance = np.asarray(copied(self.explained_variance_))
-            components = np.sqrt(variance)[:, None] * components
-        mean = np.asarray(copied(self.mean_))
-        return back(X, components, mean, 0 if self._shares else 1)
+            components = np.sqrt(variance)[:, None] * np.asarray(copied(components))
+        return back(X, components, self.mean_, 0 if self._shares else 1)

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, like
+from sklearnex_rs._array import here, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, linear
 from sklearnex_rs.decomposition._components import Components
@@ -208,8 +208,7 @@ class TruncatedSVD(Components):
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        components = np.asarray(copied(self.components_))
-        return linear(X, components.T, 0.0)
+        return linear(X, here(X, self.components_).T, 0.0)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the rows that have these places along the components.
@@ -225,5 +224,4 @@ class TruncatedSVD(Components):
             ``X @ components_``, in the library of X.
         """
         check_is_fitted(self)
-        components = np.asarray(copied(self.components_))
-        return back(X, components, 0.0, 0 if self._shares else 1)
+        return back(X, self.components_, 0.0, 0 if self._shares else 1)

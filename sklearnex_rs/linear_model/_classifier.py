@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, like
+from sklearnex_rs._array import as_host, copied, here, is_on_card, like, sent
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
@@ -29,21 +29,15 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
     n_features_in_: int
     n_jobs: int | None
 
-    def _model(self) -> tuple[Any, Any]:
-        """Return coefficients and intercepts on the host."""
-        coef = copied(self.coef_)
-        coef = coef.toarray() if issparse(coef) else np.asarray(coef)
-        return coef, np.asarray(copied(self.intercept_))
-
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
-        coef, intercept = self._model()
-        return linear(X, coef.T, intercept, self.n_jobs)
+        coef = here(X, dense(self.coef_))
+        return linear(X, coef.T, self.intercept_, self.n_jobs)
 
     def _known(self, X: Any) -> Any:
-        """Return scores of any rows, on the host."""
+        """Return scores of any rows, where these are looked at."""
         check_is_fitted(self)
-        return np.asarray(copied(self._answer(X, self._scores)))
+        return self._found(X, self._scores)
 
     def decision_function(self, X: Any) -> Any:
         """Return the scores of rows.
@@ -75,11 +69,9 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         y : ndarray of shape (n_samples,)
             Labels; where they are numbers, in the library of X.
         """
-        scores = self._known(X)
-        binary = scores.shape[1] == 1
-        best = (scores.ravel() > 0).astype(np.intp) if binary else scores.argmax(axis=1)
-        labels = self.classes_.take(best)
-        return like(X)(labels) if labels.dtype.kind in "biuf" else labels
+        numbers = self.classes_.dtype.kind in "biuf"
+        labels = best(self._known(X), self.classes_, there=numbers and is_on_card(X))
+        return like(X)(labels) if numbers else labels
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probabilities of classes.
@@ -151,8 +143,30 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         return float(hits / total) if total > 0 else float("nan")
 
 
+def dense(coef: Any) -> Any:
+    """Return coefficients that ``sparsify`` may have thinned out."""
+    return coef.toarray() if issparse(coef) else coef
+
+
+def best(scores: Any, classes: Any, *, there: bool) -> Any:
+    """Return the class of the highest score; of one column, the second above zero.
+
+    Of scores on a card the classes, or if not ``there`` their numbers, leave it.
+    """
+    if isinstance(scores, _core.CardArray):
+        if there:
+            return _core.best_on_card(scores, sent(classes, scores.ordinal))
+        return classes.take(_core.best_on_card(scores).host())
+    binary = scores.shape[1] == 1
+    return classes.take(
+        np.intp(scores.ravel() > 0) if binary else scores.argmax(axis=1)
+    )
+
+
 def probabilities(scores: Any) -> Any:
     """Return the softmax; of one column, that of the second of two classes."""
+    if isinstance(scores, _core.CardArray):
+        return _core.shares_on_card(scores, logarithms=False)
     if scores.shape[1] == 1:
         return np.hstack([expit(-scores), expit(scores)])
     return softmax(scores, axis=1) if len(scores) else scores
@@ -160,6 +174,8 @@ def probabilities(scores: Any) -> Any:
 
 def logarithms(scores: Any) -> Any:
     """Return the logarithms of the same."""
+    if isinstance(scores, _core.CardArray):
+        return _core.shares_on_card(scores, logarithms=True)
     if scores.shape[1] == 1:
         return np.hstack([log_expit(-scores), log_expit(scores)])
     return log_softmax(scores, axis=1) if len(scores) else scores

@@ -13,7 +13,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, stays
+from sklearnex_rs._array import as_host, copied, here, stays
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._card import card_rest, card_rows
@@ -65,16 +65,10 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         check_is_fitted(self)
         return self._answer(X, self._predict)
 
-    def _line(self, X: Any) -> tuple[Any, Any]:
-        """Return coefficients and intercepts on the host, as they were kept."""
-        coef = np.asarray(copied(self.coef_), X.dtype)
-        return coef, np.asarray(copied(self.intercept_), X.dtype)
-
     def _predict(self, X: Any) -> Any:
-        coef = np.asarray(copied(self.coef_))
-        intercept = np.asarray(copied(self.intercept_))
-        columns = coef.reshape(-1, X.shape[1]).T
-        out = linear(X, columns, intercept, getattr(self, "n_jobs", None))
+        coef = here(X, self.coef_)
+        columns = coef.reshape(-1, 1) if coef.ndim == 1 else coef.T
+        out = linear(X, columns, self.intercept_, getattr(self, "n_jobs", None))
         return out.reshape(-1) if coef.ndim == 1 else out
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -119,7 +113,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         """Check a share, and return its targets beside their residuals."""
         if self._on_cards and stays(X, y, sample_weight) and not is_empty(X):
             rows = card_rows(self, X, y, sample_weight, reset=False)
-            rest = card_rest(rows.x, rows.y, *self._line(rows.x))
+            rest = card_rest(rows.x, rows.y, self.coef_, self.intercept_)
             return Rows.of(rows.y, rest, rows.w)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
         if call.spread and is_empty(X):

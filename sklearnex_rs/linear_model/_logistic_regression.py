@@ -12,11 +12,11 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import is_on_card, like
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._labels import Labels
 from sklearnex_rs.linear_model import _penalties
-from sklearnex_rs.linear_model._classifier import LinearClassifier
+from sklearnex_rs.linear_model._classifier import LinearClassifier, dense
 
 _REACHED = "The max_iter was reached which means the coef_ did not converge."
 #: How scikit-learn's warning of each solver begins.
@@ -216,7 +216,7 @@ class LogisticRegression(LinearClassifier):
             self._check_params()
             _penalties.check(self)
             rows = labels.check(call, self, X, y, sample_weight)
-            if self.solver == "liblinear" and not is_on_card(rows.x):
+            if self.solver == "liblinear":
                 _penalties.check_range(rows.x)
             return rows
 
@@ -286,7 +286,7 @@ class LogisticRegression(LinearClassifier):
         start = np.zeros(shape)
         if not hasattr(self, "coef_"):
             return start
-        coef, intercept = self._model()
+        coef = np.asarray(copied(dense(self.coef_)))
         if coef.shape != (shape[0], shape[1] - 1):
             more = int(self.fit_intercept)
             found = (coef.shape[0], coef.shape[1] + more)
@@ -295,7 +295,7 @@ class LogisticRegression(LinearClassifier):
             raise ValueError(msg)
         start[:, :-1] = coef
         if self.fit_intercept:
-            start[:, -1] = intercept
+            start[:, -1] = copied(self.intercept_)
         return start
 
     def _tell(self, steps: int, converged: bool, found: list[float]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearnex_rs import _core
 from sklearnex_rs._call import Call
 
 
@@ -91,7 +92,8 @@ def _check_solver(model: Any, penalty: str | None) -> None:
 
 def check_range(X: Any) -> None:
     """Refuse what scikit-learn's 'liblinear' refuses."""
-    if len(X) and 1e30 < np.max(X) < np.inf:
+    most = X.largest() if isinstance(X, _core.CardArray) else np.max(X, initial=0)
+    if 1e30 < most < np.inf:
         msg = (
             "Using the 'liblinear' solver while X contains a maximum value > 1e30 "
             "results in a frozen fit. Please choose another solver or rescale the "

@@ -162,7 +162,7 @@ pub trait NearestKernels: Device {
     fn distances<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        points: &[f64],
+        points: &Self::Rows<'_, T>,
         out: Self::Out<'_, T>,
     ) -> Result<()>
     where

@@ -5,23 +5,23 @@ use crate::{Result, real::Real};
 
 /// Products of rows with small matrices.
 pub trait ProductKernels: Device {
-    /// `XC + b`, row by row into `out`, `n × m`, given `C` and `b`, row by row: `2 n p m` flops in
-    /// the type of the rows.
+    /// `XC + b`, row by row into `out`, `n × m`, given `C` and `b`, of `m` numbers or of one for all, where
+    /// the rows are: `2 n p m` flops in the type of the rows.
     fn product<T: Real>(
         &self,
         x: &Self::Rows<'_, T>,
-        coef: &[T],
-        intercept: &[T],
+        coef: &Self::Rows<'_, T>,
+        intercept: &Self::Rows<'_, T>,
         out: Self::Out<'_, T>,
     ) -> Result<()>;
 
-    /// `(X − 1 x̄ᵀ)C`, row by row into `out`, `n × m`, given `x̄` and `C`, row by row: `2 n p m` flops
-    /// in the type of the rows, of which nothing is lost far from the origin.
+    /// `(X − 1 x̄ᵀ)C`, row by row into `out`, `n × m`, given `x̄` and `C` where the rows are: `2 n p m`
+    /// flops in the type of the rows, of which nothing is lost far from the origin.
     fn project<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        mean: &[f64],
-        coef: &[T],
+        mean: &Self::Rows<'_, f64>,
+        coef: &Self::Rows<'_, T>,
         out: Self::Out<'_, T>,
     ) -> Result<()>
     where

@@ -6,7 +6,7 @@ use crate::device::{Cpu, Data, Device, Input, Kernels, NearestKernels};
 use crate::{Error, Result, real::Real};
 use dlpark::ffi::{DLDataType, DLDataTypeCode, DLDeviceType};
 use dlpark::python::{ImportRequest, ImportedDlpack};
-use ndarray::{ArrayViewD, Axis, IxDyn, ShapeBuilder};
+use ndarray::{ArrayView2, ArrayViewD, Axis, IxDyn, ShapeBuilder};
 use numpy::{
     Element, IntoPyArray, PyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2,
     PyUntypedArrayMethods,
@@ -80,6 +80,18 @@ pub(super) trait Answers: Kernels {
     fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>)
     -> PyResult<Self::Room<'py, T>>;
 
+    /// Numbers where rows are, held.
+    type Numbers<'py, T: Real + Element>;
+
+    /// Holds an array of two dimensions, or on a card a column of one.
+    fn numbers<'py, T: Real + Element>(
+        &self,
+        of: &Bound<'py, PyAny>,
+    ) -> PyResult<Self::Numbers<'py, T>>;
+
+    /// Where they are.
+    fn lent<'o, T: Real + Element>(numbers: &'o Self::Numbers<'_, T>) -> Self::Rows<'o, T>;
+
     /// The centres of rows, for Python.
     fn told(&self, labels: Self::Labels) -> Result<Told>;
 
@@ -95,6 +107,20 @@ impl Answers for Cpu {
         out: &Bound<'py, PyAny>,
     ) -> PyResult<PyReadwriteArray2<'py, T>> {
         out.extract()
+    }
+
+    type Numbers<'py, T: Real + Element> = PyReadonlyArray2<'py, T>;
+
+    fn numbers<'py, T: Real + Element>(
+        &self,
+        of: &Bound<'py, PyAny>,
+    ) -> PyResult<PyReadonlyArray2<'py, T>> {
+        let [held, ..] = each([Some(of), None, None])?;
+        held.ok_or_else(|| PyValueError::new_err("there are no numbers"))
+    }
+
+    fn lent<'o, T: Real + Element>(numbers: &'o PyReadonlyArray2<'_, T>) -> ArrayView2<'o, T> {
+        numbers.as_array()
     }
 
     fn told(&self, labels: Self::Labels) -> Result<Told> {
@@ -143,9 +169,7 @@ fn each<'py, T: Element>(
     Ok(held)
 }
 
-fn view<'a, T: Element>(
-    array: Option<&'a PyReadonlyArray2<'_, T>>,
-) -> Option<ndarray::ArrayView2<'a, T>> {
+fn view<'a, T: Element>(array: Option<&'a PyReadonlyArray2<'_, T>>) -> Option<ArrayView2<'a, T>> {
     array.map(|array| array.as_array())
 }
 

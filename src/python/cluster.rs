@@ -192,30 +192,30 @@ pub(super) fn nearest<'py>(
     labels.array(py)
 }
 
-/// Distances of rows to centres, both as they are, into `out`, of the rows' type.
+/// Distances of rows to centres, both as they are and where they are, into `out`; all of one type.
 #[pyfunction]
 #[pyo3(signature = (x, centers, out, threads))]
 pub(super) fn distances<'py>(
     x: &Bound<'py, PyAny>,
-    centers: PyReadonlyArray2<'py, f64>,
+    centers: &Bound<'py, PyAny>,
     out: &Bound<'py, PyAny>,
     threads: usize,
 ) -> PyResult<()> {
     let py = x.py();
     let held = Held::of([Some(x), None, None])?;
-    let (input, centers) = (held.input(threads), centers.as_slice()?);
-    dispatch!(&input, |device, rows| far(py, device, rows, (centers, out)))
+    let input = held.input(threads);
+    dispatch!(&input, |device, rows| far(py, device, rows, [centers, out]))
 }
 
 fn far<D: Answers, T: Real + Element>(
     py: Python<'_>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
-    (centers, out): (&[f64], &Bound<'_, PyAny>),
+    [centers, out]: [&Bound<'_, PyAny>; 2],
 ) -> PyResult<()> {
-    let mut room = device.room::<T>(out)?;
-    let out = D::out(&mut room)?;
-    let run = || algo::guarded(|| device.distances(&data(device, rows)?, centers, out));
+    let (centers, mut room) = (device.numbers::<T>(centers)?, device.room::<T>(out)?);
+    let (centers, out) = (D::lent(&centers), D::out(&mut room)?);
+    let run = || algo::guarded(|| device.distances(&data(device, rows)?, &centers, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }
 

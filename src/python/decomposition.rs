@@ -7,7 +7,7 @@ use super::{
 };
 use crate::algo::{self, Count, Pca, TruncatedSvd, Way};
 use crate::{dispatch, real::Real};
-use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
+use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
@@ -112,12 +112,12 @@ pub(super) fn truncated_svd<'py>(
     ))
 }
 
-/// `(X − mean) coef` into `out`, all but the mean of one type.
+/// `(X − mean) coef` into `out`, all in one place, and all but the mean of one type.
 #[pyfunction]
 #[pyo3(signature = (x, mean, coef, out, threads))]
 pub(super) fn project<'py>(
     x: &Bound<'py, PyAny>,
-    mean: PyReadonlyArray1<'py, f64>,
+    mean: &Bound<'py, PyAny>,
     coef: &Bound<'py, PyAny>,
     out: &Bound<'py, PyAny>,
     threads: usize,
@@ -125,13 +125,11 @@ pub(super) fn project<'py>(
     let py = x.py();
     let held = Held::of([Some(x), None, None])?;
     let input = held.input(threads);
-    let mean = mean.as_slice()?;
     dispatch!(&input, |device, rows| projected(
         py,
         device,
         rows,
-        mean,
-        [coef, out]
+        [mean, coef, out]
     ))
 }
 
@@ -139,12 +137,11 @@ fn projected<D: Answers, T: Real + Element>(
     py: Python<'_>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
-    mean: &[f64],
-    [coef, out]: [&Bound<'_, PyAny>; 2],
+    [mean, coef, out]: [&Bound<'_, PyAny>; 3],
 ) -> PyResult<()> {
-    let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
+    let (mean, coef) = (device.numbers::<f64>(mean)?, device.numbers::<T>(coef)?);
     let mut room = device.room::<T>(out)?;
-    let (coef, out) = (coef.as_slice()?, D::out(&mut room)?);
-    let run = || algo::guarded(|| device.project(&data(device, rows)?, mean, coef, out));
+    let (mean, coef, out) = (D::lent(&mean), D::lent(&coef), D::out(&mut room)?);
+    let run = || algo::guarded(|| device.project(&data(device, rows)?, &mean, &coef, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

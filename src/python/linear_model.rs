@@ -253,7 +253,7 @@ pub(super) fn r2<'py>(
     Ok(sums.into_pyarray(py))
 }
 
-/// `X coef + intercept` into `out`, all of one type.
+/// `X coef + intercept` into `out`, all of one type and in one place; one intercept may serve all targets.
 #[pyfunction]
 #[pyo3(signature = (x, coef, intercept, out, threads))]
 pub(super) fn linear<'py>(
@@ -280,10 +280,9 @@ fn product<D: Answers, T: Real + Element>(
     rows: &[Option<D::Rows<'_, T>>; 3],
     [coef, intercept, out]: [&Bound<'_, PyAny>; 3],
 ) -> PyResult<()> {
-    let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
-    let intercept = intercept.extract::<PyReadonlyArray1<'_, T>>()?;
+    let (coef, intercept) = (device.numbers::<T>(coef)?, device.numbers::<T>(intercept)?);
     let mut room = device.room::<T>(out)?;
-    let (coef, intercept, out) = (coef.as_slice()?, intercept.as_slice()?, D::out(&mut room)?);
-    let run = || algo::guarded(|| device.product(data(device, rows)?.x, coef, intercept, out));
+    let (coef, intercept, out) = (D::lent(&coef), D::lent(&intercept), D::out(&mut room)?);
+    let run = || algo::guarded(|| device.product(data(device, rows)?.x, &coef, &intercept, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

@@ -20,6 +20,8 @@ mod _core {
     #[pymodule_export]
     use super::card::CardArray;
     #[pymodule_export]
+    use super::card::classes::{best_on_card, shares_on_card};
+    #[pymodule_export]
     use super::card::lend::{lend, rest_on_card, to_card};
     #[pymodule_export]
     use super::cluster::{

@@ -41,6 +41,17 @@ def counts():
     return dict(zip(names, found, strict=True))
 
 
+@contextmanager
+def travels():
+    """Count the bytes that go to cards, and that come from them, meanwhile."""
+    sums = {"to": 0, "from": 0}
+    before, after = (ctypes.c_longlong * 2)(), (ctypes.c_longlong * 2)()
+    driver().standin_moved(before)
+    yield sums
+    driver().standin_moved(after)
+    sums["to"], sums["from"] = (a - b for a, b in zip(after, before, strict=True))
+
+
 def moved(capsule, kind, ordinal):
     """Say in a capsule that its memory is elsewhere: the stand-in's is the host's."""
     at = pointer(capsule, b"dltensor_versioned") + 40

@@ -21,7 +21,7 @@ struct Stream { std::deque<std::function<void()>> q; int flags = 0; bool running
 struct Event { Stream* s = nullptr; size_t left = 0; bool* done = nullptr; };
 constexpr int MOST = 8; struct Memory { size_t bytes; int card; };
 static std::recursive_mutex M; static Stream legacies[MOST]; static std::set<Stream*> streams;
-static std::map<DP, Memory> mem; static thread_local void* cur; static int contexts[MOST]; static int fails; static long long n_launch, n_alloc, n_free, n_sync, n_context[MOST];
+static std::map<DP, Memory> mem; static thread_local void* cur; static int contexts[MOST]; static int fails; static long long n_launch, n_alloc, n_free, n_sync, n_context[MOST], n_out, n_in;
 static bool trace = getenv("STANDIN_TRACE");
 #define L std::lock_guard<std::recursive_mutex> lk(M)
 #define T(...) do { if (trace) { fprintf(stderr, "stand-in: " __VA_ARGS__); fputc('\n', stderr); } } while (0)
@@ -42,7 +42,7 @@ R cuGetExportTable(const void**, const void*) { return NOT_FOUND; }
 R cuDriverGetVersion(int* v) { *v = getenv("STANDIN_VERSION") ? atoi(getenv("STANDIN_VERSION")) : 13000; return OK; }
 R cuDeviceGetCount(int* n) { *n = getenv("STANDIN_NDEV") ? atoi(getenv("STANDIN_NDEV")) : 1; return OK; }
 R cuDeviceGet(int* d, int o) { int n; cuDeviceGetCount(&n); if (o < 0 || o >= n) return INVALID_DEV; *d = o; return OK; }
-R cuDeviceGetAttribute(int* v, int a, int) { switch (a) { case 75: *v = 9; break; case 76: *v = 0; break; case 16: *v = 4; break; case 115: *v = 1; break; case 97: *v = 232448; break; case 8: *v = 49152; break; case 38: *v = 1 << 20; break; case 1: *v = 1024; break; default: *v = 0; } return OK; }
+R cuDeviceGetAttribute(int* v, int a, int) { switch (a) { case 75: *v = getenv("STANDIN_MAJOR") ? atoi(getenv("STANDIN_MAJOR")) : 9; break; case 76: *v = getenv("STANDIN_MINOR") ? atoi(getenv("STANDIN_MINOR")) : 0; break; case 16: *v = 4; break; case 115: *v = 1; break; case 97: *v = 232448; break; case 8: *v = 49152; break; case 38: *v = 1 << 20; break; case 1: *v = 1024; break; default: *v = 0; } return OK; }
 R cuDeviceGetName(char* s, int n, int) { snprintf(s, n, "Stand-in card"); return OK; }
 R cuDeviceTotalMem_v2(size_t* b, int) { *b = 1ull << 34; return OK; }
 R cuMemGetInfo_v2(size_t* f, size_t* t) { *f = *t = 1ull << 34; return OK; }
@@ -68,9 +68,9 @@ R cuMemFree_v2(DP p) { L; drain_all(); if (!p) return OK; if (!mem.erase(p)) { f
 R cuMemFreeAsync(DP p, void* s) { L; if (!mem.count(p)) { fprintf(stderr, "stand-in: async free of foreign/unknown pointer %llx\n", p); return INVALID; } if (mixed(S(s), p)) return INVALID; push(s, [p] { size_t n = mem[p].bytes; mem.erase(p); ++n_free; memset((void*)p, 0xff, n); free((void*)p); }); return OK; }
 R cuMemHostAlloc(void** p, size_t n, unsigned) { *p = malloc(n ? n : 1); return OK; }
 R cuMemFreeHost(void* p) { free(p); return OK; }
-R cuMemcpyHtoDAsync_v2(DP d, const void* h, size_t n, void* s) { L; T("HtoD %zu", n); if (mixed(S(s), d)) return INVALID; /* pageable: staged at call time */ std::vector<char> v((const char*)h, (const char*)h + n); push(s, [d, v] { memcpy((void*)d, v.data(), v.size()); }); return OK; }
+R cuMemcpyHtoDAsync_v2(DP d, const void* h, size_t n, void* s) { L; T("HtoD %zu", n); n_in += n; if (mixed(S(s), d)) return INVALID; /* pageable: staged at call time */ std::vector<char> v((const char*)h, (const char*)h + n); push(s, [d, v] { memcpy((void*)d, v.data(), v.size()); }); return OK; }
 R cuMemcpyHtoD_v2(DP d, const void* h, size_t n) { L; drain_all(); memcpy((void*)d, h, n); return OK; }
-R cuMemcpyDtoHAsync_v2(void* h, DP d, size_t n, void* s) { L; T("DtoH %zu", n); if (mixed(S(s), d)) return INVALID; push(s, [=] { memcpy(h, (void*)d, n); }); return OK; }
+R cuMemcpyDtoHAsync_v2(void* h, DP d, size_t n, void* s) { L; T("DtoH %zu", n); n_out += n; if (mixed(S(s), d)) return INVALID; push(s, [=] { memcpy(h, (void*)d, n); }); return OK; }
 R cuMemcpyDtoH_v2(void* h, DP d, size_t n) { L; drain_all(); memcpy(h, (void*)d, n); return OK; }
 R cuMemcpyDtoDAsync_v2(DP a, DP b, size_t n, void* s) { L; if (mixed(S(s), a) || mixed(S(s), b)) return INVALID; push(s, [=] { memmove((void*)a, (void*)b, n); }); return OK; }
 R cuMemsetD8Async(DP d, unsigned char c, size_t n, void* s) { L; if (mixed(S(s), d)) return INVALID; push(s, [=] { memset((void*)d, c, n); }); return OK; }
@@ -103,6 +103,8 @@ R cuGetErrorName(int e, const char** s) { *s = e == NO_DEVICE ? "CUDA_ERROR_NO_D
 R cuGetErrorString(int e, const char** s) { return cuGetErrorName(e, s); }
 R cuPointerGetAttribute(void* o, int, DP p) { return owner(p) >= 0 ? (*(int*)o = 2, OK) : INVALID; }
 void standin_counts(long long* o) { o[0] = n_launch; o[1] = n_alloc; o[2] = n_free; o[3] = n_sync; o[4] = mem.size(); o[5] = 0; for (auto s : streams) o[5] += s->q.size(); }
+// Bytes that went to cards, and that came from them.
+void standin_moved(long long* o) { o[0] = n_in; o[1] = n_out; }
 int standin_here() { return here(); }
 int standin_contexts(int card) { return (int)n_context[card]; }
 // The launch that comes so many launches from now fails.

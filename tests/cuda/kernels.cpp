@@ -19,6 +19,7 @@
 #undef BATCH
 #include "../../src/device/cuda/factor.cu"
 #include "../../src/device/cuda/cast.cu"
+#include "../../src/device/cuda/classes.cu"
 #undef DEPTH
 #undef PANEL
 #include "../../src/device/cuda/tensor.cu"
@@ -57,6 +58,8 @@ REGISTER(NAME(turned))
 REGISTER(NAME(factored))
 REGISTER(NAME(assembled))
 REGISTER(NAME(cast))
+REGISTER(NAME(best))
+REGISTER(NAME(shares))
 REGISTER(NAME(nearest_tf32))
 REGISTER(NAME(nearest_tf32x3))
 REGISTER(NAME(products_tf32))

@@ -129,6 +129,25 @@ def test_the_origin_is_of_rows_that_weigh_something(rng, launch):
     assert abs(origin[:2] - 1e3).max() < 10
 
 
+def placed(mean, along, coef, intercept, across):
+    """Coefficients where they lie, as `product` takes them."""
+    steps = [step // coef.itemsize for step in coef.strides]
+    start = ctypes.c_void_p(coef.ctypes.data)
+    return mean, along, start, *steps, intercept, across
+
+
+def test_one_intercept_for_all_and_numbers_far_apart(rng, launch, shape, dtype):
+    case = Case(rng, shape, dtype, "C", False)
+    n, p, m = shape
+    coef, mean = rng.standard_normal((p, m)).astype(dtype), np.full(3 * p, np.nan)
+    mean[::3] = case.mean[:p]
+    intercept, out = np.array([2.5], dtype), np.full((n, m), np.nan, dtype)
+    args = (*placed(mean, 3, coef, intercept, 0), np.int32(m), np.int32(0), out)
+    grid = (-(-n // 64), -(-m // 16))
+    launch(f"product_{case.real}", grid, 256, case.rows, *args)
+    close(out, (case.z[:, :p] - mean[::3]) @ coef + 2.5, case.tol)
+
+
 @pytest.mark.parametrize("less", [0, 1])
 @pytest.mark.parametrize("centered", [False, True])
 def test_products_with_coefficients(rng, launch, shape, dtype, layout, less, centered):
@@ -140,8 +159,8 @@ def test_products_with_coefficients(rng, launch, shape, dtype, layout, less, cen
     out = np.full((n, m), np.nan, dtype)
     grid = (-(-n // 64), -(-m // 16))
     few = (np.int32(m), np.int32(less))
-    args = (case.rows, mean, coef, intercept, *few, out)
-    launch(f"product_{case.real}", grid, 256, *args)
+    parts = (mean, 1, laid(coef, layout), intercept, 1)
+    launch(f"product_{case.real}", grid, 256, case.rows, *placed(*parts), *few, out)
     wanted = (case.z[:, :p] - (mean if centered else 0)) @ coef
     wanted += 0 if centered else intercept
     close(out, case.z[:, p:] - wanted if less else wanted, case.tol)

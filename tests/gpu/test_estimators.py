@@ -35,7 +35,7 @@ ESTIMATORS = [
     KMeans(n_clusters=20, random_state=0),
 ]
 SHAPES = [(5_000, 20), (100_003, 65), (300, 130)]
-ANSWERS = ("predict", "transform", "predict_proba")
+ANSWERS = ("predict", "transform", "predict_proba", "predict_log_proba")
 each = pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: str(model)[:40])
 
 

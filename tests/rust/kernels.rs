@@ -218,28 +218,41 @@ impl Case {
             close(&products, &self.comoments[0], 1e-12 * (n + 1) as f64, &what);
         }
         let coef: Vec<T> = coef.into_iter().map(T::of).collect();
-        let mut out = vec![T::of(9.0); n * m];
-        rows.device
-            .product(rows.x, &coef, &vec![T::of(0.5); m], &mut out)
-            .unwrap();
-        let out: Vec<f64> = out.into_iter().map(Into::into).collect();
-        let rounding = if T::NAME == f64::NAME { 1e-14 } else { 1e-6 };
-        close(
-            &out,
-            &self.product,
-            rounding * 5.0 * (p + 1) as f64,
-            &format!("{what}, product"),
-        );
-        if p > 0 {
-            self.check_projections(rows, &coef, what);
+        let coef = Array2::from_shape_vec((p, m), coef).unwrap();
+        // By targets, as models keep them, with a shift each; and by columns, with one for all.
+        let turned = coef.t().as_standard_layout().into_owned();
+        let ways = [(coef.view(), m), (turned.t(), 1)];
+        for (coef, shifts) in ways {
+            let (mut out, shifts) = (vec![T::of(9.0); n * m], vec![T::of(0.5); shifts]);
+            let shifts = ArrayView2::from_shape((shifts.len(), 1), &shifts).unwrap();
+            rows.device
+                .product(rows.x, &coef, &shifts, &mut out)
+                .unwrap();
+            let out: Vec<f64> = out.into_iter().map(Into::into).collect();
+            let rounding = if T::NAME == f64::NAME { 1e-14 } else { 1e-6 };
+            close(
+                &out,
+                &self.product,
+                rounding * 5.0 * (p + 1) as f64,
+                &format!("{what}, product"),
+            );
+            if p > 0 {
+                self.check_projections(rows, &coef, what);
+            }
         }
     }
 
-    fn check_projections<T: Real>(&self, rows: &Data<'_, '_, Cpu, T>, coef: &[T], what: &str) {
+    fn check_projections<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Cpu, T>,
+        coef: &ArrayView2<'_, T>,
+        what: &str,
+    ) {
         let (n, p, m) = rows.shape();
         let mut out = vec![T::of(9.0); n * m];
         let mean = &self.mean[..p];
-        rows.device.project(rows, mean, coef, &mut out).unwrap();
+        let place = ArrayView2::from_shape((p, 1), mean).unwrap();
+        rows.device.project(rows, &place, coef, &mut out).unwrap();
         let out: Vec<f64> = out.into_iter().map(Into::into).collect();
         let z = &self.x - &ndarray::arr1(mean);
         let along = z.dot(&self.coef);
@@ -312,19 +325,16 @@ fn shapes_that_do_not_fit_are_errors() {
             )
             .is_err()
     );
-    assert!(
-        device
-            .product(&x, &[0.0; 3], &[0.0], &mut [0.0; 4])
-            .is_err()
-    );
-    assert!(
-        device
-            .product(&x, &[0.0; 2], &[0.0], &mut [0.0; 3])
-            .is_err()
-    );
-    for (mean, coef, out) in [(1, 2, 4), (2, 3, 4), (2, 2, 3)] {
-        let [mean, coef, mut out] = [mean, coef, out].map(|n| vec![0.0; n]);
-        assert!(device.project(&rows, &mean, &coef, &mut out).is_err());
+    let zeros = |n: usize, m: usize| Array2::<f64>::zeros((n, m));
+    for (height, shifts, out) in [(3, 1, 4), (2, 2, 4), (2, 1, 3)] {
+        let (coef, shifts, mut out) = (zeros(height, 1), zeros(shifts, 1), vec![0.0; out]);
+        let done = device.product(&x, &coef.view(), &shifts.view(), &mut out);
+        assert!(done.is_err());
+    }
+    for (mean, height, out) in [(1, 2, 4), (2, 3, 4), (2, 2, 3)] {
+        let (mean, coef, mut out) = (zeros(mean, 1), zeros(height, 1), vec![0.0; out]);
+        let done = device.project(&rows, &mean.view(), &coef.view(), &mut out);
+        assert!(done.is_err());
     }
     assert!(device.scatter(&rows, &[0.0; 1], &[0.0; 2]).is_err());
     assert!(device.scatter(&rows, &[0.0; 2], &[0.0; 3]).is_err());

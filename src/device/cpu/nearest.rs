@@ -111,11 +111,15 @@ impl NearestKernels for Cpu {
     fn distances<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        points: &[f64],
+        points: &CpuRows<'_, T>,
         out: &mut [T],
     ) -> Result<()> {
         rows.check()?;
-        distances::distances(*self, rows, points, out)
+        let mut exact = memory::zeros(points.len(), "points")?;
+        for (to, from) in exact.iter_mut().zip(points) {
+            *to = (*from).into();
+        }
+        distances::distances(*self, rows, &exact, out)
     }
 
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {

@@ -8,6 +8,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::s;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Rows of a task.
@@ -55,18 +56,23 @@ impl ProductKernels for Cpu {
     fn product<T: Real>(
         &self,
         x: &CpuRows<'_, T>,
-        coef: &[T],
-        intercept: &[T],
+        coef: &CpuRows<'_, T>,
+        intercept: &CpuRows<'_, T>,
         out: &mut [T],
     ) -> Result<()> {
-        let ((n, p), m) = (x.dim(), intercept.len());
-        if coef.len() != p * m || out.len() != n * m {
+        let ((n, p), m) = (x.dim(), coef.ncols());
+        if coef.nrows() != p || ![1, m].contains(&intercept.len()) || out.len() != n * m {
             return Err(Error::Shape("coefficients and answer"));
         }
         if n * m == 0 {
             return Ok(());
         }
-        let coef = MatRef::from_row_major_slice(coef, p, m);
+        let mut each = memory::zeros(m, "intercepts")?;
+        for (to, from) in each.iter_mut().zip(intercept.iter().cycle()) {
+            *to = *from;
+        }
+        let (intercept, coef) = (&each, by_rows(coef)?);
+        let coef = MatRef::from_row_major_slice(&coef, p, m);
         let one = |(task, out): (usize, &mut [T])| {
             let rows = out.len() / m;
             let x = x.slice(s![task * ROWS..task * ROWS + rows, ..]);
@@ -101,13 +107,12 @@ impl ProductKernels for Cpu {
     fn project<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        mean: &[f64],
-        coef: &[T],
+        mean: &CpuRows<'_, f64>,
+        coef: &CpuRows<'_, T>,
         out: &mut [T],
     ) -> Result<()> {
-        let (n, p) = rows.x.dim();
-        let m = coef.len() / p.max(1);
-        if mean.len() != p || coef.len() != p * m || out.len() != n * m {
+        let ((n, p), m) = (rows.x.dim(), coef.ncols());
+        if mean.len() != p || coef.nrows() != p || out.len() != n * m {
             return Err(Error::Shape("mean, coefficients and answer"));
         }
         if n * m == 0 {
@@ -121,7 +126,8 @@ impl ProductKernels for Cpu {
             *shift = T::of(mean - (*origin).into());
         }
         let place = [&*origin, &*shift];
-        let coef = MatRef::from_row_major_slice(coef, p, m);
+        let coef = by_rows(coef)?;
+        let coef = MatRef::from_row_major_slice(&coef, p, m);
         let one = |(task, out): (usize, &mut [T])| centered(rows, task * ROWS, place, coef, out);
         let flops = 2.0 * (n * p) as f64 * m as f64;
         let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
@@ -155,6 +161,18 @@ impl ProductKernels for Cpu {
         }
         Ok(sums)
     }
+}
+
+/// Coefficients row by row: a copy, unless they lie so.
+fn by_rows<'a, T: Real>(coef: &'a CpuRows<'_, T>) -> Result<Cow<'a, [T]>> {
+    if let Some(coef) = coef.as_slice() {
+        return Ok(Cow::Borrowed(coef));
+    }
+    let mut copy = memory::zeros(coef.len(), "coefficients")?;
+    for (to, from) in copy.iter_mut().zip(coef) {
+        *to = *from;
+    }
+    Ok(Cow::Owned(copy))
 }
 
 /// The share of a group of rows in `scatter`.

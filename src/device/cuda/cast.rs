@@ -3,7 +3,8 @@
 use super::Source;
 use super::card::{Card, Kept};
 use super::product::Room;
-use super::work::{alone, run, whole};
+use super::rows::CudaRows;
+use super::work::{alone, few, run, whole};
 use crate::{Result, real::Real};
 use cudarc::driver::PushKernelArg;
 use std::sync::Arc;
@@ -12,6 +13,9 @@ pub(super) const SOURCE: Source = Source {
     name: "cast.cu",
     text: include_str!("cast.cu"),
 };
+
+/// DLPack's kind of rows.
+const FLOAT: i32 = 2;
 
 /// Numbers on a card, of a kind of DLPack's and so many bytes each.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,26 @@ pub struct Foreign {
     pub kind: i32,
     /// Of each.
     pub bytes: i32,
+}
+
+/// Where numbers are row by row: in a copy, unless they lie so.
+pub(super) fn by_rows<T: Real>(
+    card: &Arc<Card>,
+    rows: &CudaRows<'_, T>,
+) -> Result<(u64, Option<Room>)> {
+    if rows.is_plain() {
+        return Ok((rows.first, None));
+    }
+    let of = Foreign {
+        first: rows.first,
+        shape: rows.shape,
+        steps: rows.steps,
+        kind: FLOAT,
+        bytes: few(size_of::<T>())?,
+    };
+    // SAFETY: who lends them is alive.
+    let copy = unsafe { of.cast::<T>(card) }?;
+    Ok((copy.first(), Some(copy)))
 }
 
 impl Foreign {

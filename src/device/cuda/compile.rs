@@ -32,9 +32,10 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         super::cast::SOURCE,
         super::centers::TILES,
+        super::classes::SOURCE,
         super::factor::SOURCE,
         super::link::SOURCE,
         super::moments::SOURCE,

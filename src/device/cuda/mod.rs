@@ -7,6 +7,7 @@
 mod card;
 mod cast;
 mod centers;
+mod classes;
 mod compile;
 mod draw;
 mod factor;

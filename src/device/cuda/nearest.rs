@@ -2,10 +2,11 @@
 
 use super::Source;
 use super::card::{Kept, grid};
-use super::centers::{Centers, sent};
+use super::cast::by_rows;
+use super::centers::Centers;
 use super::draw;
 use super::product::Room;
-use super::rows::{Cuda, CudaOut};
+use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Chunks, THREADS, Work, alone, few, run, whole, width};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
@@ -264,19 +265,18 @@ impl NearestKernels for Cuda {
     fn distances<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        points: &[f64],
+        points: &CudaRows<'_, T>,
         out: CudaOut<'_, T>,
     ) -> Result<()> {
-        let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
-        let many = points.len() / p.max(1);
-        if many == 0 || many * p != points.len() {
+        let (work, (n, p, _), many) = (Work::on(rows)?, rows.shape(), points.shape.0);
+        if many == 0 || points.shape.1 != p {
             return Err(Error::Shape("distances"));
         }
         let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
         if n == 0 {
             return Ok(());
         }
-        let points = sent::<T>(card, points)?;
+        let (points, _copy) = by_rows(&self.0, points)?;
         let kernel = card.kernel::<T>(SOURCE, "distances")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);

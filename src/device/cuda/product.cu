@@ -6,30 +6,32 @@
 #define TARGETS 4   // targets of a block of `scatter`
 
 // (X − 1 x̄ᵀ) C + b, row by row, or y less that: n × m, in the type of the rows. Without x̄ and b these are
-// zero. Differences are rounded once, from double. Blocks: 64 rows, sixteens of targets; 256 threads.
-// Reads each row once for sixteen targets.
-extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, const REAL* coef,
-                                         const REAL* intercept, int m, int less, REAL* out) {
+// zero; they and C, p × m, lie anywhere, and steps count numbers. Differences are rounded once, from
+// double. Blocks: 64 rows, sixteens of targets; 256 threads. Reads each row once for sixteen targets; of
+// C a warp reads one number at a time, for all its rows.
+extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, i64 along, const REAL* coef,
+                                         i64 row, i64 column, const REAL* intercept, i64 across, int m,
+                                         int less, REAL* out) {
     __shared__ REAL z[BATCH][WIDTH + 1];
     const int t = threadIdx.x, r = t % BATCH, first = (blockIdx.y * EACH + t / BATCH) * EACH;
     const i64 base = (i64)blockIdx.x * BATCH, i = base + r;
     REAL sums[EACH];
     for (int k = 0; k < EACH; ++k) sums[k] = REAL(0);
-    for (int column = 0; column < a.p; column += WIDTH) {
+    for (int start = 0; start < a.p; start += WIDTH) {
         for (int e = t; e < BATCH * WIDTH; e += 256) {
-            int row = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = column + c;
-            bool inside = base + row < a.n && j < a.p;
-            REAL x = inside ? entry(a, base + row, j) : REAL(0);
-            z[row][c] = inside && mean ? (REAL)((double)x - mean[j]) : x;
+            int l = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = start + c;
+            bool inside = base + l < a.n && j < a.p;
+            REAL x = inside ? entry(a, base + l, j) : REAL(0);
+            z[l][c] = inside && mean ? (REAL)((double)x - mean[j * along]) : x;
         }
         __syncthreads();
         for (int k = 0; k < EACH; ++k)
-            for (int c = 0; c < WIDTH && column + c < a.p && i < a.n && first + k < m; ++c)
-                sums[k] += z[r][c] * coef[(i64)(column + c) * m + first + k];
+            for (int c = 0; c < WIDTH && start + c < a.p && i < a.n && first + k < m; ++c)
+                sums[k] += z[r][c] * coef[(start + c) * row + (first + k) * column];
         __syncthreads();
     }
     for (int k = 0; k < EACH && i < a.n && first + k < m; ++k) {
-        REAL sum = sums[k] + (intercept ? intercept[first + k] : REAL(0));
+        REAL sum = sums[k] + (intercept ? intercept[(first + k) * across] : REAL(0));
         out[i * m + first + k] = less ? entry(a, i, a.p + first + k) - sum : sum;
     }
 }

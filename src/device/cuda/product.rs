@@ -107,12 +107,21 @@ pub(super) fn bytes<T: Real>(values: &[T]) -> &[u8] {
 
 /// What rows are multiplied by.
 struct Factor<'f, T> {
-    mean: Option<&'f [f64]>,
-    coef: &'f [T],
-    intercept: Option<&'f [T]>,
-    m: usize,
+    mean: Option<&'f CudaRows<'f, f64>>,
+    coef: &'f CudaRows<'f, T>,
+    intercept: Option<&'f CudaRows<'f, T>>,
     /// Whether targets are wanted less the product.
     less: bool,
+}
+
+/// Where so many numbers are, and from one to the next; of one alone, none.
+fn line<N>(numbers: Option<&CudaRows<'_, N>>, many: usize) -> Result<(u64, i64)> {
+    match numbers.map(|some| (some.first, some.shape, some.steps)) {
+        None => Ok((0, 0)), // nowhere
+        Some((first, (1, 1), _)) => Ok((first, 0)),
+        Some((first, (n, 1), (step, _))) if n == many => Ok((first, step)),
+        _ => Err(Error::Shape("coefficients are not of these rows")),
+    }
 }
 
 impl Cuda {
@@ -122,32 +131,22 @@ impl Cuda {
         by: &Factor<'_, T>,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
-        let ((n, p, of), m) = (rows.shape(), by.m);
-        let mean = by.mean.is_none_or(|mean| mean.len() == p);
-        if by.coef.len() != p * m || !mean || by.less && of != m {
+        let ((n, p, of), (height, m)) = (rows.shape(), by.coef.shape);
+        if height != p || by.less && of != m {
             return Err(Error::Shape("coefficients are not of these rows"));
         }
+        let (mean, intercept) = (line(by.mean, p)?, line(by.intercept, m)?);
         let (work, out, card) = (Work::on(rows)?, out.room(n * m)?, &self.0);
         if n * m == 0 {
             return Ok(());
         }
-        let mean = by.mean.map(|mean| card.send(mean)).transpose()?;
-        let coef = card.send(bytes(by.coef))?;
-        let intercept = by.intercept.map(|values| card.send(bytes(values)));
-        let (intercept, nowhere) = (intercept.transpose()?, 0_u64);
         let (many, less) = (few(m)?, i32::from(by.less));
         let kernel = card.kernel::<T>(SOURCE, "product")?;
         let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&work.raw);
-        match &mean {
-            Some(mean) => launch.arg(mean),
-            None => launch.arg(&nowhere),
-        };
-        launch.arg(&coef);
-        match &intercept {
-            Some(intercept) => launch.arg(intercept),
-            None => launch.arg(&nowhere),
-        };
+        launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
+        launch.arg(&by.coef.first);
+        launch.arg(&by.coef.steps.0).arg(&by.coef.steps.1);
+        launch.arg(&intercept.0).arg(&intercept.1);
         launch.arg(&many).arg(&less).arg(&out);
         let blocks = [n.div_ceil(BATCH), m.div_ceil(SIXTEEN)];
         run(launch, grid(blocks, THREADS)?)?;
@@ -158,15 +157,14 @@ impl Cuda {
     pub fn rest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        coef: &[T],
-        intercept: &[T],
+        coef: &CudaRows<'_, T>,
+        intercept: &CudaRows<'_, T>,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
         let by = Factor {
             mean: None,
             coef,
             intercept: Some(intercept),
-            m: intercept.len(),
             less: true,
         };
         self.multiply(rows, &by, out)
@@ -177,8 +175,8 @@ impl ProductKernels for Cuda {
     fn product<T: Real>(
         &self,
         x: &CudaRows<'_, T>,
-        coef: &[T],
-        intercept: &[T],
+        coef: &CudaRows<'_, T>,
+        intercept: &CudaRows<'_, T>,
         out: CudaOut<'_, T>,
     ) -> Result<()> {
         let rows = Data {
@@ -191,7 +189,6 @@ impl ProductKernels for Cuda {
             mean: None,
             coef,
             intercept: Some(intercept),
-            m: intercept.len(),
             less: false,
         };
         self.multiply(&rows, &by, &out)
@@ -200,15 +197,14 @@ impl ProductKernels for Cuda {
     fn project<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        mean: &[f64],
-        coef: &[T],
+        mean: &CudaRows<'_, f64>,
+        coef: &CudaRows<'_, T>,
         out: CudaOut<'_, T>,
     ) -> Result<()> {
         let by = Factor {
             mean: Some(mean),
             coef,
             intercept: None,
-            m: coef.len() / mean.len().max(1),
             less: false,
         };
         self.multiply(rows, &by, &out)

@@ -25,6 +25,14 @@ pub struct CudaRows<'a, T> {
     pub owner: PhantomData<&'a [T]>,
 }
 
+impl<T> CudaRows<'_, T> {
+    /// Whether numbers lie one by one, row by row.
+    pub(super) fn is_plain(&self) -> bool {
+        let (n, p) = self.shape;
+        (p < 2 || self.steps.1 == 1) && (n < 2 || i64::try_from(p) == Ok(self.steps.0))
+    }
+}
+
 /// Room for numbers on a card, one by one; its owner lives for `'o`.
 pub struct CudaOut<'o, T> {
     first: u64,

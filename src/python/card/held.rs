@@ -65,6 +65,18 @@ impl<'py> Held<'py> {
     }
 }
 
+/// An array of that type, on the card of the rows.
+fn beside<'py, T: Real>(rows: &Cuda, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, CardArray>> {
+    let array = array.cast::<CardArray>()?;
+    let held = array.get();
+    if held.kind != Kind::of::<T>() || held.card.ordinal != rows.0.ordinal {
+        return Err(PyValueError::new_err(
+            "an array is of another type than the rows, or on another card",
+        ));
+    }
+    Ok(array.clone())
+}
+
 impl Answers for Cuda {
     type Room<'py, T: Real + Element> = Bound<'py, CardArray>;
 
@@ -72,14 +84,20 @@ impl Answers for Cuda {
         &self,
         out: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, CardArray>> {
-        let array = out.cast::<CardArray>()?;
-        let held = array.get();
-        if held.kind != Kind::of::<T>() || held.card.ordinal != self.0.ordinal {
-            return Err(PyValueError::new_err(
-                "the answer is of another type, or on another card",
-            ));
-        }
-        Ok(array.clone())
+        beside::<T>(self, out)
+    }
+
+    type Numbers<'py, T: Real + Element> = Bound<'py, CardArray>;
+
+    fn numbers<'py, T: Real + Element>(
+        &self,
+        of: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, CardArray>> {
+        beside::<T>(self, of)
+    }
+
+    fn lent<'o, T: Real + Element>(numbers: &'o Bound<'_, CardArray>) -> CudaRows<'o, T> {
+        numbers.get().rows()
     }
 
     fn told(&self, labels: CudaLabels) -> Result<Told> {

@@ -1,6 +1,6 @@
 //! Arrays of other libraries lent, of the host sent, and products made on a card.
 
-use super::super::array::{broken, data};
+use super::super::array::{Answers, broken, data};
 use super::super::error::raise;
 use super::kind::Kind;
 use super::{CardArray, Held, Memory, Owner};
@@ -11,7 +11,7 @@ use crate::real::Real;
 use dlpark::ffi::{DLDevice, DLDeviceType};
 use dlpark::python::consumer::stream;
 use dlpark::python::{DlpackStream, ImportRequest, StreamArg};
-use numpy::{Element, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{Element, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -113,7 +113,7 @@ pub(in super::super) fn to_card(
     Ok(CardArray::own(&card, room, array.shape().to_vec(), kind))
 }
 
-/// `y - X coef - intercept`; all of the type of `X`.
+/// `y - X coef - intercept`; all of the type of `X`, and on its card.
 #[pyfunction]
 #[pyo3(signature = (x, y, coef, intercept))]
 pub(in super::super) fn rest_on_card<'py>(
@@ -135,17 +135,16 @@ fn rest<T: Real + Element>(
     coef: &Bound<'_, PyAny>,
     intercept: &Bound<'_, PyAny>,
 ) -> PyResult<CardArray> {
-    let py = coef.py();
-    let coef = coef.extract::<PyReadonlyArray1<'_, T>>()?;
-    let intercept = intercept.extract::<PyReadonlyArray1<'_, T>>()?;
-    let (coef, intercept) = (coef.as_slice()?, intercept.as_slice()?);
-    let (rows, device) = (held.rows::<T>(), &held.device);
+    let (py, rows, device) = (coef.py(), held.rows::<T>(), &held.device);
+    let (coef, intercept) = (device.numbers::<T>(coef)?, device.numbers::<T>(intercept)?);
+    let coef = <Cuda as Answers>::lent::<T>(&coef);
+    let intercept = <Cuda as Answers>::lent::<T>(&intercept);
     let n = rows[0].as_ref().map_or(0, |x| x.shape.0);
-    let found = CardArray::bare::<T>(py, &device.0, vec![n, intercept.len()])?; // two numbers
+    let found = CardArray::bare::<T>(py, &device.0, vec![n, coef.shape.1])?; // two numbers
     let run = || {
         guarded(|| {
             let rows: Data<'_, '_, Cuda, T> = data(device, &rows)?;
-            device.rest(&rows, coef, intercept, &found.out())
+            device.rest(&rows, &coef, &intercept, &found.out())
         })
     };
     py.detach(run).map_err(|error| raise(py, &error))?;

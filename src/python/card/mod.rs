@@ -1,6 +1,7 @@
 //! Arrays on cards: in and out by DLPack, without a copy.
 #![allow(unsafe_code)] // foreign memory
 
+pub(super) mod classes;
 mod copies;
 mod held;
 mod kind;
@@ -9,8 +10,8 @@ pub(super) mod lend;
 use super::array::{broken, data, upper};
 use super::error::raise;
 use crate::algo::guarded;
-use crate::device::MomentKernels;
 use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
+use crate::device::{Looked, MomentKernels};
 use crate::{Result, real::Real};
 use dlpark::ffi::DLDeviceType;
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
@@ -152,11 +153,30 @@ impl CardArray {
         })
     }
 
-    fn sums_are_finite<T: Real>(&self) -> Result<bool> {
-        let rows = [Some(self.rows::<T>()), None, None];
-        let device = Cuda(Arc::clone(&self.card));
-        let found = device.means(&data(&device, &rows)?)?;
-        Ok(found.mean.iter().all(|mean| mean.is_finite()))
+    fn looked<T: Real>(&self, ends: bool) -> Result<(Looked, Vec<f64>)> {
+        let (device, rows) = (
+            Cuda(Arc::clone(&self.card)),
+            [Some(self.rows::<T>()), None, None],
+        );
+        let rows = data(&device, &rows)?;
+        if ends {
+            return device.columns(&rows);
+        }
+        Ok((device.means(&rows)?, Vec::new())) // none
+    }
+
+    /// Counts and means of columns, and where asked for their `ends`, by one look.
+    fn look(&self, py: Python<'_>, ends: bool) -> PyResult<(Looked, Vec<f64>)> {
+        let look = || {
+            guarded(|| {
+                if self.kind.is_double() {
+                    self.looked::<f64>(ends)
+                } else {
+                    self.looked::<f32>(ends)
+                }
+            })
+        };
+        py.detach(look).map_err(|error| raise(py, &error))
     }
 }
 
@@ -175,6 +195,14 @@ impl CardArray {
     #[getter]
     fn dtype<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, numpy::PyArrayDescr>> {
         self.kind.numpy(py)
+    }
+
+    /// The same numbers, columns as rows.
+    #[getter(T)]
+    fn turned(&self) -> Self {
+        let back = |all: &[i64]| all.iter().rev().copied().collect::<Vec<_>>();
+        let shape: Vec<usize> = self.shape.iter().rev().copied().collect();
+        self.with(&shape, &back(&self.steps))
     }
 
     /// Number of the card.
@@ -274,16 +302,18 @@ impl CardArray {
 
     /// Whether sums of all columns are finite.
     fn finite(&self, py: Python<'_>) -> PyResult<bool> {
-        let look = || {
-            guarded(|| {
-                if self.kind.is_double() {
-                    self.sums_are_finite::<f64>()
-                } else {
-                    self.sums_are_finite::<f32>()
-                }
-            })
-        };
-        py.detach(look).map_err(|error| raise(py, &error))
+        let (found, _) = self.look(py, false)?;
+        Ok(found.mean.iter().all(|mean| mean.is_finite()))
+    }
+
+    /// The largest of its numbers; not a number where sums of columns are not finite.
+    fn largest(&self, py: Python<'_>) -> PyResult<f64> {
+        let (found, ends) = self.look(py, true)?;
+        if !found.mean.iter().all(|mean| mean.is_finite()) {
+            return Ok(f64::NAN);
+        }
+        let largest = ends.into_iter().skip(found.mean.len());
+        Ok(largest.fold(f64::NEG_INFINITY, f64::max))
     }
 
     /// The sum of all its numbers, in double; of whole ones nothing.
@@ -294,19 +324,9 @@ impl CardArray {
         if !self.kind.is_real() {
             return Ok(0.0); // whatever: all are finite
         }
-        let look = || {
-            guarded(|| {
-                let device = Cuda(Arc::clone(&self.card));
-                let found = if self.kind.is_double() {
-                    device.means(&data(&device, &[Some(self.rows::<f64>()), None, None])?)
-                } else {
-                    device.means(&data(&device, &[Some(self.rows::<f32>()), None, None])?)
-                }?;
-                let means: f64 = found.mean.iter().chain(&found.origin).sum();
-                Ok(means * found.counts[0])
-            })
-        };
-        py.detach(look).map_err(|error| raise(py, &error))
+        let (found, _) = self.look(py, false)?;
+        let means: f64 = found.mean.iter().chain(&found.origin).sum();
+        Ok(means * found.counts[0])
     }
 
     /// A copy for NumPy.

@@ -1,0 +1,78 @@
+//! What scores say of classes, on a card: launches of `classes.cu`.
+
+use super::Source;
+use super::card::{Kept, grid};
+use super::product::Room;
+use super::rows::{Cuda, CudaOut, CudaRows};
+use super::work::{THREADS, few, run, whole, width};
+use crate::{Error, Result, real::Real};
+use cudarc::driver::{LaunchConfig, PushKernelArg};
+
+pub(super) const SOURCE: Source = Source {
+    name: "classes.cu",
+    text: include_str!("classes.cu"),
+};
+/// Threads that share a row at most.
+const LANES: usize = 32;
+
+/// How many threads share a row of scores, and all of them.
+fn lanes(n: usize, m: usize) -> Result<(i32, LaunchConfig)> {
+    let lanes = width(m).min(LANES);
+    let blocks = (n * lanes).div_ceil(THREADS as usize);
+    Ok((few(lanes)?, grid([blocks, 1], THREADS)?))
+}
+
+impl Cuda {
+    /// Of each row the number of its highest score, of 4 bytes; or the class of that number, where classes
+    /// are given, and the bytes of each.
+    pub fn best<T: Real>(
+        &self,
+        scores: &CudaRows<'_, T>,
+        classes: Option<(&CudaRows<'_, u8>, usize)>,
+    ) -> Result<Room> {
+        let (n, m) = scores.shape;
+        let fits = classes.is_none_or(|(all, _)| all.is_plain() && all.shape.0 >= m.max(2));
+        if m == 0 || !fits || !scores.is_plain() {
+            return Err(Error::Shape("scores and classes"));
+        }
+        let (place, bytes) = classes.map_or((0, 4), |(all, bytes)| (all.first, bytes));
+        let room = Room::bare(&self.0, n * bytes)?;
+        if n > 0 {
+            let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
+            let (count, many, bytes) = (whole(n)?, few(m)?, few(bytes)?);
+            let (first, to) = (scores.first, room.first());
+            let kernel = card.kernel::<T>(SOURCE, "best")?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
+            launch.arg(&place).arg(&bytes).arg(&to);
+            run(launch, how)?;
+            card.wait()?;
+        }
+        Ok(room)
+    }
+
+    /// Probabilities of classes, of one score those of both, or their logarithms, row by row.
+    pub fn shares<T: Real>(
+        &self,
+        scores: &CudaRows<'_, T>,
+        logarithms: bool,
+        out: &CudaOut<'_, T>,
+    ) -> Result<()> {
+        let (n, m) = scores.shape;
+        let (to, logarithms) = (out.room(n * m.max(2))?, i32::from(logarithms));
+        if m == 0 || !scores.is_plain() {
+            return Err(Error::Shape("scores"));
+        }
+        if n == 0 {
+            return Ok(());
+        }
+        let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
+        let (count, many, first) = (whole(n)?, few(m)?, scores.first);
+        let kernel = card.kernel::<T>(SOURCE, "shares")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
+        launch.arg(&logarithms).arg(&to);
+        run(launch, how)?;
+        card.wait()
+    }
+}

@@ -1,0 +1,73 @@
+//! What scores on a card say of classes.
+
+use super::super::error::raise;
+use super::kind::Kind;
+use super::{CardArray, Held};
+use crate::algo::guarded;
+use crate::device::cuda::CudaRows;
+use crate::{Error, real::Real};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Of each row the number of its highest score, `int32`; where `classes` are given, one by one on the card
+/// of the scores, the class of that number. Of one score: whether it is above zero.
+#[pyfunction]
+#[pyo3(signature = (scores, classes=None))]
+pub(in super::super) fn best_on_card(
+    scores: &Bound<'_, PyAny>,
+    classes: Option<&Bound<'_, CardArray>>,
+) -> PyResult<CardArray> {
+    let held = Held::of([Some(scores), None, None])?;
+    if held.double {
+        best::<f64>(scores.py(), &held, classes)
+    } else {
+        best::<f32>(scores.py(), &held, classes)
+    }
+}
+
+fn best<T: Real>(
+    py: Python<'_>,
+    held: &Held<'_>,
+    classes: Option<&Bound<'_, CardArray>>,
+) -> PyResult<CardArray> {
+    let (scores, device) = (scores::<T>(py, held)?, &held.device);
+    let classes = classes.map(Bound::get);
+    if classes.is_some_and(|all| all.card.ordinal != device.0.ordinal || all.shape.len() != 1) {
+        return Err(PyValueError::new_err("classes are on another card"));
+    }
+    let kind = classes.map_or(Kind::LABEL, |all| all.kind);
+    let all = classes.map(CardArray::rows);
+    let run = || guarded(|| device.best(&scores, all.as_ref().map(|all| (all, kind.size()))));
+    let room = py.detach(run).map_err(|error| raise(py, &error))?;
+    let shape = vec![scores.shape.0]; // one number
+    Ok(CardArray::own(&device.0, room, shape, kind))
+}
+
+/// Probabilities of classes, of one score those of both, or their logarithms.
+#[pyfunction]
+#[pyo3(signature = (scores, logarithms))]
+pub(in super::super) fn shares_on_card(
+    scores: &Bound<'_, PyAny>,
+    logarithms: bool,
+) -> PyResult<CardArray> {
+    let held = Held::of([Some(scores), None, None])?;
+    if held.double {
+        shares::<f64>(scores.py(), &held, logarithms)
+    } else {
+        shares::<f32>(scores.py(), &held, logarithms)
+    }
+}
+
+fn shares<T: Real>(py: Python<'_>, held: &Held<'_>, logarithms: bool) -> PyResult<CardArray> {
+    let (scores, device) = (scores::<T>(py, held)?, &held.device);
+    let shape = vec![scores.shape.0, scores.shape.1.max(2)]; // two numbers
+    let found = CardArray::bare::<T>(py, &device.0, shape)?;
+    let run = || guarded(|| device.shares(&scores, logarithms, &found.out()));
+    py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok(found)
+}
+
+fn scores<'h, T: Real>(py: Python<'_>, held: &'h Held<'_>) -> PyResult<CudaRows<'h, T>> {
+    let [scores, ..] = held.rows::<T>();
+    scores.ok_or_else(|| raise(py, &Error::Shape("there are no scores")))
+}
