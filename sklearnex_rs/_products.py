@@ -40,6 +40,7 @@ def back(X: Any, components: Any, offset: Any, least: int) -> Any:
     else:
         options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
         rows = check_array(as_host(X), **options)
+    components = here(rows, components)
     if rows.shape[1] != components.shape[0]:
         msg = f"X has {rows.shape[1]} columns, but {components.shape[0]} are expected"
         raise ValueError(msg)

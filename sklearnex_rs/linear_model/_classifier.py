@@ -69,8 +69,9 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         y : ndarray of shape (n_samples,)
             Labels; where they are numbers, in the library of X.
         """
+        scores = self._known(X)
         numbers = self.classes_.dtype.kind in "biuf"
-        labels = best(self._known(X), self.classes_, there=numbers and is_on_card(X))
+        labels = best(scores, self.classes_, there=numbers and is_on_card(X))
         return like(X)(labels) if numbers else labels
 
     def predict_proba(self, X: Any) -> Any:

@@ -20,8 +20,8 @@ pub struct Card {
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
     pinned: Mutex<Pinned>,
-    /// Once it is wanted.
-    pub(super) solver: Mutex<Option<Solver>>,
+    /// Once it is wanted; none where it does not start.
+    pub(super) solver: OnceLock<Option<Mutex<Solver>>>,
     pool: Option<Pool>,
 }
 
@@ -99,7 +99,7 @@ impl Card {
             stream,
             modules: Mutex::default(),
             pinned: Mutex::new(Pinned(std::ptr::null_mut())),
-            solver: Mutex::default(),
+            solver: OnceLock::new(),
             pool,
         })
     }
@@ -160,6 +160,17 @@ impl Card {
     ) -> Result<CudaSlice<N>> {
         let mut room = self.room(n, what)?;
         let done = self.stream.memset_zeros(&mut room);
+        done.map_err(|error| failed("a fill", error))?;
+        Ok(room)
+    }
+
+    /// As many −1, which is all bits.
+    pub(super) fn none(&self, n: usize) -> Result<CudaSlice<i32>> {
+        let room = self.room(n, "labels")?;
+        let (first, stream) = (super::product::address(&room), self.stream.cu_stream());
+        self.bind()?;
+        // SAFETY: there is room for as many, and any bits are a number.
+        let done = unsafe { result::memset_d8_async(first, 0xff, size_of::<i32>() * n, stream) };
         done.map_err(|error| failed("a fill", error))?;
         Ok(room)
     }

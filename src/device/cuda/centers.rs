@@ -106,18 +106,18 @@ impl Centers {
         })
     }
 
-    /// New labels of rows, in `room`; whether the coarse way, if it is taken, is the shorter one for such
-    /// rows as these.
+    /// New labels of rows, in `room`, in the coarse way if that is `wanted`; whether it is for rows such as
+    /// these from now on.
     pub(super) fn find<T: Real>(
         &self,
         work: &Work<'_>,
         room: &CudaSlice<i32>,
-        coarse: bool,
+        wanted: bool,
     ) -> Result<bool> {
         let card = work.card;
         // A flag; how many rows are in doubt.
         let told: CudaSlice<i32> = card.cleared(2, "a flag")?;
-        let coarse = coarse && self.tensor && self.k >= COARSE && few(work.n).is_ok();
+        let coarse = wanted && self.tensor && self.k >= COARSE && few(work.n).is_ok();
         if coarse {
             let rows: CudaSlice<i32> = card.room(work.n, "numbers of rows")?;
             let list = [address(&rows), address(&told) + size_of::<i32>() as u64];
@@ -133,7 +133,7 @@ impl Centers {
         card.fetch_into(&told, &mut found)?;
         let doubtful = usize::try_from(found[1]).unwrap_or(usize::MAX);
         // A third of the products, and all of them for these again.
-        let pays = !coarse || doubtful <= work.n / 2;
+        let pays = wanted && doubtful <= work.n / 2;
         (found[0] == 0).then_some(pays).ok_or(Error::NotFinite)
     }
 
@@ -195,10 +195,10 @@ impl Centers {
         most: usize,
     ) -> Result<(CudaFunction, LaunchConfig, i32)> {
         let wide = self.p.next_multiple_of(DEPTH).min(WIDE);
-        let bytes = size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH);
         let kernel = work.card.kernel::<T>(TILES, name)?;
+        granted(&kernel, shared(WIDE))?;
         let mut how = grid([work.n.div_ceil(HIGH).min(most), 1], THREADS)?;
-        how.shared_mem_bytes = granted(&kernel, bytes)?;
+        how.shared_mem_bytes = few(shared(wide))?.unsigned_abs();
         Ok((kernel, how, few(wide)?))
     }
 
@@ -217,6 +217,11 @@ impl Centers {
         let blocks = work.n.div_ceil(THREADS as usize).min(BLOCKS);
         run(launch, grid([blocks, 1], THREADS)?)
     }
+}
+
+/// Bytes of shared memory: rows of a tile, and two tiles of centres.
+fn shared(wide: usize) -> usize {
+    size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH)
 }
 
 /// Numbers in the type of the rows.

@@ -47,6 +47,16 @@ static __device__ double turn(double* scores, int m, int label, double w, double
     return w * (gap == 0.0 ? log1p(others) : log(top + others) + gap);
 }
 
+// The same of row i, by the weight of its class; the weights of rows stand behind their shares.
+static __device__ double lost(const NAME(Rows) & a, i64 i, const double* classes, double* scores, int m,
+                          double* shares) {
+    const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
+    const int label = given < last ? given : last;
+    const double w = weight(a, i) * classes[label];
+    if (shares) shares[m * a.n + i] = w;
+    return turn(scores, m, label, w, shares ? shares + i : nullptr, a.n);
+}
+
 // Of each chunk the gradient of Σ w ℓ, m × (p + 1), and behind it the loss. `room` is for 64 × m numbers a
 // block; the weights of rows stand behind their shares. Blocks: chunks; 256 threads. Reads each row once
 // from memory, and from cache for sixteen scores and for the gradients of four.
@@ -77,11 +87,7 @@ extern "C" __global__ void NAME(link)(NAME(Rows) a, i64 size, const double* mean
         __syncthreads();
         if (t < BATCH && base + t < end) {
             const i64 i = base + t;
-            const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
-            const int label = given < last ? given : last;
-            const double w = weight(a, i) * classes[label];
-            loss += turn(scores + t * m, m, label, w, shares ? shares + i : nullptr, a.n);
-            if (shares) shares[m * a.n + i] = w;
+            loss += lost(a, i, classes, scores + t * m, m, shares);
         } else if (t < BATCH) {
             for (int l = 0; l < m; ++l) scores[t * m + l] = 0.0;
         }
@@ -155,11 +161,7 @@ extern "C" __global__ void __launch_bounds__(256, 3)
         if (t < ROWS) {
             const i64 i = base + t;
             if (i < end) {
-                const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
-                const int label = given < last ? given : last;
-                const double w = weight(a, i) * classes[label];
-                loss += turn(scores + t * m, m, label, w, shares ? shares + i : nullptr, a.n);
-                if (shares) shares[m * a.n + i] = w;
+                loss += lost(a, i, classes, scores + t * m, m, shares);
             } else {
                 for (int k = 0; k < m; ++k) scores[t * m + k] = 0.0;
             }

@@ -20,8 +20,9 @@ const BATCH: usize = 64;
 const ROWS: usize = 32;
 const FEW: usize = 4;
 const COLUMNS: usize = 512;
-/// Shared memory that every card has for a block.
+/// Shared memory that every card from 7.5 on has for a block.
 const SHARED: usize = 64 << 10;
+const TURING: i32 = 75;
 
 impl LinkKernels for Cuda {
     fn link<T: Real>(
@@ -84,14 +85,15 @@ fn look<T: Real>(
     let classes = card.send(at.weights)?;
     let (p, shares) = (at.mean.len(), shares.map_or(0, address));
     let (pitch, room) = held::<T>(p, m);
-    let small = m <= FEW && p < COLUMNS && room <= SHARED;
+    let small = m <= FEW && p < COLUMNS && room <= SHARED && card.arch >= TURING;
     let each = if small { 0 } else { BATCH * m };
     let chunks = Chunks::of(work.n, numbers + each)?;
     let parts: CudaSlice<f64> = card.room(chunks.count * numbers, "a gradient")?;
     let mut how = grid([chunks.count, 1], THREADS)?;
     if small {
         let kernel = card.kernel::<T>(SOURCE, "link_few")?;
-        how.shared_mem_bytes = granted(&kernel, room)?;
+        granted(&kernel, SHARED)?;
+        how.shared_mem_bytes = few(room)?.unsigned_abs();
         let (mut launch, pitch) = (card.stream.launch_builder(&kernel), few(pitch)?);
         launch.arg(&work.raw).arg(&chunks.size).arg(&pitch);
         launch.arg(&mean).arg(&coef).arg(&classes).arg(&many);

@@ -101,9 +101,7 @@ impl NearestKernels for Cuda {
 
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<CudaLabels> {
         let (_kept, n) = (Kept::now()?, rows.shape().0);
-        let mut none: Vec<i32> = memory::zeros(n, "labels")?;
-        none.fill(-1);
-        let labels = self.0.send(&none)?;
+        let labels = self.0.none(n)?;
         self.0.wait()?;
         Ok(CudaLabels {
             labels: Some(labels),

@@ -13,7 +13,7 @@ use cudarc::cusolver::{result, safe::DnHandle, sys};
 use cudarc::driver::CudaSlice;
 use std::env;
 use std::ffi::c_void;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Columns up to which the host decomposes. What a card does with few is mostly waiting, so the host is
 /// as quick up to about a thousand: an estimate, as no card has measured it yet.
@@ -81,13 +81,16 @@ pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
     }
     let _kept = Kept::now()?;
     card.bind()?;
-    let mut solver = card.solver.lock().unwrap_or_else(PoisonError::into_inner);
-    if solver.is_none() {
-        *solver = Solver::new(card);
-    }
-    match solver.as_ref().map(|solver| solver.eigen(card, p, s)) {
-        None | Some(Err(Error::OutOfMemory { .. })) => Ok(None),
-        Some(found) => found,
+    let solver = card
+        .solver
+        .get_or_init(|| Solver::new(card).map(Mutex::new));
+    let Some(solver) = solver else {
+        return Ok(None);
+    };
+    let solver = solver.lock().unwrap_or_else(PoisonError::into_inner);
+    match solver.eigen(card, p, s) {
+        Err(Error::OutOfMemory { .. }) => Ok(None),
+        found => found,
     }
 }
 

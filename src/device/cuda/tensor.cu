@@ -44,8 +44,7 @@ static __device__ __forceinline__ void both(const NAME(Rows) & a, i64 base, i64 
 
 // As `products` of moments.cu, of rows that are floats. A warp has 16 by 32 entries.
 extern "C" __global__ void __launch_bounds__(256, 3)
-    NAME(products_tf32)(NAME(Rows) a, i64 size, const double* centers,
-                                               double* parts) {
+    NAME(products_tf32)(NAME(Rows) a, i64 size, const double* centers, double* parts) {
     __shared__ float left[DEPTH][PANEL + 8];
     __shared__ float right[DEPTH][PANEL + 8];
     __shared__ float place[2 * PANEL];
@@ -89,8 +88,7 @@ extern "C" __global__ void __launch_bounds__(256, 3)
 
 // The same in double, of either type of rows. A warp has 8 by 64 entries.
 extern "C" __global__ void __launch_bounds__(256, 3)
-    NAME(products_f64)(NAME(Rows) a, i64 size, const double* centers,
-                                              double* parts) {
+    NAME(products_f64)(NAME(Rows) a, i64 size, const double* centers, double* parts) {
     __shared__ double left[DEPTH][PANEL + 4];
     __shared__ double right[DEPTH][PANEL + 4];
     __shared__ double place[2 * PANEL];

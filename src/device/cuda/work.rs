@@ -63,12 +63,12 @@ pub(super) fn alone(numbers: usize) -> Result<LaunchConfig> {
     grid([numbers.div_ceil(ALONE as usize), 1], ALONE)
 }
 
-/// Has a kernel granted more shared memory than is usual.
-pub(super) fn granted(kernel: &CudaFunction, bytes: usize) -> Result<u32> {
+/// Has a kernel granted more shared memory than is usual: the most that it is ever launched with, since the
+/// grant is all threads'.
+pub(super) fn granted(kernel: &CudaFunction, most: usize) -> Result<()> {
     let shared = sys::CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-    let done = kernel.set_attribute(shared, few(bytes)?);
-    done.map_err(|error| failed("shared memory", error))?;
-    Ok(few(bytes)?.unsigned_abs())
+    let done = kernel.set_attribute(shared, few(most)?);
+    done.map_err(|error| failed("shared memory", error))
 }
 
 /// Puts a kernel in line.
