@@ -75,6 +75,7 @@ R cuMemcpyDtoH_v2(void* h, DP d, size_t n) { L; drain_all(); memcpy(h, (void*)d,
 R cuMemcpyDtoDAsync_v2(DP a, DP b, size_t n, void* s) { L; if (mixed(S(s), a) || mixed(S(s), b)) return INVALID; push(s, [=] { memmove((void*)a, (void*)b, n); }); return OK; }
 R cuMemsetD8Async(DP d, unsigned char c, size_t n, void* s) { L; if (mixed(S(s), d)) return INVALID; push(s, [=] { memset((void*)d, c, n); }); return OK; }
 R cuMemsetD8_v2(DP d, unsigned char c, size_t n) { L; drain_all(); memset((void*)d, c, n); return OK; }
+static std::map<std::string, int> launched;
 struct Mod { void* h; int card; }; struct Fn { void (*f)(const unsigned*, const unsigned*, size_t, void**); std::string name; int card; unsigned shared; };
 R cuModuleLoadData(void** m, const void* image) { const char* k = getenv("STANDIN_KERNELS"); T("module %.8s...", (const char*)image); void* h = k ? dlopen(k, RTLD_NOW | RTLD_LOCAL) : nullptr; if (!h) { fprintf(stderr, "stand-in: STANDIN_KERNELS: %s\n", dlerror()); return NOT_FOUND; } if (here() < 0) return NO_CONTEXT; *m = new Mod{ h, here() }; return OK; }
 R cuModuleLoad(void** m, const char* p) { return cuModuleLoadData(m, p); }
@@ -85,7 +86,7 @@ R cuFuncSetAttribute(void* f, int what, int v) { L; if (what == 8) { if (v < 0 |
 R cuFuncGetAttribute(int* v, int, void*) { *v = 1024; return OK; }
 // Parameters are copied at the launch, as the real driver does; the kernels say how large each is.
 R cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned smem, void* s, void** params, void**) {
-    L; auto fn = (Fn*)f; if (!gx || gx >> 31 || !gy || gy > 65535 || !gz || gz > 65535 || bx * by * bz > 1024 || !bx || smem > fn->shared) return INVALID; if (fn->card != here() || mixed(S(s), 0)) return INVALID; if (fails && !--fails) return INVALID; ++n_launch; T("launch %s <<<%u,%u>>>", fn->name.c_str(), gx, bx);
+    L; auto fn = (Fn*)f; if (!gx || gx >> 31 || !gy || gy > 65535 || !gz || gz > 65535 || bx * by * bz > 1024 || !bx || smem > fn->shared) return INVALID; if (fn->card != here() || mixed(S(s), 0)) return INVALID; if (fails && !--fails) return INVALID; ++n_launch; ++launched[fn->name]; T("launch %s <<<%u,%u>>>", fn->name.c_str(), gx, bx);
     Dl_info di; dladdr((void*)fn->f, &di); void* lib = dlopen(di.dli_fname, RTLD_NOLOAD | RTLD_NOW);
     int* n = (int*)dlsym(lib, ("emulated_arity_" + fn->name).c_str()); auto size = (int (*)(int))dlsym(lib, ("emulated_size_" + fn->name).c_str()); if (!n || !size) return NOT_FOUND;
     std::vector<std::vector<long long>> v; for (int i = 0; i < *n; ++i) { v.emplace_back((size(i) + 7) / 8); memcpy(v.back().data(), params[i], size(i)); for (auto word : v.back()) if (mixed(S(s), (DP)word)) return INVALID; }
@@ -105,6 +106,8 @@ R cuPointerGetAttribute(void* o, int, DP p) { return owner(p) >= 0 ? (*(int*)o =
 void standin_counts(long long* o) { o[0] = n_launch; o[1] = n_alloc; o[2] = n_free; o[3] = n_sync; o[4] = mem.size(); o[5] = 0; for (auto s : streams) o[5] += s->q.size(); }
 // Bytes that went to cards, and that came from them.
 void standin_moved(long long* o) { o[0] = n_in; o[1] = n_out; }
+// How often a kernel was launched.
+int standin_launched(const char* name) { return launched[name]; }
 int standin_here() { return here(); }
 int standin_contexts(int card) { return (int)n_context[card]; }
 // The launch that comes so many launches from now fails.

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from cards import Array
+from cards import Array, driver
 from sklearn.exceptions import DataConversionWarning
 
 from sklearnex_rs import config_context, spmd
@@ -197,8 +197,13 @@ def test_a_number_that_is_not_finite_is_found(rng, model):
 
 def test_rows_in_doubt_are_settled(rng, assert_close):
     X = rng.standard_normal((600, 1))  # of one column all are
-    host, card = KMeans(70, random_state=0).fit(X), KMeans(70, random_state=0)
-    assert_close(card.fit(Array(X)).cluster_centers_.array, host.cluster_centers_)
+    host, card = (KMeans(70, n_init=1, random_state=0) for _ in range(2))
+    tried = driver().standin_launched(b"nearest_tf32_double")
+    assert_close(
+        card.fit(Array(X)).cluster_centers_.array, host.fit(X).cluster_centers_
+    )
+    assert card.n_iter_ > 2  # the coarse way is left after the first
+    assert driver().standin_launched(b"nearest_tf32_double") == tried + 1
 
 
 def test_statistics_of_rows_that_weigh_something(rng, assert_close):

@@ -167,6 +167,9 @@ impl Card {
     /// As many −1, which is all bits.
     pub(super) fn none(&self, n: usize) -> Result<CudaSlice<i32>> {
         let room = self.room(n, "labels")?;
+        if n == 0 {
+            return Ok(room);
+        }
         let (first, stream) = (super::product::address(&room), self.stream.cu_stream());
         self.bind()?;
         // SAFETY: there is room for as many, and any bits are a number.
