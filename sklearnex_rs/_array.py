@@ -55,10 +55,15 @@ def copied(array: Any) -> Any:
 
 
 def room(X: Any, columns: int, dtype: Any) -> Any:
-    """Return room for answers about rows: of NumPy, or on their card in their type."""
+    """Return room for answers about rows: of NumPy, or on their card."""
     if isinstance(X, _core.CardArray):
-        return X.room(columns)
+        return X.room(columns, dtype)
     return np.empty((len(X), columns), dtype)
+
+
+def viewed(array: Any) -> Any:
+    """View numbers where they are."""
+    return on_card(array) if is_on_card(array) else np.asarray(as_host(array))
 
 
 def here(X: Any, array: Any) -> Any:

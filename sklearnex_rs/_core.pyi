@@ -10,30 +10,28 @@ from numpy.typing import NDArray
 __all__ = [
     "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
     "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
-    "cards", "components", "conjugates", "covariance", "cuda", "distances", "drawn",
-    "elastic_net", "factor", "host", "inertia", "inverse", "kmeans", "least_squares",
-    "lend", "linear", "logistic", "mpi", "nearest", "oversample", "pca", "plus_plus",
-    "project", "r2", "rest_on_card", "seats", "settle", "shares_on_card", "simd",
-    "solo", "spread", "threads", "to_card", "truncated_svd", "union",
+    "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
+    "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
+    "kmeans", "least_squares", "lend", "linear", "logistic", "mpi", "nearest",
+    "oversample", "pca", "plus_plus", "project", "r2", "rest_on_card", "scaled_on_card",
+    "seats", "settle", "shares_on_card", "simd", "solo", "spread", "threads", "to_card",
+    "truncated_svd", "union",
 ]
 # fmt: on
 
 _Numbers = NDArray[np.float64]
 _Array = NDArray[Any]
 _Maybe = _Array | None
+_Line = tuple[float, float]
 
 @final
 class Comm:
     """The ranks that a call runs on. Made for one call."""
 
     @property
-    def rank(self) -> int:
-        """My place."""
-
+    def rank(self) -> int: ...
     @property
-    def size(self) -> int:
-        """Number of members."""
-
+    def size(self) -> int: ...
     @property
     def said(self) -> list[bytes]:
         """What every rank said of itself when the communicator was first used."""
@@ -77,13 +75,9 @@ class Seat:
     """A rank of a world of threads."""
 
     @property
-    def rank(self) -> int:
-        """My place."""
-
+    def rank(self) -> int: ...
     @property
-    def size(self) -> int:
-        """Number of members."""
-
+    def size(self) -> int: ...
     @property
     def messages(self) -> int:
         """How many messages every rank has taken part in so far."""
@@ -170,6 +164,11 @@ def factor(
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
+def form(
+    x: _Array, mean: _Array, matrix: _Array, line: _Line, out: _Array, threads: int
+) -> None:
+    """Write ``b + s (x - mean) @ matrix @ (x - mean)`` into `out`; `line` is (b, s)."""
+
 def elastic_net(
     comm: Comm,
     x: _Array,
@@ -189,9 +188,7 @@ def elastic_net(
 def host(array: Any) -> NDArray[Any]:
     """View any library's array on the host as NumPy's, read-only."""
 
-def inertia(
-    comm: Comm, x: _Array, w: _Maybe, place: _Numbers, centers: _Numbers, threads: int
-) -> float:
+def inertia(comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int) -> float:
     """Sum the squared distances of the rows of all ranks to their nearest centers."""
 
 def inverse(matrix: _Numbers, columns: int) -> _Numbers:
@@ -255,8 +252,8 @@ def mpi(
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
-def nearest(x: _Array, place: _Numbers, centers: _Numbers, threads: int) -> Any:
-    """Label rows, where they are."""
+def nearest(x: _Array, centers: _Array, threads: int) -> Any:
+    """Label rows, where they are; so are centers, in double."""
 
 def oversample(
     comm: Comm,
@@ -329,7 +326,7 @@ class CardArray:
     def T(self) -> CardArray: ...
     def __len__(self) -> int: ...
     def __getitem__(self, rows: slice, /) -> CardArray: ...
-    def room(self, columns: int) -> CardArray: ...
+    def room(self, columns: int, dtype: Any) -> CardArray: ...
     def astype(self, dtype: Any, copy: bool = False) -> CardArray: ...
     def widened(self) -> CardArray: ...
     def reshape(self, *shape: int) -> CardArray: ...
@@ -353,12 +350,16 @@ def to_card(array: _Array, ordinal: int) -> CardArray: ...
 def rest_on_card(
     x: CardArray, y: CardArray, coef: CardArray, intercept: CardArray
 ) -> CardArray: ...
+def scaled_on_card(
+    rows: CardArray, variances: CardArray, least: float | None = None
+) -> CardArray: ...
 def best_on_card(scores: CardArray, classes: CardArray | None = None) -> CardArray: ...
 def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
 
+def cusolver_columns() -> int: ...
 def cards() -> int:
     """Count cards that kernels can be compiled for, or say why there are none."""
 

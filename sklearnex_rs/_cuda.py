@@ -22,8 +22,6 @@ _ONLY_LOADED = getattr(os, "RTLD_NOLOAD", 0)
 _NUMBERS = {"cusolver": {13: 12, 12: 11}, "cusparse": {13: 12, 12: 12}}
 #: What a library wants to be loaded first: it finds them itself in toolkits alone.
 _PARTS = {"cusolver": ("nvJitLink", "cublasLt", "cublas", "cusparse")}
-#: Columns above which cuSOLVER decomposes, as src/device/cuda/solver.rs has it.
-WIDE = 1024
 
 
 @functools.cache
@@ -45,8 +43,9 @@ def solver(columns: int) -> None:
 
     ``SKLEARNEX_RS_CUSOLVER_COLUMNS`` is how many the host solves at most.
     """
-    said = os.environ.get("SKLEARNEX_RS_CUSOLVER_COLUMNS", "")
-    if columns > (int(said) if said.isdecimal() else WIDE):
+    from sklearnex_rs import _core
+
+    if columns > _core.cusolver_columns():
         load("cusolver")
 
 

@@ -8,12 +8,9 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, here, like, on_card, room, stays
+from sklearnex_rs._array import as_host, here, like, on_card, room, stays, viewed
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
-
-BLOCK = 4096  # rows whose distances are computed at a time
-PIECE = 1 << 18  # the same on a card
 
 
 def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
@@ -47,31 +44,29 @@ def back(X: Any, components: Any, offset: Any, least: int) -> Any:
     return like(X)(linear(rows, components, offset))
 
 
-def distances(X: Any, mean: Any, precision: Any) -> Any:
-    """Return ``(x - mean) @ precision @ (x - mean)`` of each row, in double."""
-    if isinstance(X, _core.CardArray):
-        return _lengths(X, mean, precision)
-    none, found = np.zeros_like(mean), np.empty(len(X))
-    for first in range(0, len(X), BLOCK):
-        rows = np.subtract(X[first : first + BLOCK], mean, order="C")
-        product = linear(rows, precision, none)
-        found[first : first + BLOCK] = np.einsum("ij,ij->i", rows, product)
-    return found
+def form(X: Any, mean: Any, matrix: Any, line: tuple[float, float] = (0.0, 1.0)) -> Any:
+    """Return ``b + s * (x - mean) @ matrix @ (x - mean)`` of rows, in double.
+
+    `line` is ``(b, s)``.
+    """
+    mean, matrix = (
+        here(X, part).astype(np.float64, copy=False) for part in (mean, matrix)
+    )
+    out = room(X, 1, np.float64)
+    _core.form(X, mean.reshape(-1, 1), matrix, line, out, threads())
+    return out.ravel()
 
 
-def _lengths(X: Any, mean: Any, precision: Any) -> Any:
-    """Return the same of rows on a card: lengths, once rows are turned."""
-    values, vectors = np.linalg.eigh(precision)
-    root = vectors * np.sqrt(values.clip(0))
-    origin, found = np.zeros((1, len(root))), np.empty(len(X))
-    mean, root, origin = (here(X, part) for part in (mean, root, origin))
-    for first in range(0, len(X), PIECE):
-        rows = X[first : first + PIECE].astype(np.float64)
-        turned, away = rows.room(len(root)), rows.room(1)
-        _core.project(rows, mean, root, turned, 1)
-        _core.distances(turned, origin, away, 1)
-        found[first : first + PIECE] = away.host()[:, 0] ** 2
-    return found
+def scaled(rows: Any, variances: Any, least: float | None = None) -> Any:
+    """Return rows times the roots of variances; or by these, at `least`."""
+    rows = viewed(rows)
+    variances = here(rows, variances)
+    dtype = np.result_type(rows.dtype, variances.dtype)
+    rows, variances = (part.astype(dtype, copy=False) for part in (rows, variances))
+    if isinstance(rows, _core.CardArray):
+        return _core.scaled_on_card(rows, variances, least)
+    roots = np.sqrt(variances)[:, None]
+    return rows * roots if least is None else rows / roots.clip(least)
 
 
 def threads(n_jobs: int | None = None) -> int:

@@ -13,11 +13,11 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, like
+from sklearnex_rs._array import as_host, copied, like, viewed
 from sklearnex_rs._base import is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._incremental import IncrementalMixin, OnePass
-from sklearnex_rs._products import distances
+from sklearnex_rs._products import form
 
 __all__ = ["EmpiricalCovariance", "IncrementalEmpiricalCovariance"]
 
@@ -194,7 +194,7 @@ class EmpiricalCovariance(OnePass):
             total, count = call.send(_core.Comm.sum, sums)
         sign, volume = np.linalg.slogdet(self._precision())
         volume = volume if sign > 0 else -np.inf
-        width = len(np.asarray(copied(self.location_)))
+        width = len(viewed(self.location_))
         return float((volume - width * np.log(2 * np.pi) - total / count) / 2)
 
     def mahalanobis(self, X: Any) -> Any:
@@ -215,8 +215,8 @@ class EmpiricalCovariance(OnePass):
         return self._answer(X, self._distances)
 
     def _distances(self, rows: Any) -> Any:
-        location = np.asarray(copied(self.location_), np.float64)
-        return distances(rows, location, self._precision())
+        precision = self.precision_ if self.store_precision else self._precision()
+        return form(rows, self.location_, precision)
 
     def error_norm(
         self,

@@ -279,11 +279,9 @@ class KMeans(
             found.tell(tolerance)
         return found
 
-    def _around(self) -> tuple[Any, Any]:
-        """Return a place near the centers, and the centers around it."""
-        centers = np.asarray(copied(self.cluster_centers_), np.float64)
-        place = centers.mean(axis=0)
-        return place, np.ascontiguousarray(centers - place)
+    def _beside(self, X: Any) -> Any:
+        """Return the centers where rows are, in double."""
+        return here(X, self.cluster_centers_).astype(np.float64, copy=False)
 
     def predict(self, X: Any) -> Any:
         """Return the nearest center of each row.
@@ -299,8 +297,7 @@ class KMeans(
             Number of the center, int32, in the library of X.
         """
         check_is_fitted(self)
-        around = self._around()
-        return self._answer(X, lambda rows: _core.nearest(rows, *around, threads()))
+        return self._answer(X, lambda x: _core.nearest(x, self._beside(x), threads()))
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the cluster of each row.
@@ -381,16 +378,20 @@ class KMeans(
         score : float
             The negative inertia; near zero is best.
         """
+        centers = None
 
         def check() -> Rows:
+            nonlocal centers
             check_is_fitted(self)
-            return self._check_rows(
+            rows = self._check_rows(
                 call, X, "no_validation", sample_weight, reset=False
             )
+            centers = self._beside(rows.x)
+            return rows
 
         with Call(self, "score") as call:
             rows = call.agree(check)
-            args = (rows.x, rows.w, *self._around(), call.threads())
+            args = (rows.x, rows.w, centers, call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, here, like, room
+from sklearnex_rs._array import as_host, copied, here, like, room, viewed
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._products import back, distances, threads, wider
+from sklearnex_rs._products import back, form, scaled, threads, wider
 from sklearnex_rs.decomposition._components import Components
 
 
@@ -78,7 +78,7 @@ class Probabilistic(Estimator):
         return components, excess * variance if self.whiten else excess, noise
 
     def _in_kind(self, matrix: Any) -> Any:
-        dtype = np.asarray(copied(self.components_)).dtype
+        dtype = viewed(self.components_).dtype
         return like(self.components_)(matrix.astype(dtype))
 
     def score_samples(self, X: Any) -> Any:
@@ -95,21 +95,20 @@ class Probabilistic(Estimator):
             Log-likelihoods, in the library of X.
         """
         check_is_fitted(self)
-        dtype = np.asarray(copied(self.components_)).dtype
 
         def likelihoods(rows: Any) -> Any:
-            found = self._likelihoods(rows)
-            return found.astype(np.result_type(rows.dtype, dtype))
+            precision, volume = self._volume()
+            found = form(rows, self.mean_, precision, (volume / 2, -0.5))
+            return found.astype(wider(rows, viewed(self.components_).dtype))
 
         return self._answer(X, likelihoods)
 
-    def _likelihoods(self, X: Any) -> Any:
+    def _volume(self) -> tuple[Any, float]:
+        """Return the precision, and twice the log-likelihood of the mean."""
         precision = self._precision()
         sign, volume = np.linalg.slogdet(precision)
         volume = volume if sign > 0 else -np.inf
-        mean = np.asarray(copied(self.mean_), np.float64)
-        start = volume - len(mean) * np.log(2 * np.pi)
-        return 0.5 * (start - distances(X, mean, precision))
+        return precision, volume - len(precision) * np.log(2 * np.pi)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return the mean log-likelihood of the rows under the probabilistic model.
@@ -126,18 +125,22 @@ class Probabilistic(Estimator):
         ll : float
             The mean over the rows.
         """
+        volume = 0.0
 
         def check() -> Rows:
+            nonlocal volume
             check_is_fitted(self)
+            precision, volume = self._volume()
             if call.spread and is_empty(X):
                 return self._empty_share(as_host(X), "no_validation", None)
-            return Rows.of(self._likelihoods(self._check_more(X)).reshape(-1, 1))
+            found = form(self._check_more(X), self.mean_, precision)
+            return Rows.of(found.reshape(-1, 1))
 
         with Call(self, "score") as call:
             rows = call.agree(check)
             sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
             total, count = call.send(_core.Comm.sum, sums)
-        return float(total / count)
+        return float((volume - total / count) / 2)
 
 
 class Projection(Components, Probabilistic):
@@ -161,11 +164,10 @@ class Projection(Components, Probabilistic):
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        components = self.components_
+        components, variance = self.components_, self.explained_variance_
         if self.whiten:
-            scale = np.sqrt(np.asarray(copied(self.explained_variance_)))
-            scale = scale.clip(np.finfo(scale.dtype).eps)[:, None]
-            components = np.asarray(copied(components)) / scale
+            least = np.finfo(viewed(variance).dtype).eps
+            components = scaled(components, variance, least)
         components, mean = here(X, components), here(X, self.mean_)
         dtype = wider(X, components.dtype)
         X = X.astype(dtype, copy=False)
@@ -193,6 +195,5 @@ class Projection(Components, Probabilistic):
         check_is_fitted(self)
         components = self.components_
         if self.whiten:
-            variance = np.asarray(copied(self.explained_variance_))
-            components = np.sqrt(variance)[:, None] * np.asarray(copied(components))
+            components = scaled(components, self.explained_variance_)
         return back(X, components, self.mean_, 0 if self._shares else 1)

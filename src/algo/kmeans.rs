@@ -81,15 +81,25 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
     }
 }
 
-/// My rows' nearest of given centres, both around `place`.
+/// My rows' nearest of given centres, which lie where rows do.
 pub fn labels<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
-    place: &[f64],
-    centers: &[f64],
+    centers: &D::Rows<'_, f64>,
 ) -> Result<D::Labels> {
+    Ok(found(rows, centers)?.0)
+}
+
+fn found<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    centers: &D::Rows<'_, f64>,
+) -> Result<(D::Labels, D::Centers<'static, T>)> {
+    if D::shape(centers).1 != rows.shape().1 {
+        return Err(Error::Shape("centers are not of these rows"));
+    }
+    let around = rows.device.around(centers)?;
     let mut labels = rows.device.labels(rows)?;
-    rows.device.label(rows, place, centers, &mut labels)?;
-    Ok(labels)
+    rows.device.label(rows, &around, &mut labels)?;
+    Ok((labels, around))
 }
 
 /// `Σ w d²` of the rows of all ranks and the nearest of given centres. A header must have agreed on all
@@ -97,12 +107,11 @@ pub fn labels<D: Kernels, T: Real>(
 pub fn inertia<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
-    place: &[f64],
-    centers: &[f64],
+    centers: &D::Rows<'_, f64>,
 ) -> Result<f64> {
     let look = || {
-        let labels = labels(rows, place, centers)?;
-        let inertia = rows.device.inertia(rows, place, centers, &labels)?;
+        let (labels, around) = found(rows, centers)?;
+        let inertia = rows.device.inertia(rows, &around, &labels)?;
         let finite = inertia
             .is_finite()
             .then_some(inertia)
@@ -166,17 +175,18 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
         if !known {
             self.last = memory::copy(centers, "centers")?;
         }
+        let around = rows.device.centers(place, centers)?;
         let found = if known {
             rows.device.held(&self.labels)
         } else {
-            rows.device.assign(rows, place, centers, &mut self.labels)?
+            rows.device.assign(rows, &around, &mut self.labels)?
         };
         let mut seen = Clusters::of(
             [&found.sums, &found.weights, &found.counts],
             [0.0, if known { 0.0 } else { found.changed }],
         )?;
         if told {
-            seen.tell(rows.device.inertia(rows, place, centers, &self.labels)?);
+            seen.tell(rows.device.inertia(rows, &around, &self.labels)?);
         }
         let finite = seen.inertia().is_finite() && seen.sums().0.iter().all(|sum| sum.is_finite());
         finite.then_some(seen).ok_or(Error::NotFinite)
@@ -185,9 +195,10 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     /// My rows farthest from their centres.
     fn farthest(&self, model: &Walk) -> Result<Farthest> {
         let (rows, place) = (self.task.rows, self.task.place);
+        let around = rows.device.centers(place, &model.centers)?;
         let far = rows
             .device
-            .farthest(rows, place, &model.centers, &self.labels, model.empty)?;
+            .farthest(rows, &around, &self.labels, model.empty)?;
         let mut found = Farthest::empty(model.empty, place.len())?;
         for (at, far) in far.iter().enumerate() {
             let head = [far.distance, far.weight, far.label as f64];

@@ -179,7 +179,8 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let found = self.around(found);
         let mut labels = rows.device.labels(rows)?;
         let look = || {
-            let seen = rows.device.assign(rows, self.place, &found, &mut labels)?;
+            let around = rows.device.centers(self.place, &found)?;
+            let seen = rows.device.assign(rows, &around, &mut labels)?;
             Ok(Slope::of(memory::copy(
                 &seen.weights,
                 "weights of centers",

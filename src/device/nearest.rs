@@ -64,6 +64,18 @@ pub trait NearestKernels: Device {
     type Labels: Send;
     /// A number for each row, kept beside the rows between looks.
     type Column<T: Real>: Send;
+    /// Centres beside rows of `T`, both around a place.
+    type Centers<'c, T: Real>;
+
+    /// `k` centres around a `place`, row by row, `k × p`.
+    fn centers<'c, T: Real>(
+        &self,
+        place: &'c [f64],
+        centers: &'c [f64],
+    ) -> Result<Self::Centers<'c, T>>;
+
+    /// Centres as they are, which lie where rows do; their mean is the place.
+    fn around<T: Real>(&self, centers: &Self::Rows<'_, f64>) -> Result<Self::Centers<'static, T>>;
 
     /// No centre for any row.
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Self::Labels>
@@ -81,13 +93,12 @@ pub trait NearestKernels: Device {
     /// Makes the numbers of some rows zero.
     fn clear<T: Real>(&self, column: &mut Self::Column<T>, rows: &[usize]) -> Result<()>;
 
-    /// Finds the nearest of `k` centres, row by row, `k × p`, for each row. Where `f32` cannot tell
-    /// two apart, `f64` does. Reads each row once: `2 n k p` flops.
+    /// Finds the nearest of the centres for each row. Where `f32` cannot tell two apart, `f64` does.
+    /// Reads each row once: `2 n k p` flops.
     fn label<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Self::Centers<'_, T>,
         labels: &mut Self::Labels,
     ) -> Result<()>
     where
@@ -99,8 +110,7 @@ pub trait NearestKernels: Device {
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Self::Centers<'_, T>,
         labels: &'l mut Self::Labels,
     ) -> Result<&'l Assigned>
     where
@@ -113,8 +123,7 @@ pub trait NearestKernels: Device {
     fn inertia<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Self::Centers<'_, T>,
         labels: &Self::Labels,
     ) -> Result<f64>
     where
@@ -124,8 +133,7 @@ pub trait NearestKernels: Device {
     fn farthest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Self::Centers<'_, T>,
         labels: &Self::Labels,
         count: usize,
     ) -> Result<Vec<Far>>

@@ -27,6 +27,18 @@ pub trait ProductKernels: Device {
     where
         Self: Sized;
 
+    /// `b + s zᵀPz` of each row, `z = x − x̄`, into `out`, given `x̄` and `P`, `p × p`, where the rows are,
+    /// and `b` and `s`: `2 n p²` flops in `f64`.
+    fn form<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        by: [&Self::Rows<'_, f64>; 2],
+        line: [f64; 2],
+        out: Self::Out<'_, f64>,
+    ) -> Result<()>
+    where
+        Self: Sized;
+
     /// `Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ V` given `x̄` and `V`, both `p × l`, column by column, in `f64`; behind
     /// it `Σᵢ wᵢ ‖xᵢ − x̄‖²`. `4 n p l` flops; no `p × p` matrix is made.
     fn scatter<T: Real>(

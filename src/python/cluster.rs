@@ -1,7 +1,7 @@
 //! Clusters.
 
 use super::{
-    array::{Answers, Held, data},
+    array::{Answers, Held, Told, data},
     comm::Comm,
     error::raise,
 };
@@ -170,26 +170,30 @@ pub(super) fn kmeans<'py>(
     Ok((centers, labels, inertia, counts, history, strict))
 }
 
-/// The nearest centre of each row; all around `place`.
+/// The nearest centre of each row, where rows are; so are centres, in double.
 #[pyfunction]
-#[pyo3(signature = (x, place, centers, threads))]
+#[pyo3(signature = (x, centers, threads))]
 pub(super) fn nearest<'py>(
     x: &Bound<'py, PyAny>,
-    place: PyReadonlyArray1<'py, f64>,
-    centers: PyReadonlyArray2<'py, f64>,
+    centers: &Bound<'py, PyAny>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = x.py();
     let held = Held::of([Some(x), None, None])?;
     let input = held.input(threads);
-    let (place, centers) = (place.as_slice()?, centers.as_slice()?);
-    let run = || {
-        dispatch!(&input, |device, rows| {
-            device.told(algo::labels(&data(device, rows)?, place, centers)?)
-        })
-    };
-    let labels = py.detach(run).map_err(|error| raise(py, &error))?;
-    labels.array(py)
+    dispatch!(&input, |device, rows| labels(py, device, rows, centers))?.array(py)
+}
+
+fn labels<D: Answers, T: Real>(
+    py: Python<'_>,
+    device: &D,
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    centers: &Bound<'_, PyAny>,
+) -> PyResult<Told> {
+    let centers = device.numbers::<f64>(centers)?;
+    let centers = D::lent(&centers);
+    let run = || algo::guarded(|| device.told(algo::labels(&data(device, rows)?, &centers)?));
+    py.detach(run).map_err(|error| raise(py, &error))
 }
 
 /// Distances of rows to centres, both as they are and where they are, into `out`; all of one type.
@@ -219,22 +223,31 @@ fn far<D: Answers, T: Real + Element>(
     py.detach(run).map_err(|error| raise(py, &error))
 }
 
-/// `Σ w d²` of the rows of all ranks and their nearest centres, all around `place`.
+/// `Σ w d²` of the rows of all ranks and their nearest centres, which lie where rows do, in double.
 #[pyfunction]
-#[pyo3(signature = (comm, x, w, place, centers, threads))]
+#[pyo3(signature = (comm, x, w, centers, threads))]
 pub(super) fn inertia<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
-    place: PyReadonlyArray1<'py, f64>,
-    centers: PyReadonlyArray2<'py, f64>,
+    centers: &Bound<'py, PyAny>,
     threads: usize,
 ) -> PyResult<f64> {
-    let (py, lent) = (comm.py(), [Some(x), None, w]);
-    let (place, centers) = (place.as_slice()?, centers.as_slice()?);
-    comm.get().on(lent, (py, threads), |input, comm| {
-        dispatch!(input, |device, rows| {
-            algo::inertia(&data(device, rows)?, comm, place, centers)
-        })
+    let held = comm.get().hold(comm.py(), Held::of([Some(x), None, w]))?;
+    let input = held.input(threads);
+    dispatch!(&input, |device, rows| around(comm, device, rows, centers))
+}
+
+fn around<D: Answers, T: Real>(
+    comm: &Bound<'_, Comm>,
+    device: &D,
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    centers: &Bound<'_, PyAny>,
+) -> PyResult<f64> {
+    let (py, comm) = (comm.py(), comm.get());
+    let centers = comm.hold(py, device.numbers::<f64>(centers))?;
+    let centers = D::lent(&centers);
+    comm.run(py, |comm| {
+        algo::inertia(&data(device, rows)?, comm, &centers)
     })
 }

@@ -48,7 +48,8 @@ impl Comm {
         self.run(py, |comm| body(&input, comm))
     }
 
-    fn run<R: Send>(
+    /// A collective call without the GIL.
+    pub fn run<R: Send>(
         &self,
         py: Python<'_>,
         body: impl FnOnce(&dyn Communicator) -> Result<R> + Send,

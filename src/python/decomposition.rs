@@ -145,3 +145,39 @@ fn projected<D: Answers, T: Real + Element>(
     let run = || algo::guarded(|| device.project(&data(device, rows)?, &mean, &coef, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }
+
+/// `b + s (x − mean) matrix (x − mean)` of each row into `out`, given `line = (b, s)`; all in one place, and
+/// all but the rows in double.
+#[pyfunction]
+#[pyo3(signature = (x, mean, matrix, line, out, threads))]
+pub(super) fn form<'py>(
+    x: &Bound<'py, PyAny>,
+    mean: &Bound<'py, PyAny>,
+    matrix: &Bound<'py, PyAny>,
+    line: [f64; 2],
+    out: &Bound<'py, PyAny>,
+    threads: usize,
+) -> PyResult<()> {
+    let py = x.py();
+    let held = Held::of([Some(x), None, None])?;
+    let input = held.input(threads);
+    dispatch!(&input, |device, rows| formed(
+        (py, device),
+        rows,
+        [mean, matrix, out],
+        line
+    ))
+}
+
+fn formed<D: Answers, T: Real>(
+    (py, device): (Python<'_>, &D),
+    rows: &[Option<D::Rows<'_, T>>; 3],
+    [mean, matrix, out]: [&Bound<'_, PyAny>; 3],
+    line: [f64; 2],
+) -> PyResult<()> {
+    let (mean, matrix) = (device.numbers::<f64>(mean)?, device.numbers::<f64>(matrix)?);
+    let mut room = device.room::<f64>(out)?;
+    let (mean, matrix, out) = (D::lent(&mean), D::lent(&matrix), D::out(&mut room)?);
+    let run = || algo::guarded(|| device.form(&data(device, rows)?, [&mean, &matrix], line, out));
+    py.detach(run).map_err(|error| raise(py, &error))
+}

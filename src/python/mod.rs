@@ -22,7 +22,7 @@ mod _core {
     #[pymodule_export]
     use super::card::classes::{best_on_card, shares_on_card};
     #[pymodule_export]
-    use super::card::lend::{lend, rest_on_card, to_card};
+    use super::card::lend::{lend, rest_on_card, scaled_on_card, to_card};
     #[pymodule_export]
     use super::cluster::{
         distances, drawn, inertia, kmeans, nearest, oversample, plus_plus, spread,
@@ -30,7 +30,7 @@ mod _core {
     #[pymodule_export]
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]
-    use super::decomposition::{pca, project, truncated_svd};
+    use super::decomposition::{form, pca, project, truncated_svd};
     #[pymodule_export]
     use super::error::CudaUnavailableError;
     #[pymodule_export]
@@ -47,5 +47,5 @@ mod _core {
         inverse, union,
     };
     #[pymodule_export]
-    use super::system::{cards, cuda, simd, threads};
+    use super::system::{cards, cuda, cusolver_columns, simd, threads};
 }

@@ -126,6 +126,7 @@ template <class... A> inline void launch(const char* name, void (*k)(A...), cons
     if (opts().trace) fprintf(stderr, "emulator: %s<<<(%u,%u,%u),(%u,%u,%u),%zu>>> switches=%llu\n", name, g[0], g[1], g[2], t[0], t[1], t[2], smem, b.switches + sw);
 }
 template <class T> inline T aadd(T* p, T v) { T o, n; do { __atomic_load(p, &o, __ATOMIC_RELAXED); n = o + v; } while (!__atomic_compare_exchange(p, &o, &n, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)); return o; }
+template <class T> inline T amax(T* p, T v) { T o; do { __atomic_load(p, &o, __ATOMIC_RELAXED); if (!(o < v)) return o; } while (!__atomic_compare_exchange(p, &o, &v, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)); return o; }
 inline float as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }
 inline unsigned to_bits(float x) { unsigned u; memcpy(&u, &x, 4); return u; }
 inline unsigned to_tf32(float x) { unsigned u; memcpy(&u, &x, 4); return (u + 0x1000u) & 0xffffe000u; } // cvt.rna
@@ -176,6 +177,7 @@ template <class T> inline T __shfl_sync(unsigned m, T v, int s, int = 32) { retu
 inline unsigned __ballot_sync(unsigned m, bool v) { unsigned r = 0; for (int l = 0; l < 32; ++l) r |= (unsigned)emulated::shfl(m, (int)v, l) << l; return r; }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 template <class T, class U> inline T atomicAdd(T* p, U v) { return emulated::aadd<T>(p, (T)v); }
+template <class T, class U> inline T atomicMax(T* p, U v) { return emulated::amax<T>(p, (T)v); }
 template <class T> inline T __ldg(const T* p) { return *p; }
 #define DYNAMIC(T, name) T* name = reinterpret_cast<T*>(emulated::B->dyn)
 template <class... A> constexpr int emulated_parameters(void (*)(A...)) { return sizeof...(A); }

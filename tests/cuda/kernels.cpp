@@ -11,6 +11,10 @@
 #undef OWN
 #undef LANES
 #include "../../src/device/cuda/nearest.cu"
+#undef SPAN
+#undef DEPTH
+#undef OWN
+#include "../../src/device/cuda/draw.cu"
 #undef BATCH
 #undef WIDTH
 #undef EACH
@@ -38,7 +42,10 @@ REGISTER(NAME(summed))
 REGISTER(NAME(triangle))
 REGISTER(NAME(largest))
 REGISTER(NAME(product))
+REGISTER(NAME(form))
 REGISTER(NAME(scatter))
+REGISTER(NAME(around))
+REGISTER(NAME(pack))
 REGISTER(NAME(nearest))
 REGISTER(NAME(settle))
 REGISTER(NAME(tally))
@@ -58,6 +65,7 @@ REGISTER(NAME(turned))
 REGISTER(NAME(factored))
 REGISTER(NAME(assembled))
 REGISTER(NAME(cast))
+REGISTER(NAME(scaled))
 REGISTER(NAME(best))
 REGISTER(NAME(shares))
 REGISTER(NAME(nearest_tf32))

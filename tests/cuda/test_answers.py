@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklearnex_rs import _core, config_context
 from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.covariance import EmpiricalCovariance
 from sklearnex_rs.decomposition import PCA, TruncatedSVD
 from sklearnex_rs.linear_model import Lasso, LinearRegression, LogisticRegression, Ridge
 
@@ -32,12 +33,21 @@ CASES = [
     (LogisticRegression(), "predict_log_proba", 0),
     (PCA(n_components=7), "transform", 0),
     (PCA(n_components=7), "inverse_transform", 0),
+    (PCA(n_components=7, whiten=True), "transform", 0),
+    (PCA(n_components=7, whiten=True), "inverse_transform", 0),
     (TruncatedSVD(n_components=5), "transform", 1),
     (TruncatedSVD(n_components=5), "inverse_transform", 1),
     (KMeans(n_clusters=4, random_state=0), "transform", 0),
+    (KMeans(n_clusters=4, random_state=0), "predict", 0),
+    (KMeans(n_clusters=20, random_state=0), "predict", 0),
+    (KMeans(n_clusters=4, random_state=0), "score", 0),
+    (EmpiricalCovariance(), "mahalanobis", 0),
 ]
 cases = pytest.mark.parametrize(("model", "method", "sent"), CASES, ids=str)
-SMALL = ("coef_", "intercept_", "components_", "mean_", "cluster_centers_")
+SMALL = (
+    *("coef_", "intercept_", "components_", "mean_", "explained_variance_"),
+    *("cluster_centers_", "location_", "covariance_", "precision_"),
+)
 
 
 def fitted(rng, model, dtype="f8"):
@@ -185,6 +195,16 @@ def test_labels_leave_a_card_as_numbers_of_classes(
         same(model.predict_proba(X), share.array, dtype, assert_close)
 
 
+def test_intercepts_as_a_row(rng, assert_close):
+    X, y = rng.standard_normal((60, 4)), rng.standard_normal((60, 3))
+    model = LinearRegression().fit(X, y)
+    wanted = model.predict(X)
+    for row in (model.intercept_[None], np.repeat(model.intercept_, 2)[None, ::2]):
+        model.intercept_ = row
+        assert_close(model.predict(X), wanted)
+        assert_close(model.predict(Array(X)).array, wanted)
+
+
 def test_labels_of_models_that_are_changed(rng, assert_close):
     X, y = rng.standard_normal((60, 4)), rng.integers(0, 3, 60)
     model = LogisticRegression().fit(Array(X), Array(y))
@@ -238,6 +258,7 @@ import runpy, sys
 import numpy as np
 from sklearnex_rs import _core
 from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.covariance import EmpiricalCovariance
 from sklearnex_rs.linalg import qr
 from sklearnex_rs.linear_model import LinearRegression
 Array = runpy.run_path(sys.argv[1])["Array"]

@@ -165,6 +165,35 @@ def test_products_with_coefficients(rng, launch, shape, dtype, layout, less, cen
     close(out, case.z[:, p:] - wanted if less else wanted, case.tol)
 
 
+def test_forms(rng, launch, shape, dtype, layout):
+    case = Case(rng, shape, dtype, layout, False)
+    n, p, _ = shape
+    mean, matrix = case.mean[:p].astype(float), rng.standard_normal((p, p))
+    matrix, out = matrix @ matrix.T + np.triu(matrix), empty(n)
+    parts, line = (mean, 1, laid(matrix, layout), None, 1), (2.0, -0.5)
+    args = (*placed(*parts)[:5], *map(np.float64, line), out)
+    launch(f"form_{case.real}", (-(-n // 64),), 256, case.rows, *args)
+    d = case.z[:, :p] - mean
+    close(out, 2.0 - 0.5 * ((d @ matrix) * d).sum(axis=1), 1e-12)
+
+
+@pytest.mark.parametrize("least", [None, 0.0, 0.75])
+def test_rows_by_roots(rng, launch, shape, dtype, layout, least):
+    n, p, _ = shape
+    x = laid(rng.standard_normal((n, p)).astype(dtype), layout)
+    squares = laid(rng.random((n, 1)).astype(dtype), layout)
+    out = np.full((n, p), np.nan, dtype)
+    steps = tuple(step // x.itemsize for step in x.strides)
+    step = squares.strides[0] // x.itemsize
+    by = (np.int32(least is not None), np.float64(least or 0.0))
+    args = (x, n, p, *steps, squares, step, *by, out)
+    name = {"f4": "scaled_float", "f8": "scaled_double"}[dtype]
+    launch(name, (-(-n * p // 128),), 128, *args)
+    roots = np.sqrt(squares)
+    wanted = x * roots if least is None else x / roots.clip(least)
+    close(out, wanted, 1e-6 if dtype == "f4" else 1e-15)
+
+
 def test_scatter_along_directions(rng, launch, shape, dtype, layout):
     case = Case(rng, shape, dtype, layout, True)
     mean, p, m = case.mean[: case.p].astype(float), case.p, case.m + 3

@@ -4,10 +4,10 @@ import ctypes
 
 import numpy as np
 import pytest
-from emulated import Case, close, empty
+from emulated import Case, close, empty, laid
 
 PIECE = 1024
-DOUBT = ("share", "least", "coarse", "longest")
+DOUBT = ("share", "least", "coarse")
 COARSE = 2 * (2**-10 + 2**-22)  # of gaps: both scores, by two factors of 11 bits
 CENTERS = [(1, 1.0), (3, 1.0), (70, 1.0), (5, 0.0)]  # how many, how far apart
 
@@ -22,7 +22,7 @@ class Centers:
         self.packed = self.exact.astype(real)
         self.square = (self.exact**2).sum(axis=1)
         self.halves = (self.square / 2).astype(real)
-        self.longest = float(np.sqrt(self.square.max()))
+        self.longest = np.sqrt(self.square.max(keepdims=True))
         self.share = 2 * (p + 4) * float(np.finfo(real).eps) + 1e-12
         self.least = 2 * (p + 4) * float(np.finfo(real).smallest_subnormal)
         self.z = case.z[:, :p] - self.place
@@ -31,7 +31,7 @@ class Centers:
 
 def settled(launch, case, of, labels):
     marked, wrong = labels < 0, np.zeros(1, np.int32)
-    args = (case.rows, of.place, of.exact, np.int32(of.k), np.float64(of.longest))
+    args = (case.rows, of.place, of.exact, np.int32(of.k), of.longest)
     launch(f"settle_{case.real}", (3,), 256, *args, labels, wrong)
     return labels, marked, wrong[0]
 
@@ -49,7 +49,7 @@ def labelled(launch, case, of):
         np.int32(of.k),
         double(of.share),
         double(of.least),
-        double(of.longest),
+        of.longest,
         labels,
     )
     return settled(launch, case, of, labels)
@@ -59,6 +59,7 @@ class Doubt(ctypes.Structure):
     """As src/device/cuda/centers.cu has it."""
 
     _fields_ = [(name, ctypes.c_double) for name in DOUBT]
+    _fields_.append(("longest", ctypes.c_void_p))
 
 
 class Some(ctypes.Structure):
@@ -89,7 +90,7 @@ class Tiles:
             share=roundings * float(np.finfo("f4").eps) + 1e-12,
             least=roundings * float(np.finfo("f4").tiny),
             coarse=COARSE if some is None else 0.0,
-            longest=of.longest,
+            longest=of.longest.ctypes.data,
         )
         args = (of.place, self.centers, self.halves, np.int32(of.k))
         args = (*args, np.int32(self.wide), doubt, labels)
@@ -182,6 +183,32 @@ def test_roundings_that_agree(rng, launch, dtype):
     tiles.find(launch, 3, labels, Some(listed.ctypes.data, many.ctypes.data))
     labels = settled(launch, case, of, labels)[0]
     assert np.array_equal(labels, right)
+
+
+@pytest.mark.parametrize("k", [1, 7, 130])
+def test_centers_around_their_mean(rng, launch, shape, dtype, layout, k):
+    p, real = shape[1], {"f4": "float", "f8": "double"}[dtype]
+    centers = laid(1e6 + rng.standard_normal((k, p)), layout)
+    row, column = (step // 8 for step in centers.strides)
+    place, exact = empty(p), empty(k, p)
+    args = (centers, row, column, np.int32(k), np.int32(p), place, exact)
+    launch(f"around_{real}", (-(-p // 4),), 128, *args)
+    close(place, centers.mean(axis=0), 1e-14)
+    assert np.array_equal(exact, centers - place)
+    square = (exact**2).sum(axis=1)
+    for floats, high, wide in ((1, 128 * -(-k // 128), 16 * -(-p // 16)), (0, k, p)):
+        kind = "f4" if floats else dtype
+        tiles, halves = np.full((high, wide), np.nan, kind), np.full(high, np.nan, kind)
+        longest = np.zeros(1)
+        sizes = map(np.int32, (k, p, high, wide, floats))
+        args = (exact, *sizes, tiles, halves, longest)
+        launch(f"pack_{real}", (-(-high // 4),), 128, *args)
+        assert np.array_equal(tiles[:k, :p], exact.astype(kind))
+        assert not tiles[k:].any()
+        assert not tiles[:, p:].any()
+        close(halves[:k], square / 2, 1e-6 if kind == "f4" else 1e-13)
+        assert (halves[k:] == np.inf).all()
+        close(longest, [np.sqrt(square.max())], 1e-13)
 
 
 def small(rng):
@@ -315,7 +342,7 @@ def test_single_rows_and_columns(rng, launch, shape, dtype, layout):
     case = Case(rng, shape, dtype, layout, True)
     row, column = empty(case.p + 1), np.full(case.n, np.nan, dtype)
     last = case.n - 1
-    launch(f"gather_{case.real}", (1 + case.p // 128,), 128, case.rows, last, row)
+    launch(f"gather_{case.real}", (1 + case.p // 128,), 128, case.rows, last, None, row)
     assert np.array_equal(row[:-1], case.x[last].astype(float))
     assert row[-1] == case.w[last]
     blocks = (-(-case.n // 128),)

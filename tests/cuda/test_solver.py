@@ -3,10 +3,8 @@
 import ctypes
 import os
 import pickle
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import cards
 import numpy as np
@@ -236,7 +234,19 @@ def test_it_is_found_in_wheels_with_what_it_stands_on(tmp_path, major):
     assert found.strip() == str(path)
 
 
-def test_python_and_the_core_mean_the_same_columns():
-    source = Path(__file__).parents[2] / "src/device/cuda/solver.rs"
-    said = re.search(r"const WIDE: usize = (\d+);", source.read_text())
-    assert int(said[1]) == _cuda.WIDE
+@pytest.mark.parametrize("text", ["many", "-1", "1e3", "+ 9", "2000 "])
+def test_a_size_that_is_no_number(monkeypatch, few, text):
+    monkeypatch.setenv("SKLEARNEX_RS_CUSOLVER_COLUMNS", text)
+    model = EmpiricalCovariance()
+    said = "SKLEARNEX_RS_CUSOLVER_COLUMNS must be"
+    with pytest.raises(ValueError, match=said):
+        model.fit(Array(few[0]))
+
+    def job(comm):
+        with pytest.raises(ValueError, match=said):
+            spmd.EmpiricalCovariance(comm=comm).fit(Array(few[0]))
+
+    spmd.run(2, job)
+    for text in ("", "2000"):
+        monkeypatch.setenv("SKLEARNEX_RS_CUSOLVER_COLUMNS", text)
+        model.fit(Array(few[0][:, :9]))

@@ -19,6 +19,13 @@ fn noise(n: usize, p: usize, offset: f64) -> Array2<f64> {
     })
 }
 
+fn beside<'c, T: Real>(
+    place: &'c [f64],
+    centers: &'c [f64],
+) -> <Cpu as NearestKernels>::Centers<'c, T> {
+    Cpu { threads: 1 }.centers(place, centers).unwrap()
+}
+
 fn data<'a, 'm, T: Real>(
     device: &'a Cpu,
     x: &'a ArrayView2<'m, T>,
@@ -74,10 +81,11 @@ fn assigned<T: Real>(
 ) {
     let (device, (n, p)) = (Cpu { threads: 2 }, x.dim());
     let other: Vec<f64> = centers.iter().map(|c| 0.7 - c * c).collect();
+    let [at, other] = [centers, &other].map(|centers| beside(place, centers));
     let body = |rows: Data<'_, '_, Cpu, T>| {
         let mut kept = device.labels(&rows).unwrap();
-        device.assign(&rows, place, &other, &mut kept).unwrap(); // so that rows change their centres
-        device.assign(&rows, place, centers, &mut kept).unwrap();
+        device.assign(&rows, &other, &mut kept).unwrap(); // so that rows change their centres
+        device.assign(&rows, &at, &mut kept).unwrap();
         let found = device.held(&kept);
         let labels = labels(device, &rows, [place, centers]);
         let k = centers.len() / p;
@@ -100,9 +108,9 @@ fn assigned<T: Real>(
         };
         assert!(near(&found.sums, &sums) && near(&found.weights, &weights));
         assert_eq!(found.counts.iter().sum::<f64>(), n as f64);
-        let all = device.inertia(&rows, place, centers, &kept).unwrap();
+        let all = device.inertia(&rows, &at, &kept).unwrap();
         assert!(near(&[all], &[inertia]));
-        let again = device.assign(&rows, place, centers, &mut kept).unwrap();
+        let again = device.assign(&rows, &at, &mut kept).unwrap();
         assert_eq!(again.changed, 0.0);
         farthest(device, &rows, [place, centers], &kept, &labels);
     };
@@ -141,10 +149,11 @@ fn walked<T: Real>(x: &ArrayView2<'_, T>, start: &Array2<f64>) {
         }
         let centers = centers.as_slice().unwrap();
         let mut new = device.labels(&rows).unwrap();
-        device.assign(&rows, &place, centers, &mut new).unwrap();
-        device.assign(&rows, &place, centers, &mut kept).unwrap();
+        let at = beside(&place, centers);
+        device.assign(&rows, &at, &mut new).unwrap();
+        device.assign(&rows, &at, &mut kept).unwrap();
         assert_eq!(device.held(&kept).counts, device.held(&new).counts);
-        let inertia = |kept: &Kept| device.inertia(&rows, &place, centers, kept).unwrap();
+        let inertia = |kept: &Kept| device.inertia(&rows, &at, kept).unwrap();
         assert_eq!(inertia(&kept), inertia(&new));
         let (fresh, known) = (device.held(&new).sums.iter(), &device.held(&kept).sums);
         assert!(fresh.zip(known).all(|(a, b)| (a - b).abs() < 1e-9));
@@ -167,11 +176,13 @@ fn rows_far_from_other_centers_are_not_read_again() {
     let centers = |step: f64| [vec![step; p], vec![50.0 - step; p]].concat();
     for step in [0.0, 0.1, 0.2] {
         let now = centers(step);
-        device.assign(&rows, &place, &now, &mut kept).unwrap();
+        device
+            .assign(&rows, &beside(&place, &now), &mut kept)
+            .unwrap();
     }
     for step in [0.5, 5.0, 9.0] {
         let has = device
-            .assign(&unread, &place, &centers(step), &mut kept)
+            .assign(&unread, &beside(&place, &centers(step)), &mut kept)
             .unwrap();
         assert_eq!(
             (has.changed, has.counts[0], has.counts[1]),
@@ -180,7 +191,7 @@ fn rows_far_from_other_centers_are_not_read_again() {
     }
     assert!(
         device
-            .assign(&unread, &place, &centers(30.0), &mut kept)
+            .assign(&unread, &beside(&place, &centers(30.0)), &mut kept)
             .is_err()
     );
 }
@@ -198,7 +209,9 @@ fn labels<T: Real>(
     [place, centers]: [&[f64]; 2],
 ) -> Vec<i32> {
     let mut kept = device.labels(rows).unwrap();
-    device.label(rows, place, centers, &mut kept).unwrap();
+    device
+        .label(rows, &beside(place, centers), &mut kept)
+        .unwrap();
     device.labels_to_host(kept).unwrap()
 }
 
@@ -209,7 +222,9 @@ fn farthest<T: Real>(
     kept: &Kept,
     labels: &[i32],
 ) {
-    let far = device.farthest(rows, place, centers, kept, 3).unwrap();
+    let far = device
+        .farthest(rows, &beside(place, centers), kept, 3)
+        .unwrap();
     let p = place.len();
     let distance = |i: usize| {
         let label = usize::try_from(labels[i]).unwrap();

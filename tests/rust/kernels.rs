@@ -259,6 +259,13 @@ impl Case {
         let wanted: Vec<f64> = along.iter().copied().collect();
         let within = if T::NAME == f64::NAME { 1e-14 } else { 1e-6 } * (p + 1) as f64;
         close(&out, &wanted, within, &format!("{what}, projection"));
+        let (matrix, mut out) = (self.coef.dot(&self.coef.t()), vec![9.0; n]);
+        let by = [&place, &matrix.view()];
+        rows.device.form(rows, by, [2.0, -0.5], &mut out).unwrap();
+        let squares = along.outer_iter().map(|row| row.dot(&row));
+        let wanted: Vec<f64> = squares.map(|square| 2.0 - 0.5 * square).collect();
+        let within = 1e-13 * ((m + 1) * (p + 1)) as f64;
+        close(&out, &wanted, within, &format!("{what}, forms"));
         let found = rows.device.scatter(rows, mean, &flat(&self.coef)).unwrap();
         let within = 1e-13 * ((n + 1) * (p + 1)) as f64;
         let heavy = match &self.w {

@@ -53,7 +53,7 @@ impl Bounds {
         } else {
             Some(Drift::of(centers, &self.last)?)
         };
-        self.last = memory::copy(centers.exact, "centers")?;
+        self.last = memory::copy(&centers.exact, "centers")?;
         Ok(drift)
     }
 }

@@ -5,7 +5,7 @@
 use super::Cpu;
 use super::ahead::ask;
 use super::blocks::{Scratch, blocks, groups};
-use super::nearest::exact;
+use super::nearest::{Centers, exact};
 use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
 use crate::{Error, Result, memory, real::Real};
@@ -312,7 +312,7 @@ pub(super) fn potentials<T: Real>(
 pub(super) fn farthest<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
-    [place, centers]: [&[f64]; 2],
+    centers: &Centers<'_, T>,
     labels: &[i32],
     count: usize,
 ) -> Result<Vec<Far>> {
@@ -324,8 +324,8 @@ pub(super) fn farthest<T: Real>(
         let mut far: Vec<(f64, usize)> = Vec::new(); // at most `count` and one
         let mut z = memory::zeros(p, "a row")?;
         for row in groups[g].clone() {
-            exact(rows.x, row, place, &mut z);
-            let center = &centers[label(row) * p..][..p];
+            exact(rows.x, row, &centers.place, &mut z);
+            let center = &centers.exact[label(row) * p..][..p];
             let square = |(z, c): (&f64, &f64)| (z - c) * (z - c);
             let distance = z.iter().zip(center).map(square).sum::<f64>();
             if far.len() < count || far.last().is_some_and(|least| distance > least.0) {
@@ -341,7 +341,7 @@ pub(super) fn farthest<T: Real>(
     let mut found = Vec::new();
     for (distance, row) in all.into_iter().take(count) {
         let mut z = memory::zeros(p, "a row")?;
-        exact(rows.x, row, place, &mut z);
+        exact(rows.x, row, &centers.place, &mut z);
         found.push(Far {
             distance,
             weight: weight(rows, row),

@@ -12,11 +12,38 @@ use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use ndarray::Axis;
 use pulp::Arch;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 impl NearestKernels for Cpu {
     type Labels = Kept;
     type Column<T: Real> = Vec<T>;
+    type Centers<'c, T: Real> = Centers<'c, T>;
+
+    fn centers<'c, T: Real>(&self, place: &'c [f64], centers: &'c [f64]) -> Result<Centers<'c, T>> {
+        Centers::of(place.into(), centers.into())
+    }
+
+    fn around<T: Real>(&self, centers: &CpuRows<'_, f64>) -> Result<Centers<'static, T>> {
+        let (k, p) = centers.dim();
+        let (mut place, mut exact) = (
+            memory::zeros(p, "centers")?,
+            memory::zeros(k * p, "centers")?,
+        );
+        for (place, column) in place.iter_mut().zip(centers.columns()) {
+            *place = column.sum() / k as f64;
+        }
+        for (center, exact) in centers
+            .rows()
+            .into_iter()
+            .zip(exact.chunks_exact_mut(p.max(1)))
+        {
+            for ((to, from), place) in exact.iter_mut().zip(center).zip(&place) {
+                *to = from - place;
+            }
+        }
+        Centers::of(place.into(), exact.into())
+    }
 
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Kept> {
         Kept::of(rows.shape().0)
@@ -42,23 +69,21 @@ impl NearestKernels for Cpu {
     fn label<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<'_, T>,
         labels: &mut Kept,
     ) -> Result<()> {
         rows.check()?;
-        tally::label(*self, rows, &Centers::of(place, centers)?, labels)
+        tally::label(*self, rows, centers, labels)
     }
 
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<'_, T>,
         labels: &'l mut Kept,
     ) -> Result<&'l Assigned> {
         rows.check()?;
-        tally::assign(*self, rows, &Centers::of(place, centers)?, labels)
+        tally::assign(*self, rows, centers, labels)
     }
 
     fn held<'l>(&self, labels: &'l Kept) -> &'l Assigned {
@@ -68,23 +93,21 @@ impl NearestKernels for Cpu {
     fn inertia<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<'_, T>,
         labels: &Kept,
     ) -> Result<f64> {
         rows.check()?;
-        tally::inertia(*self, rows, &Centers::of(place, centers)?, labels)
+        tally::inertia(*self, rows, centers, labels)
     }
 
     fn farthest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<'_, T>,
         labels: &Kept,
         count: usize,
     ) -> Result<Vec<Far>> {
-        distances::farthest(*self, rows, [place, centers], &labels.labels, count)
+        distances::farthest(*self, rows, centers, &labels.labels, count)
     }
 
     fn closer<T: Real>(
@@ -143,15 +166,15 @@ pub(super) fn exact<T: Real>(x: &CpuRows<'_, T>, row: usize, place: &[f64], z: &
 const TIE: f64 = 1e-12;
 
 /// Centres, as the kernel reads them.
-pub(super) struct Centers<'c, T> {
+pub struct Centers<'c, T> {
     /// Number of columns.
     pub(super) p: usize,
     /// Number of centres.
     pub(super) k: usize,
     /// Around `place`, row by row.
-    pub(super) exact: &'c [f64],
+    pub(super) exact: Cow<'c, [f64]>,
     /// Where rows are put; in `f64`, and as two numbers of their own type.
-    pub(super) place: &'c [f64],
+    pub(super) place: Cow<'c, [f64]>,
     pub(super) halves: [Vec<T>; 2],
     /// `−½‖c‖²`; infinitely low beyond the last, up to full vectors. Then `c`, column by column.
     pub(super) packed: Aligned<T>,
@@ -164,7 +187,7 @@ pub(super) struct Centers<'c, T> {
 }
 
 impl<'c, T: Real> Centers<'c, T> {
-    fn of(place: &'c [f64], exact: &'c [f64]) -> Result<Self> {
+    fn of(place: Cow<'c, [f64]>, exact: Cow<'c, [f64]>) -> Result<Self> {
         let p = place.len();
         if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
             return Err(Error::Shape("centers"));
@@ -226,7 +249,7 @@ impl<'c, T: Real> Centers<'c, T> {
                 if z.is_empty() {
                     z = memory::zeros(self.p, "a row")?;
                 }
-                exact(x, *row, self.place, &mut z);
+                exact(x, *row, &self.place, &mut z);
                 found.labels[i] = self.nearest_exactly(&z)?;
             }
         }

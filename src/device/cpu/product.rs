@@ -52,6 +52,25 @@ pub(super) fn add_products(
     matmul(to, Accum::Add, a.transpose(), b, scale, Par::Seq);
 }
 
+impl Cpu {
+    /// Writes `m` numbers for each of `n` rows: tasks of rows, by number.
+    fn tasks<N: Send>(
+        self,
+        (n, m): (usize, usize),
+        flops: f64,
+        out: &mut [N],
+        one: impl Fn((usize, &mut [N])) -> Result<()> + Send + Sync,
+    ) -> Result<()> {
+        let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
+        match pool.flatten() {
+            Some(pool) => {
+                pool.install(|| out.par_chunks_mut(ROWS * m).enumerate().try_for_each(one))
+            }
+            None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
+        }
+    }
+}
+
 impl ProductKernels for Cpu {
     fn product<T: Real>(
         &self,
@@ -94,14 +113,7 @@ impl ProductKernels for Cpu {
             drop(copy);
             Ok(())
         };
-        let flops = 2.0 * (n * p) as f64 * m as f64;
-        let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
-        match pool.flatten() {
-            Some(pool) => {
-                pool.install(|| out.par_chunks_mut(ROWS * m).enumerate().try_for_each(one))
-            }
-            None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
-        }
+        self.tasks((n, m), 2.0 * (n * p) as f64 * m as f64, out, one)
     }
 
     fn project<T: Real>(
@@ -129,14 +141,30 @@ impl ProductKernels for Cpu {
         let coef = by_rows(coef)?;
         let coef = MatRef::from_row_major_slice(&coef, p, m);
         let one = |(task, out): (usize, &mut [T])| centered(rows, task * ROWS, place, coef, out);
-        let flops = 2.0 * (n * p) as f64 * m as f64;
-        let pool = (flops > super::SMALL && n > ROWS).then(|| super::pool::of(self.threads));
-        match pool.flatten() {
-            Some(pool) => {
-                pool.install(|| out.par_chunks_mut(ROWS * m).enumerate().try_for_each(one))
-            }
-            None => out.chunks_mut(ROWS * m).enumerate().try_for_each(one),
+        self.tasks((n, m), 2.0 * (n * p) as f64 * m as f64, out, one)
+    }
+
+    fn form<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        [mean, matrix]: [&CpuRows<'_, f64>; 2],
+        line: [f64; 2],
+        out: &mut [f64],
+    ) -> Result<()> {
+        let (n, p) = rows.x.dim();
+        if mean.len() != p || matrix.dim() != (p, p) || out.len() != n {
+            return Err(Error::Shape("mean, matrix and answer"));
         }
+        let mut place = memory::zeros(p, "means")?;
+        for (to, from) in place.iter_mut().zip(mean) {
+            *to = *from;
+        }
+        let matrix = by_rows(matrix)?;
+        let matrix = MatRef::from_row_major_slice(&matrix, p, p);
+        let one = |(task, out): (usize, &mut [f64])| {
+            formed(rows, task * ROWS, (&place, matrix), line, out)
+        };
+        self.tasks((n, 1), 2.0 * (n * p) as f64 * p as f64, out, one)
     }
 
     fn scatter<T: Real>(
@@ -240,6 +268,38 @@ fn centered<T: Real>(
             T::of(1.0),
             Par::Seq,
         );
+    }
+    Ok(())
+}
+
+/// Writes the forms of the rows from `start` on, block by block.
+fn formed<T: Real>(
+    rows: &Data<'_, '_, Cpu, T>,
+    start: usize,
+    (mean, matrix): (&[f64], MatRef<'_, f64>),
+    [first, scale]: [f64; 2],
+    out: &mut [f64],
+) -> Result<()> {
+    let (p, size) = (mean.len(), block::<f64>());
+    let none = memory::zeros(p, "means")?;
+    let mut scratch = Scratch::<f64>::new(rows, 0..p, size)?;
+    let mut along = memory::zeros(size * p, "a block of products")?;
+    let group = start..start + out.len();
+    for (block, out) in blocks(&group, size).zip(out.chunks_mut(size)) {
+        let n = block.len();
+        scratch.fill(rows, &block, [mean, &none], false);
+        let (z, along) = (scratch.view(n), &mut along[..n * p]);
+        let mut turned = MatMut::from_column_major_slice_mut(along, n, p);
+        matmul(turned.as_mut(), Accum::Replace, z, matrix, 1.0, Par::Seq);
+        out.fill(0.0);
+        for (z, turned) in z.col_iter().zip(turned.col_iter()) {
+            for ((sum, z), turned) in out.iter_mut().zip(z.iter()).zip(turned.iter()) {
+                *sum += z * turned;
+            }
+        }
+        for sum in out {
+            *sum = first + scale * *sum;
+        }
     }
     Ok(())
 }

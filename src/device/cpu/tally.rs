@@ -234,7 +234,7 @@ pub(super) fn inertia<T: Real>(
             sum += Arch::new().dispatch(Inertia {
                 rows: (scratch.entries(block.len()), scratch.pitch()),
                 weights: &scratch.weights,
-                centers: (centers.exact, p),
+                centers: (&centers.exact, p),
                 labels: &kept.labels[block],
             });
         }

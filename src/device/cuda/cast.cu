@@ -34,3 +34,13 @@ extern "C" __global__ void NAME(cast)(const unsigned char* from, i64 n, i64 p, i
     if (at >= n * p) return;
     out[at] = (REAL)number(from + (at / p * row + at % p * column) * bytes, kind, bytes);
 }
+
+// Numbers of each row times the root of one of its own, or by that, if it is not less than `least`; row by
+// row. Steps count numbers. A thread a number.
+extern "C" __global__ void NAME(scaled)(const REAL* from, i64 n, i64 p, i64 row, i64 column,
+                                        const REAL* squares, i64 step, int by, double least, REAL* out) {
+    const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+    if (at >= n * p) return;
+    const REAL x = from[at / p * row + at % p * column], root = sqrt(squares[at / p * step]);
+    out[at] = by ? x / (root < (REAL)least ? (REAL)least : root) : x * root;
+}

@@ -3,9 +3,9 @@
 use super::Source;
 use super::card::{Card, Kept};
 use super::product::Room;
-use super::rows::CudaRows;
+use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{alone, few, run, whole};
-use crate::{Result, real::Real};
+use crate::{Error, Result, real::Real};
 use cudarc::driver::PushKernelArg;
 use std::sync::Arc;
 
@@ -50,6 +50,36 @@ pub(super) fn by_rows<T: Real>(
     // SAFETY: who lends them is alive.
     let copy = unsafe { of.cast::<T>(card) }?;
     Ok((copy.first(), Some(copy)))
+}
+
+impl Cuda {
+    /// `x √v` of the numbers of each row and one of its own, or `x / √v`, where that is `least` or more.
+    pub fn scaled<T: Real>(
+        &self,
+        rows: &CudaRows<'_, T>,
+        squares: &CudaRows<'_, T>,
+        least: Option<f64>,
+        out: &CudaOut<'_, T>,
+    ) -> Result<()> {
+        let (_kept, card, (many, columns)) = (Kept::now()?, &self.0, rows.shape);
+        if squares.shape != (many, 1) {
+            return Err(Error::Shape("variances and components"));
+        }
+        let out = out.room(many * columns)?;
+        if many * columns == 0 {
+            return Ok(());
+        }
+        let (n, p) = (whole(many)?, whole(columns)?);
+        let (by, least) = (i32::from(least.is_some()), least.unwrap_or(0.0));
+        let kernel = card.kernel::<T>(SOURCE, "scaled")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&rows.first).arg(&n).arg(&p);
+        launch.arg(&rows.steps.0).arg(&rows.steps.1);
+        launch.arg(&squares.first).arg(&squares.steps.0);
+        launch.arg(&by).arg(&least).arg(&out);
+        run(launch, alone(many * columns)?)?;
+        card.wait()
+    }
 }
 
 impl Foreign {

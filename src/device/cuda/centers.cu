@@ -26,7 +26,8 @@ static __device__ __forceinline__ void unite(float& best, float& second, int& at
 // How far gaps of scores are off: by a share of the square of the terms' size; by what is too small for floats;
 // by a share of the terms' product, where they are rounded to 11 bits.
 struct NAME(Doubt) {
-    double share, least, coarse, longest;
+    double share, least, coarse;
+    const double* longest;
 };
 
 // What a block looks at: rows, or those of them that are in a list of `many`.
@@ -152,6 +153,7 @@ static __device__ __forceinline__ void labelled(NAME(Best) & own, const NAME(Som
                                                 const NAME(Doubt) & doubt, float* room, int* labels,
                                                 int* list, int* many) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, t = lane % 4;
+    const double longest = *doubt.longest;
     float *best = room, *second = room + HIGH;
     int *at = (int*)(room + 2 * HIGH), *slots = (int*)(room + 3 * HIGH), slot[4];
     for (int r = 0; r < 4; ++r) {
@@ -174,8 +176,8 @@ static __device__ __forceinline__ void labelled(NAME(Best) & own, const NAME(Som
         float next = own.second[r] > second[row] ? own.second[r] : second[row];
         next = lost > next ? lost : next;
         const int label = wins ? at[row] : own.at[r];
-        const double length = sqrt((double)own.square[r] * 1.002), size = length + doubt.longest;
-        const double off = doubt.share * size * size + doubt.coarse * length * doubt.longest;
+        const double length = sqrt((double)own.square[r] * 1.002), size = length + longest;
+        const double off = doubt.share * size * size + doubt.coarse * length * longest;
         const bool sure = (double)top - (double)next > off + doubt.least && size * size < LARGE;
         labels[of.list ? of.list[base + row] : base + row] = sure ? label : -1 - label;
         if (!sure && list) slot[r] = atomicAdd(slots, 1);

@@ -6,12 +6,14 @@
 //! whichever way they were found.
 
 use super::Source;
-use super::card::{AMPERE, Card, grid};
+use super::card::{AMPERE, Card, Kept, grid};
 use super::nearest::SOURCE;
 use super::product::{address, bytes};
-use super::work::{THREADS, Work, few, granted, run};
+use super::rows::CudaRows;
+use super::work::{THREADS, Work, alone, few, granted, run};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaFunction, CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
+use std::marker::PhantomData;
 
 /// The kernels for tensor cores.
 pub(super) const TILES: Source = Source {
@@ -40,75 +42,119 @@ struct Doubt {
     share: f64,
     least: f64,
     coarse: f64,
-    longest: f64,
+    longest: u64,
 }
 
 // SAFETY: it has the layout of the kernels' struct, and no hidden bytes.
 unsafe impl DeviceRepr for Doubt {}
 
-/// Centres on the card.
-pub(super) struct Centers {
+/// Centres on the card, beside rows of `T`.
+pub struct Centers<T> {
     pub(super) p: usize,
     pub(super) k: usize,
     pub(super) place: CudaSlice<f64>,
-    exact: CudaSlice<f64>,
+    pub(super) exact: CudaSlice<f64>,
     /// `c`, then `½‖c‖²`, in the type of the rows; or for tensor cores floats, in whole tiles.
     packed: CudaSlice<u8>,
     halves: CudaSlice<u8>,
-    doubt: Doubt,
+    /// The largest `‖c‖`.
+    longest: CudaSlice<f64>,
     tensor: bool,
+    of: PhantomData<T>,
+    /// In force again once these are freed.
+    _kept: Kept,
 }
 
-impl Centers {
-    pub(super) fn of<T: Real>(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
+impl<T: Real> Centers<T> {
+    /// Of the host, around a place.
+    pub(super) fn of(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
+        let kept = Kept::now()?;
         let p = place.len();
-        if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
+        if p == 0 || !exact.len().is_multiple_of(p) {
             return Err(Error::Shape("centers"));
         }
-        let k = exact.len() / p;
-        let mut halves = memory::zeros(k, "centers")?;
-        let mut longest = 0.0_f64;
-        for (half, center) in halves.iter_mut().zip(exact.chunks_exact(p)) {
-            *half = 0.5 * center.iter().map(|x| x * x).sum::<f64>();
-            longest = longest.max(2.0 * *half);
+        let sent = [card.send(place)?, card.send(exact)?];
+        Self::packed(card, (exact.len() / p, p), sent, kept)
+    }
+
+    /// Of the card.
+    pub(super) fn around(card: &Card, centers: &CudaRows<'_, f64>) -> Result<Self> {
+        let kept = Kept::now()?;
+        let (k, p) = centers.shape;
+        let sent = [card.room(p, "centers")?, card.room(k * p, "centers")?];
+        let (many, width) = (few(k)?, few(p)?);
+        let kernel = card.kernel::<T>(SOURCE, "around")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&centers.first);
+        launch.arg(&centers.steps.0).arg(&centers.steps.1);
+        launch.arg(&many).arg(&width);
+        launch.arg(&sent[0]).arg(&sent[1]);
+        run(launch, warps(p)?)?;
+        Self::packed(card, centers.shape, sent, kept)
+    }
+
+    fn packed(
+        card: &Card,
+        (k, p): (usize, usize),
+        [place, exact]: [CudaSlice<f64>; 2],
+        kept: Kept,
+    ) -> Result<Self> {
+        if k == 0 {
+            return Err(Error::Shape("centers"));
         }
         let tensor = k >= MANY && card.arch >= AMPERE;
-        // Scores are off by at most `p + 4` roundings of their terms' size; on tensor cores, which leave
-        // out the least of products and cut sums of eight off, by less than twice as many.
-        let (roundings, rounding, smallest) = if tensor {
-            let (rounding, smallest) = (f32::EPSILON, f32::MIN_POSITIVE);
-            (4.0 * (p + 8) as f64, rounding.into(), smallest.into())
+        let (high, wide, size) = if tensor {
+            let (high, wide) = (k.next_multiple_of(HIGH), p.next_multiple_of(DEPTH));
+            (high, wide, size_of::<f32>())
         } else {
-            (2.0 * (p + 4) as f64, T::ROUNDING, T::LEAST)
+            (k, p, size_of::<T>())
         };
-        let (packed, halves) = if tensor {
-            let tiles = tiled(exact, p)?;
-            halves.resize(k.next_multiple_of(HIGH), f64::INFINITY);
-            (sent::<f32>(card, &tiles)?, sent::<f32>(card, &halves)?)
-        } else {
-            (sent::<T>(card, exact)?, sent::<T>(card, &halves)?)
-        };
-        Ok(Self {
+        let centers = Self {
             p,
             k,
-            place: card.send(place)?,
-            exact: card.send(exact)?,
-            packed,
-            halves,
-            doubt: Doubt {
-                share: roundings * rounding + TIE,
-                least: roundings * smallest,
-                // Both scores of a gap, by two factors with an error of 2⁻¹¹ each.
-                coarse: 2.0 * (f64::powi(2.0, -10) + f64::powi(2.0, -22)),
-                longest: longest.sqrt(),
-            },
+            place,
+            exact,
+            packed: card.room(high * wide * size, "centers")?,
+            halves: card.room(high * size, "centers")?,
+            longest: card.cleared(1, "a length")?,
             tensor,
-        })
+            of: PhantomData,
+            _kept: kept,
+        };
+        let shape = [few(k)?, few(p)?, few(high)?, few(wide)?, i32::from(tensor)];
+        let kernel = card.kernel::<T>(SOURCE, "pack")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&centers.exact);
+        for number in &shape {
+            launch.arg(number);
+        }
+        launch.arg(&centers.packed).arg(&centers.halves);
+        launch.arg(&centers.longest);
+        run(launch, warps(high)?)?;
+        Ok(centers)
+    }
+
+    /// By how much scores may be off: by at most `p + 4` roundings of their terms' size; on tensor cores,
+    /// which leave out the least of products and cut sums of eight off, by less than twice as many.
+    fn doubt(&self) -> Doubt {
+        let (roundings, rounding, smallest) = if self.tensor {
+            let (rounding, smallest) = (f32::EPSILON, f32::MIN_POSITIVE);
+            (4.0 * (self.p + 8) as f64, rounding.into(), smallest.into())
+        } else {
+            (2.0 * (self.p + 4) as f64, T::ROUNDING, T::LEAST)
+        };
+        Doubt {
+            share: roundings * rounding + TIE,
+            least: roundings * smallest,
+            // Both scores of a gap, by two factors with an error of 2⁻¹¹ each.
+            coarse: 2.0 * (f64::powi(2.0, -10) + f64::powi(2.0, -22)),
+            longest: address(&self.longest),
+        }
     }
 
     /// New labels of rows, in `room`, in the coarse way if that is `wanted`; whether it is for rows such as
     /// these from now on.
-    pub(super) fn find<T: Real>(
+    pub(super) fn find(
         &self,
         work: &Work<'_>,
         room: &CudaSlice<i32>,
@@ -121,14 +167,14 @@ impl Centers {
         if coarse {
             let rows: CudaSlice<i32> = card.room(work.n, "numbers of rows")?;
             let list = [address(&rows), address(&told) + size_of::<i32>() as u64];
-            self.rounded::<T>(work, room, list)?;
-            self.split::<T>(work, room, Some(list))?;
+            self.rounded(work, room, list)?;
+            self.split(work, room, Some(list))?;
         } else if self.tensor {
-            self.split::<T>(work, room, None)?;
+            self.split(work, room, None)?;
         } else {
-            self.floats::<T>(work, room)?;
+            self.floats(work, room)?;
         }
-        self.settle::<T>(work, room, &told)?;
+        self.settle(work, room, &told)?;
         let mut found = [0; 2];
         card.fetch_into(&told, &mut found)?;
         let doubtful = usize::try_from(found[1]).unwrap_or(usize::MAX);
@@ -138,47 +184,37 @@ impl Centers {
     }
 
     /// In floats, without tensor cores.
-    fn floats<T: Real>(&self, work: &Work<'_>, room: &CudaSlice<i32>) -> Result<()> {
-        let (k, doubt) = (few(self.k)?, &self.doubt);
+    fn floats(&self, work: &Work<'_>, room: &CudaSlice<i32>) -> Result<()> {
+        let (k, doubt) = (few(self.k)?, self.doubt());
         let kernel = work.card.kernel::<T>(SOURCE, "nearest")?;
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves).arg(&k);
         launch.arg(&doubt.share).arg(&doubt.least);
-        launch.arg(&doubt.longest).arg(room);
+        launch.arg(&self.longest).arg(room);
         run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?)
     }
 
     /// By one product of numbers of 11 bits; rows in doubt are listed, and counted.
-    fn rounded<T: Real>(
-        &self,
-        work: &Work<'_>,
-        room: &CudaSlice<i32>,
-        list: [u64; 2],
-    ) -> Result<()> {
-        let (kernel, how, wide) = self.tiles::<T>(work, "nearest_tf32", usize::MAX)?;
-        let ([list, many], k) = (list, few(self.k)?);
+    fn rounded(&self, work: &Work<'_>, room: &CudaSlice<i32>, list: [u64; 2]) -> Result<()> {
+        let (kernel, how, wide) = self.tiles(work, "nearest_tf32", usize::MAX)?;
+        let ([list, many], k, doubt) = (list, few(self.k)?, self.doubt());
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves);
-        launch.arg(&k).arg(&wide).arg(&self.doubt);
+        launch.arg(&k).arg(&wide).arg(&doubt);
         launch.arg(room).arg(&list).arg(&many);
         run(launch, how)
     }
 
     /// By three products of such numbers, as exact as floats; of all rows, or of those that are listed.
-    fn split<T: Real>(
-        &self,
-        work: &Work<'_>,
-        room: &CudaSlice<i32>,
-        some: Option<[u64; 2]>,
-    ) -> Result<()> {
+    fn split(&self, work: &Work<'_>, room: &CudaSlice<i32>, some: Option<[u64; 2]>) -> Result<()> {
         let blocks = some.map_or(usize::MAX, |_| BLOCKS);
-        let (kernel, how, wide) = self.tiles::<T>(work, "nearest_tf32x3", blocks)?;
+        let (kernel, how, wide) = self.tiles(work, "nearest_tf32x3", blocks)?;
         let (k, some) = (few(self.k)?, some.unwrap_or_default());
         let doubt = Doubt {
             coarse: 0.0,
-            ..self.doubt
+            ..self.doubt()
         };
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&some).arg(&self.place);
@@ -188,7 +224,7 @@ impl Centers {
     }
 
     /// A kernel for tensor cores, its launch, and how many columns of rows it keeps at a time.
-    fn tiles<T: Real>(
+    fn tiles(
         &self,
         work: &Work<'_>,
         name: &str,
@@ -203,20 +239,20 @@ impl Centers {
     }
 
     /// Rows that are left in doubt, in double; says where one is not finite.
-    fn settle<T: Real>(
-        &self,
-        work: &Work<'_>,
-        room: &CudaSlice<i32>,
-        told: &CudaSlice<i32>,
-    ) -> Result<()> {
+    fn settle(&self, work: &Work<'_>, room: &CudaSlice<i32>, told: &CudaSlice<i32>) -> Result<()> {
         let k = few(self.k)?;
         let kernel = work.card.kernel::<T>(SOURCE, "settle")?;
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place).arg(&self.exact);
-        launch.arg(&k).arg(&self.doubt.longest).arg(room).arg(told);
+        launch.arg(&k).arg(&self.longest).arg(room).arg(told);
         let blocks = work.n.div_ceil(THREADS as usize).min(BLOCKS);
         run(launch, grid([blocks, 1], THREADS)?)
     }
+}
+
+/// A warp for each of so many.
+fn warps(many: usize) -> Result<LaunchConfig> {
+    alone(many * 32)
 }
 
 /// Bytes of shared memory: rows of a tile, and two tiles of centres.
@@ -231,17 +267,4 @@ pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>
         *to = T::of(*from);
     }
     card.send(bytes(&rounded))
-}
-
-/// Rows of `p` columns in whole tiles, with zeros beyond.
-fn tiled(rows: &[f64], p: usize) -> Result<Vec<f64>> {
-    let (high, wide) = (
-        (rows.len() / p).next_multiple_of(HIGH),
-        p.next_multiple_of(DEPTH),
-    );
-    let mut tiles = memory::zeros(high * wide, "centers")?;
-    for (to, from) in tiles.chunks_exact_mut(wide).zip(rows.chunks_exact(p)) {
-        to[..p].copy_from_slice(from);
-    }
-    Ok(tiles)
 }

@@ -32,10 +32,11 @@ pub struct Source {
 
 impl Source {
     /// Every file of kernels.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         super::cast::SOURCE,
         super::centers::TILES,
         super::classes::SOURCE,
+        super::draw::SOURCE,
         super::factor::SOURCE,
         super::link::SOURCE,
         super::moments::SOURCE,

@@ -1,25 +1,30 @@
-//! Single rows on a card, as draws and empty clusters want them: more launches of `nearest.cu`.
+//! Single rows on a card, as draws and empty clusters want them: launches of `draw.cu`.
 
+use super::Source;
 use super::card::grid;
-use super::centers::sent;
-use super::nearest::{CudaLabels, SOURCE};
-use super::product::Room;
+use super::centers::{Centers, sent};
+use super::nearest::CudaLabels;
+use super::product::{Room, address};
 use super::rows::Cuda;
 use super::work::{THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
 
-/// As in `nearest.cu`.
+pub(super) const SOURCE: Source = Source {
+    name: "draw.cu",
+    text: include_str!("draw.cu"),
+};
+/// As in `draw.cu`.
 const SPAN: usize = 64;
 
-/// A row as it is, and its weight behind it.
-pub(super) fn gather<T: Real>(work: &Work<'_>, row: usize) -> Result<Vec<f64>> {
+/// A row, around a place if that is anywhere, and its weight behind it.
+pub(super) fn gather<T: Real>(work: &Work<'_>, row: usize, place: u64) -> Result<Vec<f64>> {
     let (card, numbers, row) = (work.card, work.raw.width() + 1, whole(row)?);
     let out: CudaSlice<f64> = card.room(numbers, "a row")?;
     let kernel = card.kernel::<T>(SOURCE, "gather")?;
     let mut launch = card.stream.launch_builder(&kernel);
-    launch.arg(&work.raw).arg(&row).arg(&out);
+    launch.arg(&work.raw).arg(&row).arg(&place).arg(&out);
     run(launch, alone(numbers)?)?;
     card.fetch(&out, numbers)
 }
@@ -73,7 +78,7 @@ pub(super) fn potentials<T: Real>(
 /// See `NearestKernels::farthest`. Distances of all rows come to the host: clusters are seldom empty.
 pub(super) fn farthest<T: Real>(
     rows: &Data<'_, '_, Cuda, T>,
-    [place, centers]: [&[f64]; 2],
+    centers: &Centers<T>,
     (labels, count): (&CudaLabels, usize),
 ) -> Result<Vec<Far>> {
     let work = Work::on(rows)?;
@@ -81,16 +86,18 @@ pub(super) fn farthest<T: Real>(
     if n == 0 {
         return Ok(Vec::new()); // of no rows
     }
-    let (at, around) = (card.send(place)?, card.send(centers)?);
     let out: CudaSlice<f64> = card.room(n, "distances")?;
     let kernel = card.kernel::<T>(SOURCE, "apart")?;
     let mut launch = card.stream.launch_builder(&kernel);
-    launch.arg(&work.raw).arg(&at).arg(&around);
+    launch
+        .arg(&work.raw)
+        .arg(&centers.place)
+        .arg(&centers.exact);
     launch.arg(labels.get()?).arg(&out);
     run(launch, alone(n)?)?;
     let distances = card.fetch(&out, n)?;
-    let mut centers: Vec<i32> = memory::zeros(n, "labels")?;
-    card.fetch_into(labels.get()?, &mut centers)?;
+    let mut own: Vec<i32> = memory::zeros(n, "labels")?;
+    card.fetch_into(labels.get()?, &mut own)?;
     let mut far: Vec<(f64, usize)> = Vec::new(); // at most `count` and one
     for (row, distance) in distances.into_iter().enumerate() {
         if far.len() < count || far.last().is_some_and(|least| distance > least.0) {
@@ -101,15 +108,12 @@ pub(super) fn farthest<T: Real>(
     }
     let mut found = Vec::new(); // as many
     for (distance, row) in far {
-        let mut z = gather::<T>(&work, row)?;
+        let mut z = gather::<T>(&work, row, address(&centers.place))?;
         let weight = z.pop().unwrap_or(1.0);
-        for (z, place) in z.iter_mut().zip(place) {
-            *z -= place;
-        }
         found.push(Far {
             distance,
             weight,
-            label: usize::try_from(centers[row]).unwrap_or(0),
+            label: usize::try_from(own[row]).unwrap_or(0),
             z,
         });
     }

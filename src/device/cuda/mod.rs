@@ -29,6 +29,7 @@ pub use compile::{Source, cubin, cubin_at};
 pub use nearest::{CudaColumn, CudaLabels};
 pub use product::Room;
 pub use rows::{Cuda, CudaOut, CudaRows};
+pub use solver::most_columns;
 
 /// What to install where the compiler is missing.
 const EXTRA: &str = "pip install 'sklearnex_rs[cuda13]' (for drivers from 580 on; else [cuda12])";

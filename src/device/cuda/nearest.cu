@@ -7,21 +7,67 @@
 #define DEPTH 16    // its columns
 #define OWN 4       // rows and centres of a thread
 #define LANES 16    // threads that share a row
-#define POINTS 16   // points of a tile of distances
 #define ROWS 4      // rows that a thread of `tally` has in hand
-#define PIECE 1024  // rows whose potentials are summed together
 #define TIE 1e-12   // what the order of sums may leave in distances, relative to their terms
 
 static __device__ __forceinline__ REAL put(const NAME(Rows) & a, i64 i, int j, const double* place) {
     return (REAL)((double)entry(a, i, j) - place[j]);
 }
 
+static __device__ __forceinline__ double warp_sum(double x) {
+    for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
+    return x;
+}
+
+// A place near k centres, which is their mean, and centres around it, row by row. They lie anywhere: steps
+// count numbers. A warp a column.
+extern "C" __global__ void NAME(around)(const double* centers, i64 row, i64 column, int k, int p,
+                                        double* place, double* exact) {
+    const int lane = threadIdx.x % 32, j = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (j >= p) return;
+    double sum = 0.0;
+    for (int c = lane; c < k; c += 32) sum += centers[c * row + j * column];
+    const double at = warp_sum(sum) / k;
+    for (int c = lane; c < k; c += 32) exact[(i64)c * p + j] = centers[c * row + j * column] - at;
+    if (lane == 0) place[j] = at;
+}
+
+template <typename N>
+static __device__ __forceinline__ void packed(const double* center, int p, int wide, N* to) {
+    for (int j = threadIdx.x % 32; j < wide; j += 32) to[j] = j < p ? (N)center[j] : N(0);
+}
+
+// k centres as they are compared: in the type of the rows, or as floats, and ½‖c‖². In tiles: zeros beyond
+// p up to `wide`, infinite halves beyond k up to `high`. And the largest ‖c‖, which begins as zero: of
+// numbers that are not negative the bits are in their order. A warp a centre.
+extern "C" __global__ void NAME(pack)(const double* centers, int k, int p, int high, int wide, int floats,
+                                      void* tiles, void* halves, unsigned long long* longest) {
+    const int lane = threadIdx.x % 32, c = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
+    if (c >= high) return;
+    const double* center = centers + (i64)c * p;
+    const int width = c < k ? p : 0;
+    double square = 0.0;
+    for (int j = lane; j < width; j += 32) square += center[j] * center[j];
+    square = warp_sum(square);
+    const double half = c < k ? 0.5 * square : infinite();
+    if (floats) {
+        packed(center, width, wide, (float*)tiles + (i64)c * wide);
+        if (lane == 0) ((float*)halves)[c] = (float)half;
+    } else {
+        packed(center, width, wide, (REAL*)tiles + (i64)c * wide);
+        if (lane == 0) ((REAL*)halves)[c] = (REAL)half;
+    }
+    union { double x; unsigned long long bits; } length;
+    length.x = sqrt(square);
+    if (lane == 0 && c < k) atomicMax(longest, length.bits);
+}
+
 // The nearest of k centres of each row; −1 less than minus that where the second best is as near but for
-// rounding. `halves` are ½‖c‖². That is by `share` of the terms' size and by `least`. Blocks: 64 rows; 256 threads. Reads each row k / 64 times, mostly from
-// cache; writes 4 bytes a row.
+// rounding: by `share` of the terms' size and by `least`. `halves` are ½‖c‖². Blocks: 64 rows; 256
+// threads. Reads each row k / 64 times, mostly from cache; writes 4 bytes a row.
 extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, const REAL* centers,
                                          const REAL* halves, int k, double share, double least,
-                                         double longest, int* labels) {
+                                         const double* longest, int* labels) {
     __shared__ REAL left[DEPTH][SPAN + 4];
     __shared__ REAL right[DEPTH][SPAN + 4];
     __shared__ REAL tops[2][SPAN][LANES];
@@ -93,16 +139,11 @@ extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, cons
             next = lost > next ? lost : next;
             next = less > next ? less : next;
         }
-        const double size = sqrt((double)square[u]) + longest;
+        const double size = sqrt((double)square[u]) + *longest;
         const bool fits = sizeof(REAL) > 4 || size * size < 1e38; // terms, into REAL
         const bool sure = fits && (double)top - (double)next > share * size * size + least;
         labels[base + r] = sure ? label : -1 - label;
     }
-}
-
-static __device__ __forceinline__ double warp_sum(double x) {
-    for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffffu, x, step);
-    return x;
 }
 
 // The centre of a row by differences in double, and its distance; of equally far ones the first. By a warp.
@@ -142,7 +183,7 @@ static __device__ __forceinline__ int settled(const NAME(Rows) & a, i64 i, const
 // Rows that are marked again, by differences in double; the first of centres that are equally far. Says
 // where no distance is finite. A warp for 32 rows, of which it looks at one after the other.
 extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const double* centers, int k,
-                                        double longest, int* labels, int* wrong) {
+                                        const double* longest, int* labels, int* wrong) {
     const int lane = threadIdx.x % 32, warps = blockDim.x / 32 * 32;
     const i64 first = (i64)blockIdx.x * warps + threadIdx.x / 32 * 32;
     for (i64 base = first; base < a.n; base += (i64)gridDim.x * warps) {
@@ -150,7 +191,7 @@ extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const
         for (unsigned left = __ballot_sync(0xffffffffu, marked); left; left &= left - 1) {
             const i64 i = base + __ffs((int)left) - 1;
             double best;
-            const int at = settled(a, i, place, centers, k, longest, best);
+            const int at = settled(a, i, place, centers, k, *longest, best);
             if (lane > 0) continue;
             labels[i] = at;
             if (!(best < infinite())) *wrong = 1;
@@ -234,136 +275,4 @@ extern "C" __global__ void NAME(inertia)(NAME(Rows) a, i64 size, int width, cons
     if (t) return;
     for (int l = 1; l < 256; ++l) sum += all[l];
     parts[chunk] = sum;
-}
-
-// ‖z − c‖² of each row and its centre, in double. A thread a row.
-extern "C" __global__ void NAME(apart)(NAME(Rows) a, const double* place, const double* centers,
-                                       const int* labels, double* out) {
-    const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= a.n) return;
-    double sum = 0.0;
-    for (int j = 0; j < a.p; ++j) {
-        double d = (double)entry(a, i, j) - place[j] - centers[(i64)labels[i] * a.p + j];
-        sum += d * d;
-    }
-    out[i] = sum;
-}
-
-// A row, and its weight. A thread a column.
-extern "C" __global__ void NAME(gather)(NAME(Rows) a, i64 i, double* out) {
-    const int j = blockIdx.x * blockDim.x + threadIdx.x;
-    if (j < a.p) out[j] = (double)entry(a, i, j);
-    if (j == a.p) out[j] = weight(a, i);
-}
-
-// A number for every row. A thread a row.
-extern "C" __global__ void NAME(filled)(i64 n, double value, REAL* out) {
-    const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < n) out[i] = (REAL)value;
-}
-
-// Zero for some rows. A thread each.
-extern "C" __global__ void NAME(erased)(i64 count, const i64* rows, REAL* out) {
-    const i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) out[rows[i]] = REAL(0);
-}
-
-// Σ (x − c)² of 64 rows and 16 points, in the type of the rows: a thread has row t mod 64 and four points.
-static __device__ void squares(const NAME(Rows) & a, i64 base, const REAL* points, int many,
-                               REAL (*z)[DEPTH + 1], REAL* sums) {
-    const int t = threadIdx.x, r = t % SPAN, first = t / SPAN * OWN;
-    for (int u = 0; u < OWN; ++u) sums[u] = REAL(0);
-    for (int column = 0; column < a.p; column += DEPTH) {
-        for (int e = t; e < SPAN * DEPTH; e += 256) {
-            int row = a.near ? e / DEPTH : e % SPAN, c = a.near ? e % DEPTH : e / SPAN;
-            bool inside = base + row < a.n && column + c < a.p;
-            z[row][c] = inside ? entry(a, base + row, column + c) : REAL(0);
-        }
-        __syncthreads();
-        for (int u = 0; u < OWN && first + u < many; ++u)
-            for (int c = 0; c < DEPTH && column + c < a.p; ++c) {
-                REAL d = z[r][c] - points[(i64)(first + u) * a.p + column + c];
-                sums[u] += d * d;
-            }
-        __syncthreads();
-    }
-}
-
-// Takes `many` points into account: near = min(near, Σ (x − c)²), of 64 rows.
-static __device__ void take(const NAME(Rows) & a, i64 base, const REAL* points, int many,
-                            REAL (*z)[DEPTH + 1], REAL (*found)[SPAN], REAL* near) {
-    const int t = threadIdx.x, q = t / SPAN * OWN;
-    REAL sums[OWN];
-    for (int first = 0; first < many; first += POINTS) {
-        squares(a, base, points + (i64)first * a.p, many - first, z, sums);
-        for (int u = 0; u < OWN; ++u) found[q + u][t % SPAN] = sums[u];
-        __syncthreads();
-        for (int l = 0; l < POINTS && first + l < many && t < SPAN; ++l)
-            near[t] = found[l][t] < near[t] ? found[l][t] : near[t];
-        __syncthreads();
-    }
-}
-
-// Takes the newest points into account, then says of each piece of 1024 rows Σ w min(nearest, Σ (x − c)²)
-// for each of `many` candidates, which follow the newest; of none Σ w nearest. Blocks: pieces; 256
-// threads. Reads each row once for sixteen points.
-extern "C" __global__ void NAME(closer)(NAME(Rows) a, REAL* nearest, const REAL* points, int newest,
-                                        int many, double* out) {
-    __shared__ REAL z[SPAN][DEPTH + 1];
-    __shared__ REAL found[POINTS][SPAN];
-    __shared__ REAL near[SPAN];
-    __shared__ double w[SPAN];
-    const int t = threadIdx.x, q = t / SPAN * OWN, columns = many ? many : 1;
-    const i64 start = (i64)blockIdx.x * PIECE;
-    for (i64 base = start; base < start + PIECE && base < a.n; base += SPAN) {
-        if (t < SPAN) {
-            near[t] = base + t < a.n ? nearest[base + t] : REAL(0);
-            w[t] = base + t < a.n ? weight(a, base + t) : 0.0;
-        }
-        __syncthreads();
-        take(a, base, points, newest, z, found, near);
-        if (t < SPAN && base + t < a.n) nearest[base + t] = near[t];
-        for (int first = 0; first < columns; first += POINTS) {
-            REAL sums[OWN];
-            if (many) squares(a, base, points + (i64)(newest + first) * a.p, many - first, z, sums);
-            for (int u = 0; u < OWN; ++u) {
-                REAL least = near[t % SPAN];
-                found[q + u][t % SPAN] = many && sums[u] < least ? sums[u] : least;
-            }
-            __syncthreads();
-            if (t < POINTS && first + t < columns) {
-                double sum = 0.0;
-                for (int r = 0; r < SPAN; ++r) sum += w[r] * (double)found[t][r];
-                double* to = out + (i64)blockIdx.x * columns + first + t;
-                *to = base == start ? sum : *to + sum;
-            }
-            __syncthreads();
-        }
-    }
-}
-
-// w min(nearest, Σ (x − c)²) of the rows of one piece, for the newest points. Blocks: 64 rows; 256 threads.
-extern "C" __global__ void NAME(potentials)(NAME(Rows) a, const REAL* nearest, const REAL* points,
-                                            int newest, i64 start, double* out) {
-    __shared__ REAL z[SPAN][DEPTH + 1];
-    __shared__ REAL found[POINTS][SPAN];
-    __shared__ REAL near[SPAN];
-    const int t = threadIdx.x;
-    const i64 base = start + (i64)blockIdx.x * SPAN;
-    if (t < SPAN) near[t] = base + t < a.n ? nearest[base + t] : REAL(0);
-    __syncthreads();
-    take(a, base, points, newest, z, found, near);
-    if (t < SPAN && base + t < a.n) out[base + t - start] = weight(a, base + t) * (double)near[t];
-}
-
-// ‖x − c‖, row by row, n × k. Blocks: 64 rows, sixteens of points; 256 threads. Reads each row once for
-// sixteen points.
-extern "C" __global__ void NAME(distances)(NAME(Rows) a, const REAL* points, int k, REAL* out) {
-    __shared__ REAL z[SPAN][DEPTH + 1];
-    const int t = threadIdx.x, first = blockIdx.y * POINTS, q = first + t / SPAN * OWN;
-    const i64 base = (i64)blockIdx.x * SPAN, i = base + t % SPAN;
-    REAL sums[OWN];
-    squares(a, base, points + (i64)first * a.p, k - first, z, sums);
-    for (int u = 0; u < OWN && q + u < k && i < a.n; ++u)
-        out[i * k + q + u] = (REAL)sqrt((double)sums[u]);
 }

@@ -17,7 +17,7 @@ pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
     text: include_str!("nearest.cu"),
 };
-/// As in `nearest.cu`.
+/// As in `draw.cu`.
 const SPAN: usize = 64;
 const POINTS: usize = 16;
 
@@ -64,7 +64,7 @@ pub struct CudaColumn<T> {
 /// What centres have, of rows with these labels and those before; or what changes.
 fn tally<T: Real>(
     work: &Work<'_>,
-    centers: &Centers,
+    centers: &Centers<T>,
     labels: &CudaSlice<i32>,
     before: &CudaSlice<i32>,
     all: bool,
@@ -98,6 +98,15 @@ fn tally<T: Real>(
 impl NearestKernels for Cuda {
     type Labels = CudaLabels;
     type Column<T: Real> = CudaColumn<T>;
+    type Centers<'c, T: Real> = Centers<T>;
+
+    fn centers<'c, T: Real>(&self, place: &'c [f64], centers: &'c [f64]) -> Result<Centers<T>> {
+        Centers::of(&self.0, place, centers)
+    }
+
+    fn around<T: Real>(&self, centers: &CudaRows<'_, f64>) -> Result<Centers<T>> {
+        Centers::around(&self.0, centers)
+    }
 
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<CudaLabels> {
         let (_kept, n) = (Kept::now()?, rows.shape().0);
@@ -124,7 +133,7 @@ impl NearestKernels for Cuda {
         if n > 0 {
             let _kept = Kept::now()?;
             let (first, count) = (numbers.first(), whole(n)?);
-            let kernel = card.kernel::<T>(SOURCE, "filled")?;
+            let kernel = card.kernel::<T>(draw::SOURCE, "filled")?;
             let mut launch = card.stream.launch_builder(&kernel);
             launch.arg(&count).arg(&value).arg(&first);
             run(launch, alone(n)?)?;
@@ -150,7 +159,7 @@ impl NearestKernels for Cuda {
             whole(rows.len())?,
             column.numbers.first(),
         );
-        let kernel = card.kernel::<T>(SOURCE, "erased")?;
+        let kernel = card.kernel::<T>(draw::SOURCE, "erased")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&count).arg(&list).arg(&first);
         run(launch, alone(rows.len())?)?;
@@ -160,8 +169,7 @@ impl NearestKernels for Cuda {
     fn label<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<T>,
         labels: &mut CudaLabels,
     ) -> Result<()> {
         let work = Work::on(rows)?;
@@ -169,29 +177,26 @@ impl NearestKernels for Cuda {
         if work.n == 0 {
             return Ok(());
         }
-        let centers = Centers::of::<T>(work.card, place, centers)?;
-        labels.coarse = centers.find::<T>(&work, labels.get()?, labels.coarse)?;
+        labels.coarse = centers.find(&work, labels.get()?, labels.coarse)?;
         Ok(())
     }
 
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<T>,
         labels: &'l mut CudaLabels,
     ) -> Result<&'l Assigned> {
         let work = Work::on(rows)?;
         if work.n == 0 {
-            labels.has = Assigned::none(centers.len() / place.len().max(1), place.len())?;
+            labels.has = Assigned::none(centers.k, centers.p)?;
             return Ok(&labels.has);
         }
-        let centers = Centers::of::<T>(work.card, place, centers)?;
         let new = work.card.room(work.n, "labels")?;
-        labels.coarse = centers.find::<T>(&work, &new, labels.coarse)?;
+        labels.coarse = centers.find(&work, &new, labels.coarse)?;
         // With weights what is left of a centre without rows would be a rounding, not zero.
         let all = rows.w.is_some() || labels.has.sums.len() != centers.k * centers.p;
-        let found = tally::<T>(&work, &centers, &new, labels.get()?, all)?;
+        let found = tally(&work, centers, &new, labels.get()?, all)?;
         if all {
             labels.has = found;
         } else {
@@ -208,8 +213,7 @@ impl NearestKernels for Cuda {
     fn inertia<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<T>,
         labels: &CudaLabels,
     ) -> Result<f64> {
         let work = Work::on(rows)?;
@@ -217,13 +221,12 @@ impl NearestKernels for Cuda {
             return Ok(0.0);
         }
         let (card, chunks) = (work.card, Chunks::of(work.n, 1)?);
-        let (shared, place) = (few(width(place.len()))?, card.send(place)?);
-        let centers = card.send(centers)?;
+        let shared = few(width(centers.p))?;
         let parts: CudaSlice<f64> = card.room(chunks.count, "inertia")?;
         let kernel = card.kernel::<T>(SOURCE, "inertia")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&shared);
-        launch.arg(&place).arg(&centers);
+        launch.arg(&centers.place).arg(&centers.exact);
         launch.arg(labels.get()?).arg(&parts);
         run(launch, grid([chunks.count, 1], THREADS)?)?;
         Ok(work.summed::<T>(1, chunks.count, &parts)?[0])
@@ -232,12 +235,11 @@ impl NearestKernels for Cuda {
     fn farthest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
-        place: &[f64],
-        centers: &[f64],
+        centers: &Centers<T>,
         labels: &CudaLabels,
         count: usize,
     ) -> Result<Vec<Far>> {
-        draw::farthest(rows, [place, centers], (labels, count))
+        draw::farthest(rows, centers, (labels, count))
     }
 
     fn closer<T: Real>(
@@ -275,7 +277,7 @@ impl NearestKernels for Cuda {
             return Ok(());
         }
         let (points, _copy) = by_rows(&self.0, points)?;
-        let kernel = card.kernel::<T>(SOURCE, "distances")?;
+        let kernel = card.kernel::<T>(draw::SOURCE, "distances")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
         let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
@@ -284,7 +286,7 @@ impl NearestKernels for Cuda {
     }
 
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {
-        let mut row = draw::gather::<T>(&Work::on(rows)?, row)?;
+        let mut row = draw::gather::<T>(&Work::on(rows)?, row, 0)?;
         row.pop();
         Ok(row)
     }

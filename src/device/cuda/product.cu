@@ -36,6 +36,41 @@ extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, i64 a
     }
 }
 
+// b + s zᵀP z of each row, z = x − x̄, in double. P, p × p, and x̄ lie anywhere: steps count numbers.
+// Blocks: 64 rows; 256 threads. Reads each row once and once more for sixteen columns of P, mostly from
+// cache; of P a warp reads one number at a time, for all its rows.
+extern "C" __global__ void NAME(form)(NAME(Rows) a, const double* mean, i64 along, const double* matrix,
+                                      i64 row, i64 column, double start, double scale, double* out) {
+    __shared__ double z[BATCH][WIDTH + 1];
+    __shared__ double parts[EACH][BATCH];
+    const int t = threadIdx.x, r = t % BATCH, own = t / BATCH * EACH;
+    const i64 base = (i64)blockIdx.x * BATCH;
+    double total = 0.0;
+    for (int first = 0; first < a.p; first += WIDTH) {
+        double sums[EACH] = {0.0, 0.0, 0.0, 0.0};
+        for (int begin = 0; begin < a.p + WIDTH; begin += WIDTH) { // these columns themselves at the end
+            const int from = begin < a.p ? begin : first;
+            for (int e = t; e < BATCH * WIDTH; e += 256) {
+                int l = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = from + c;
+                bool inside = base + l < a.n && j < a.p;
+                z[l][c] = inside ? (double)entry(a, base + l, j) - mean[j * along] : 0.0;
+            }
+            __syncthreads();
+            for (int k = 0; k < EACH && first + own + k < a.p; ++k) {
+                if (begin >= a.p) total += sums[k] * z[r][own + k];
+                for (int c = 0; c < WIDTH && begin + c < a.p; ++c)
+                    sums[k] += z[r][c] * matrix[(begin + c) * row + (first + own + k) * column];
+            }
+            __syncthreads();
+        }
+    }
+    parts[t / BATCH][r] = total;
+    __syncthreads();
+    if (t >= BATCH || base + t >= a.n) return;
+    for (int k = 1; k < EACH; ++k) total += parts[k][t];
+    out[base + t] = start + scale * total;
+}
+
 // Of each chunk Σ w z zᵀV, z = x − x̄, column by column, p × m, V row by row; behind it Σ w ‖z‖². In
 // double. Blocks: chunks, fours of directions; 256 threads. Reads each row once from memory and once
 // from cache for four directions.

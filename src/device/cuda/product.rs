@@ -119,7 +119,9 @@ fn line<N>(numbers: Option<&CudaRows<'_, N>>, many: usize) -> Result<(u64, i64)>
     match numbers.map(|some| (some.first, some.shape, some.steps)) {
         None => Ok((0, 0)), // nowhere
         Some((first, (1, 1), _)) => Ok((first, 0)),
-        Some((first, (n, 1), (step, _))) if n == many => Ok((first, step)),
+        Some((first, (n, 1), (step, _)) | (first, (1, n), (_, step))) if n == many => {
+            Ok((first, step))
+        }
         _ => Err(Error::Shape("coefficients are not of these rows")),
     }
 }
@@ -208,6 +210,32 @@ impl ProductKernels for Cuda {
             less: false,
         };
         self.multiply(rows, &by, &out)
+    }
+
+    fn form<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        [mean, matrix]: [&CudaRows<'_, f64>; 2],
+        [start, scale]: [f64; 2],
+        out: CudaOut<'_, f64>,
+    ) -> Result<()> {
+        let (n, p, _) = rows.shape();
+        if matrix.shape != (p, p) {
+            return Err(Error::Shape("matrix and rows"));
+        }
+        let (work, mean, out, card) =
+            (Work::on(rows)?, line(Some(mean), p)?, out.room(n)?, &self.0);
+        if n == 0 {
+            return Ok(());
+        }
+        let kernel = card.kernel::<T>(SOURCE, "form")?;
+        let mut launch = card.stream.launch_builder(&kernel);
+        launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
+        launch.arg(&matrix.first);
+        launch.arg(&matrix.steps.0).arg(&matrix.steps.1);
+        launch.arg(&start).arg(&scale).arg(&out);
+        run(launch, grid([n.div_ceil(BATCH), 1], THREADS)?)?;
+        card.wait()
     }
 
     fn scatter<T: Real>(

@@ -20,9 +20,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 const WIDE: usize = 1024;
 
 /// The same, unless `SKLEARNEX_RS_CUSOLVER_COLUMNS` says otherwise.
-fn wide() -> usize {
-    let said = env::var("SKLEARNEX_RS_CUSOLVER_COLUMNS").ok();
-    said.and_then(|said| said.parse().ok()).unwrap_or(WIDE)
+pub fn most_columns() -> Result<usize> {
+    let said = env::var_os("SKLEARNEX_RS_CUSOLVER_COLUMNS").unwrap_or_default();
+    if said.is_empty() {
+        return Ok(WIDE);
+    }
+    let columns = said.to_str().and_then(|said| said.parse().ok());
+    columns.ok_or(Error::Unfit(
+        "SKLEARNEX_RS_CUSOLVER_COLUMNS must be a whole number of columns",
+    ))
 }
 
 /// What is asked of the library: a symbol that is missing is a panic at its call.
@@ -76,7 +82,7 @@ pub(super) fn version() -> Option<[i32; 3]> {
 /// Eigenvalues, rising, and eigenvectors of the matrix with that lower half; none where the host has to
 /// find them.
 pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
-    if p <= wide() || s.len() != p * p || version().is_none() {
+    if p <= most_columns()? || s.len() != p * p || version().is_none() {
         return Ok(None);
     }
     let _kept = Kept::now()?;

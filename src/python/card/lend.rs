@@ -150,3 +150,31 @@ fn rest<T: Real + Element>(
     py.detach(run).map_err(|error| raise(py, &error))?;
     Ok(found)
 }
+
+/// Rows times the roots of variances, one each; or by these, where they are `least` or more. All of one type
+/// on one card.
+#[pyfunction]
+#[pyo3(signature = (rows, variances, least=None))]
+pub(in super::super) fn scaled_on_card(
+    rows: &Bound<'_, PyAny>,
+    variances: &Bound<'_, PyAny>,
+    least: Option<f64>,
+) -> PyResult<CardArray> {
+    let (py, held) = (rows.py(), Held::of([Some(rows), Some(variances), None])?);
+    if held.double {
+        scaled::<f64>(py, &held, least)
+    } else {
+        scaled::<f32>(py, &held, least)
+    }
+}
+
+fn scaled<T: Real>(py: Python<'_>, held: &Held<'_>, least: Option<f64>) -> PyResult<CardArray> {
+    let [Some(rows), Some(variances), _] = held.rows::<T>() else {
+        return Err(PyValueError::new_err("there are no rows"));
+    };
+    let found = CardArray::bare::<T>(py, &held.device.0, vec![rows.shape.0, rows.shape.1])?; // two numbers
+    let device = &held.device;
+    let run = || guarded(|| device.scaled(&rows, &variances, least, &found.out()));
+    py.detach(run).map_err(|error| raise(py, &error))?;
+    Ok(found)
+}

@@ -215,10 +215,12 @@ impl CardArray {
         self.shape.first().copied().unwrap_or(0)
     }
 
-    /// Room for answers about these rows, on their card and of their type.
-    fn room(&self, py: Python<'_>, columns: usize) -> PyResult<Self> {
+    /// Room for answers about these rows, on their card and of one of their types.
+    #[allow(clippy::needless_pass_by_value)]
+    fn room(&self, columns: usize, dtype: Bound<'_, PyAny>) -> PyResult<Self> {
         let shape = vec![self.shape.first().copied().unwrap_or(0), columns]; // two numbers
-        if self.kind.is_double() {
+        let py = dtype.py();
+        if numpy::dtype::<f64>(py).eq(&dtype)? {
             Self::bare::<f64>(py, &self.card, shape)
         } else {
             Self::bare::<f32>(py, &self.card, shape)
