@@ -16,7 +16,7 @@ kernels=(tests/cuda/test_{kernels,nearest,losses,classes}.py -n 2)
 "${pytest[@]}" "${kernels[@]}"
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
-  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k "random and not f4"
+  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k random
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS:$KERNELS/cusolver
 "${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2

@@ -112,7 +112,8 @@ class ElasticNetPath(Estimator):
             warn(strengths, gaps, rounds, np.repeat(tolerances, count), level=5)
             report(count, verbose)
         coef = coef.reshape(count, -1).T.astype(rows.x.dtype)
-        return alphas, like(X)(coef), gaps / samples, [int(abs(n)) for n in rounds]
+        answers = map(like(X), (alphas, coef, gaps / samples))
+        return *answers, [int(abs(n)) for n in rounds]
 
     def _check_supported(self) -> None:
         if self.unknown:
@@ -325,7 +326,7 @@ default='auto'
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
-        Penalties, falling.
+        Penalties, falling; in the library of X, as all arrays here are.
     coefs : ndarray of shape (n_features, n_alphas)
         Coefficients.
     dual_gaps : ndarray of shape (n_alphas,)

@@ -37,6 +37,8 @@ const TIE: f64 = 1e-13;
 
 /// Rounds of k-means‖.
 const ROUNDS: u64 = 5;
+/// Rows that it asks a device about at a time: half a megabyte of answers.
+const PIECES: usize = 64 * PIECE;
 
 /// A number in `[0, 1)` that belongs to a key, a round and a row (`splitmix64`).
 fn uniform((key, round): (u64, u64), row: f64) -> f64 {
@@ -200,10 +202,11 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         before: f64,
     ) -> Result<Vec<f64>> {
         let (rows, mut found) = (self.rows, Vec::new()); // about `k` rows over all ranks
-        for piece in 0..rows.shape().0.div_ceil(PIECE) {
-            let each = rows.device.potentials(rows, nearest, &[], piece)?;
-            for (i, potential) in each.into_iter().enumerate() {
-                let row = piece * PIECE + i;
+        let n = rows.shape().0;
+        for start in (0..n).step_by(PIECES) {
+            let some = start..n.min(start + PIECES);
+            let each = rows.device.potentials(rows, nearest, &[], some.clone())?;
+            for (row, potential) in some.zip(each) {
                 if uniform(keys, before + row as f64) < scale * potential {
                     found.extend(rows.device.row(rows, row)?);
                 }
@@ -345,10 +348,13 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
                 rest -= sum;
                 continue;
             }
-            let each = rows.device.potentials(rows, nearest, newest, piece)?;
-            for (i, potential) in each.iter().enumerate() {
+            let some = piece * PIECE..n.min((piece + 1) * PIECE);
+            let each = rows
+                .device
+                .potentials(rows, nearest, newest, some.clone())?;
+            for (row, potential) in some.zip(&each) {
                 if rest <= *potential && *potential > 0.0 {
-                    return Ok(piece * PIECE + i);
+                    return Ok(row);
                 }
                 rest -= potential;
             }

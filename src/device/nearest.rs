@@ -5,6 +5,7 @@
 
 use super::{Data, Device};
 use crate::{Result, memory, real::Real};
+use std::ops::Range;
 
 /// What one look at the nearest centres brings.
 #[derive(Default)]
@@ -154,13 +155,13 @@ pub trait NearestKernels: Device {
     where
         Self: Sized;
 
-    /// `w min(nearest, ‖x − newest‖²)` of the rows of one piece, one by one, as `closer` sums them.
+    /// `w min(nearest, ‖x − newest‖²)` of some rows, one by one, as `closer` sums them.
     fn potentials<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         nearest: &Self::Column<T>,
         newest: &[f64],
-        piece: usize,
+        some: Range<usize>,
     ) -> Result<Vec<f64>>
     where
         Self: Sized;

@@ -269,8 +269,9 @@ def test_a_path_of_penalties(rng, assert_close):
     X, y = data(Lasso(), rng)
     host = enet_path(X, y, alphas=5, **EXACT)
     card = enet_path(Array(X), Array(y), alphas=5, **EXACT)
-    assert_close(card[0], host[0])
+    assert_close(card[0].array, host[0])
     assert_close(card[1].array, host[1])
+    assert (card[2].array <= 1e-9 * (y**2).sum()).all()
 
 
 @pytest.mark.parametrize("kind", ["?", "u1", "i2", "i8", "f4", "U1"])

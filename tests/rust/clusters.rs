@@ -262,7 +262,9 @@ fn potentials_are_those_of_loops() {
             let wanted = own.clone().map(least).sum::<f64>();
             assert!((found[piece * 5 + c] / wanted - 1.0).abs() < 1e-12);
         }
-        let each = device.potentials(&rows, &before, newest, piece).unwrap();
+        let each = device
+            .potentials(&rows, &before, newest, own.clone())
+            .unwrap();
         let same = |(a, i): (&f64, usize)| (a - nearest[i]).abs() <= 1e-12 * a;
         assert!(each.len() == own.len() && each.iter().zip(own).all(same));
     }

@@ -291,13 +291,12 @@ pub(super) fn potentials<T: Real>(
     rows: &Data<'_, '_, Cpu, T>,
     nearest: &[T],
     newest: &[f64],
-    piece: usize,
+    some: &Range<usize>,
 ) -> Result<Vec<f64>> {
-    let piece = piece * PIECE..rows.shape().0.min((piece + 1) * PIECE);
-    let mut found = memory::zeros(piece.len(), "potentials")?;
+    let mut found = memory::zeros(some.len(), "potentials")?;
     let mut room = Squares::of(rows, newest)?;
     let mut least = memory::zeros(block::<T>(), "distances")?;
-    for (block, found) in blocks(&piece, block::<T>()).zip(found.chunks_mut(block::<T>())) {
+    for (block, found) in blocks(some, block::<T>()).zip(found.chunks_mut(block::<T>())) {
         let least = &mut least[..found.len()];
         least.copy_from_slice(&nearest[block.clone()]);
         take(least, room.look(rows, &block));

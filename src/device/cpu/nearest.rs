@@ -14,6 +14,7 @@ use ndarray::Axis;
 use pulp::Arch;
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 impl NearestKernels for Cpu {
     type Labels = Kept;
@@ -126,9 +127,9 @@ impl NearestKernels for Cpu {
         rows: &Data<'_, '_, Self, T>,
         nearest: &Vec<T>,
         newest: &[f64],
-        piece: usize,
+        some: Range<usize>,
     ) -> Result<Vec<f64>> {
-        distances::potentials(rows, nearest, newest, piece)
+        distances::potentials(rows, nearest, newest, &some)
     }
 
     fn distances<T: Real>(

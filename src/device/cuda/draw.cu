@@ -114,7 +114,7 @@ extern "C" __global__ void NAME(closer)(NAME(Rows) a, REAL* nearest, const REAL*
     }
 }
 
-// w min(nearest, Σ (x − c)²) of the rows of one piece, for the newest points. Blocks: 64 rows; 256 threads.
+// w min(nearest, Σ (x − c)²) of rows from `start` on, for the newest points. Blocks: 64 rows; 256 threads.
 extern "C" __global__ void NAME(potentials)(NAME(Rows) a, const REAL* nearest, const REAL* points,
                                             int newest, i64 start, double* out) {
     __shared__ REAL z[SPAN][DEPTH + 1];

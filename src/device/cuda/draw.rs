@@ -10,6 +10,7 @@ use super::work::{THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Far, PIECE};
 use crate::{Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
+use std::ops::Range;
 
 pub(super) const SOURCE: Source = Source {
     name: "draw.cu",
@@ -57,15 +58,14 @@ pub(super) fn potentials<T: Real>(
     work: &Work<'_>,
     nearest: &Room,
     newest: &[f64],
-    piece: usize,
+    some: &Range<usize>,
 ) -> Result<Vec<f64>> {
-    let (card, p, start) = (work.card, work.raw.width(), piece * PIECE);
-    let many = work.n.min(start + PIECE).saturating_sub(start);
+    let (card, p, many) = (work.card, work.raw.width(), some.len());
     if many == 0 {
         return Ok(Vec::new()); // of no rows
     }
     let (points, new) = (sent::<T>(card, newest)?, few(newest.len() / p.max(1))?);
-    let (first, start) = (nearest.first(), whole(start)?);
+    let (first, start) = (nearest.first(), whole(some.start)?);
     let out: CudaSlice<f64> = card.room(many, "potentials")?;
     let kernel = card.kernel::<T>(SOURCE, "potentials")?;
     let mut launch = card.stream.launch_builder(&kernel);

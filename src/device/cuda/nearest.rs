@@ -12,6 +12,7 @@ use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
 use std::marker::PhantomData;
+use std::ops::Range;
 
 pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
@@ -257,9 +258,9 @@ impl NearestKernels for Cuda {
         rows: &Data<'_, '_, Self, T>,
         nearest: &CudaColumn<T>,
         newest: &[f64],
-        piece: usize,
+        some: Range<usize>,
     ) -> Result<Vec<f64>> {
-        draw::potentials::<T>(&Work::on(rows)?, &nearest.numbers, newest, piece)
+        draw::potentials::<T>(&Work::on(rows)?, &nearest.numbers, newest, &some)
     }
 
     fn distances<T: Real>(
