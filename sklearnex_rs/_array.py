@@ -61,11 +61,6 @@ def room(X: Any, columns: int, dtype: Any) -> Any:
     return np.empty((len(X), columns), dtype)
 
 
-def viewed(array: Any) -> Any:
-    """View numbers where they are."""
-    return on_card(array) if is_on_card(array) else np.asarray(as_host(array))
-
-
 def here(X: Any, array: Any) -> Any:
     """View numbers where rows are; move those that are elsewhere."""
     if not isinstance(X, _core.CardArray):
@@ -73,6 +68,18 @@ def here(X: Any, array: Any) -> Any:
     if is_on_card(array) and array.__dlpack_device__()[1] == X.ordinal:
         return on_card(array)
     return sent(copied(array), X.ordinal).widened()
+
+
+def double(X: Any, array: Any) -> Any:
+    """View numbers where rows are, in double."""
+    if not is_on_card(array):
+        array = np.asarray(as_host(array), np.float64)
+    return here(X, array).astype(np.float64, copy=False)
+
+
+def dtype_of(array: Any) -> Any:
+    """Return the type of numbers, wherever they are."""
+    return (_core.lend(array) if is_on_card(array) else np.asarray(array)).dtype
 
 
 def on_card(array: Any) -> Any:

@@ -13,16 +13,15 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, like, viewed
-from sklearnex_rs._base import is_empty
+from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._gaussian import Gaussian, form
 from sklearnex_rs._incremental import IncrementalMixin, OnePass
-from sklearnex_rs._products import form
 
 __all__ = ["EmpiricalCovariance", "IncrementalEmpiricalCovariance"]
 
 
-class EmpiricalCovariance(OnePass):
+class EmpiricalCovariance(Gaussian, OnePass):
     """Covariance of largest likelihood, ``sum_i (x_i - m)(x_i - m)' / n``.
 
     The rows are read once, around their mean from the start, so the covariance is
@@ -181,21 +180,7 @@ class EmpiricalCovariance(OnePass):
         res : float
             The mean over the rows.
         """
-
-        def check() -> Rows:
-            check_is_fitted(self)
-            if call.spread and is_empty(X_test):
-                return self._empty_share(as_host(X_test), "no_validation", None)
-            return Rows.of(self._distances(self._check_more(X_test)).reshape(-1, 1))
-
-        with Call(self, "score") as call:
-            rows = call.agree(check)
-            sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
-            total, count = call.send(_core.Comm.sum, sums)
-        sign, volume = np.linalg.slogdet(self._precision())
-        volume = volume if sign > 0 else -np.inf
-        width = len(viewed(self.location_))
-        return float((volume - width * np.log(2 * np.pi) - total / count) / 2)
+        return self._likelihood(X_test, "location_")
 
     def mahalanobis(self, X: Any) -> Any:
         """Return the squared Mahalanobis distance of each row from the mean.

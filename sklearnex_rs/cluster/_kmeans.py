@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, here, like, room
+from sklearnex_rs._array import copied, double, here, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._products import threads, wider
@@ -279,10 +279,6 @@ class KMeans(
             found.tell(tolerance)
         return found
 
-    def _beside(self, X: Any) -> Any:
-        """Return the centers where rows are, in double."""
-        return here(X, self.cluster_centers_).astype(np.float64, copy=False)
-
     def predict(self, X: Any) -> Any:
         """Return the nearest center of each row.
 
@@ -297,7 +293,9 @@ class KMeans(
             Number of the center, int32, in the library of X.
         """
         check_is_fitted(self)
-        return self._answer(X, lambda x: _core.nearest(x, self._beside(x), threads()))
+        return self._answer(
+            X, lambda x: _core.nearest(x, double(x, self.cluster_centers_), threads())
+        )
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Find clusters, and return the cluster of each row.
@@ -386,7 +384,7 @@ class KMeans(
             rows = self._check_rows(
                 call, X, "no_validation", sample_weight, reset=False
             )
-            centers = self._beside(rows.x)
+            centers = double(rows.x, self.cluster_centers_)
             return rows
 
         with Call(self, "score") as call:

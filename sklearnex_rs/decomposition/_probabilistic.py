@@ -8,14 +8,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, here, like, room, viewed
-from sklearnex_rs._base import Estimator, is_empty
-from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._products import back, form, scaled, threads, wider
+from sklearnex_rs._array import copied, dtype_of, here, like, room
+from sklearnex_rs._gaussian import Gaussian, form
+from sklearnex_rs._products import back, scaled, threads, wider
 from sklearnex_rs.decomposition._components import Components
 
 
-class Probabilistic(Estimator):
+class Probabilistic(Gaussian):
     """Rows are Gaussian, with one variance in all directions but the components.
 
     Tipping and Bishop, "Probabilistic Principal Component Analysis" (1999).
@@ -78,7 +77,7 @@ class Probabilistic(Estimator):
         return components, excess * variance if self.whiten else excess, noise
 
     def _in_kind(self, matrix: Any) -> Any:
-        dtype = viewed(self.components_).dtype
+        dtype = dtype_of(self.components_)
         return like(self.components_)(matrix.astype(dtype))
 
     def score_samples(self, X: Any) -> Any:
@@ -99,16 +98,9 @@ class Probabilistic(Estimator):
         def likelihoods(rows: Any) -> Any:
             precision, volume = self._volume()
             found = form(rows, self.mean_, precision, (volume / 2, -0.5))
-            return found.astype(wider(rows, viewed(self.components_).dtype))
+            return found.astype(wider(rows, dtype_of(self.components_)))
 
         return self._answer(X, likelihoods)
-
-    def _volume(self) -> tuple[Any, float]:
-        """Return the precision, and twice the log-likelihood of the mean."""
-        precision = self._precision()
-        sign, volume = np.linalg.slogdet(precision)
-        volume = volume if sign > 0 else -np.inf
-        return precision, volume - len(precision) * np.log(2 * np.pi)
 
     def score(self, X: Any, y: Any = None) -> float:  # noqa: ARG002
         """Return the mean log-likelihood of the rows under the probabilistic model.
@@ -125,22 +117,7 @@ class Probabilistic(Estimator):
         ll : float
             The mean over the rows.
         """
-        volume = 0.0
-
-        def check() -> Rows:
-            nonlocal volume
-            check_is_fitted(self)
-            precision, volume = self._volume()
-            if call.spread and is_empty(X):
-                return self._empty_share(as_host(X), "no_validation", None)
-            found = form(self._check_more(X), self.mean_, precision)
-            return Rows.of(found.reshape(-1, 1))
-
-        with Call(self, "score") as call:
-            rows = call.agree(check)
-            sums = np.array([rows.x.sum(dtype=np.float64), float(len(rows.x))])
-            total, count = call.send(_core.Comm.sum, sums)
-        return float((volume - total / count) / 2)
+        return self._likelihood(X, "mean_")
 
 
 class Projection(Components, Probabilistic):
@@ -163,12 +140,15 @@ class Projection(Components, Probabilistic):
         check_is_fitted(self)
         return self._answer(X, self._project)
 
+    def _directions(self, X: Any, *, down: bool) -> Any:
+        """Return the components where rows are, as `whiten` has them."""
+        components = here(X, self.components_)
+        if not self.whiten:
+            return components
+        return scaled(components, here(X, self.explained_variance_), down=down)
+
     def _project(self, X: Any) -> Any:
-        components, variance = self.components_, self.explained_variance_
-        if self.whiten:
-            least = np.finfo(viewed(variance).dtype).eps
-            components = scaled(components, variance, least)
-        components, mean = here(X, components), here(X, self.mean_)
+        components, mean = self._directions(X, down=True), here(X, self.mean_)
         dtype = wider(X, components.dtype)
         X = X.astype(dtype, copy=False)
         mean = mean.astype(np.float64, copy=False).reshape(-1, 1)
@@ -193,7 +173,5 @@ class Projection(Components, Probabilistic):
             Rows, in the library of X: the nearest to those that were transformed.
         """
         check_is_fitted(self)
-        components = self.components_
-        if self.whiten:
-            components = scaled(components, self.explained_variance_)
-        return back(X, components, self.mean_, 0 if self._shares else 1)
+        least = 0 if self._shares else 1
+        return back(X, lambda x: self._directions(x, down=False), self.mean_, least)

@@ -224,4 +224,5 @@ class TruncatedSVD(Components):
             ``X @ components_``, in the library of X.
         """
         check_is_fitted(self)
-        return back(X, self.components_, 0.0, 0 if self._shares else 1)
+        least = 0 if self._shares else 1
+        return back(X, lambda x: here(x, self.components_), 0.0, least)

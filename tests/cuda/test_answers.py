@@ -205,6 +205,37 @@ def test_intercepts_as_a_row(rng, assert_close):
         assert_close(model.predict(Array(X)).array, wanted)
 
 
+def test_variances_of_other_kinds(rng, assert_close):
+    X = rng.standard_normal((60, 4))
+    model = PCA(2, whiten=True).fit(X)
+    for variances in ([2, 3], np.array([2, 3]), np.array([2.0, 3.0], "f4")):
+        model.explained_variance_ = variances
+        wanted = (X - model.mean_) @ model.components_.T / np.sqrt([2, 3])
+        for found in (model.transform(X), model.transform(Array(X)).array):
+            assert_close(found, wanted, 1e-6)
+        found = model.inverse_transform(Array(wanted)).array
+        assert_close(found, model.inverse_transform(wanted), 1e-6)
+
+
+@pytest.mark.parametrize("model", [PCA(1), EmpiricalCovariance()], ids=str)
+def test_rows_whose_forms_overflow(rng, model):
+    X = rng.standard_normal((60, 1))
+    model.fit(X)
+    with np.errstate(over="ignore"):
+        assert model.score(1e200 * X) == model.score(Array(1e200 * X)) == -np.inf
+
+
+@pytest.mark.parametrize("place", [lambda X: X, Array])
+def test_a_location_of_another_size(rng, place):
+    X = rng.standard_normal((60, 4))
+    model = EmpiricalCovariance().fit(X)
+    for location in (np.zeros(1), np.zeros(3), 0.0):
+        model.location_ = location
+        for method in (model.mahalanobis, model.score):
+            with pytest.raises(ValueError, match="shapes do not fit"):
+                method(place(X))
+
+
 def test_labels_of_models_that_are_changed(rng, assert_close):
     X, y = rng.standard_normal((60, 4)), rng.integers(0, 3, 60)
     model = LogisticRegression().fit(Array(X), Array(y))

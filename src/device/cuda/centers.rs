@@ -8,10 +8,10 @@
 use super::Source;
 use super::card::{AMPERE, Card, Kept, grid};
 use super::nearest::SOURCE;
-use super::product::{address, bytes};
+use super::product::address;
 use super::rows::CudaRows;
 use super::work::{THREADS, Work, alone, few, granted, run};
-use crate::{Error, Result, memory, real::Real};
+use crate::{Error, Result, real::Real};
 use cudarc::driver::{CudaFunction, CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
 use std::marker::PhantomData;
 
@@ -61,47 +61,63 @@ pub struct Centers<T> {
     longest: CudaSlice<f64>,
     tensor: bool,
     of: PhantomData<T>,
-    /// In force again once these are freed.
-    _kept: Kept,
+    /// In force again once these are freed: the last one here.
+    kept: Option<Kept>,
 }
 
 impl<T: Real> Centers<T> {
     /// Of the host, around a place.
     pub(super) fn of(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
-        let kept = Kept::now()?;
         let p = place.len();
-        if p == 0 || !exact.len().is_multiple_of(p) {
+        if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
             return Err(Error::Shape("centers"));
         }
-        let sent = [card.send(place)?, card.send(exact)?];
-        Self::packed(card, (exact.len() / p, p), sent, kept)
+        let shape = (exact.len() / p, p);
+        Self::made(card, || {
+            Self::packed(card, shape, [card.send(place)?, card.send(exact)?])
+        })
     }
 
     /// Of the card.
     pub(super) fn around(card: &Card, centers: &CudaRows<'_, f64>) -> Result<Self> {
-        let kept = Kept::now()?;
         let (k, p) = centers.shape;
-        let sent = [card.room(p, "centers")?, card.room(k * p, "centers")?];
-        let (many, width) = (few(k)?, few(p)?);
-        let kernel = card.kernel::<T>(SOURCE, "around")?;
-        let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&centers.first);
-        launch.arg(&centers.steps.0).arg(&centers.steps.1);
-        launch.arg(&many).arg(&width);
-        launch.arg(&sent[0]).arg(&sent[1]);
-        run(launch, warps(p)?)?;
-        Self::packed(card, centers.shape, sent, kept)
+        if k * p == 0 {
+            return Err(Error::Shape("centers"));
+        }
+        Self::made(card, || {
+            let sent = [card.room(p, "centers")?, card.room(k * p, "centers")?];
+            let (many, width) = (few(k)?, few(p)?);
+            let kernel = card.kernel::<T>(SOURCE, "around")?;
+            let mut launch = card.stream.launch_builder(&kernel);
+            launch.arg(&centers.first);
+            launch.arg(&centers.steps.0).arg(&centers.steps.1);
+            launch.arg(&many).arg(&width);
+            launch.arg(&sent[0]).arg(&sent[1]);
+            run(launch, warps(p)?)?;
+            let made = Self::packed(card, (k, p), sent)?;
+            card.wait()?; // their owner may take them back
+            Ok(made)
+        })
+    }
+
+    /// After an error nothing is read any more; memory is freed before the caller's context is back.
+    fn made(card: &Card, work: impl FnOnce() -> Result<Self>) -> Result<Self> {
+        let kept = Kept::now()?;
+        let mut made = work();
+        match &mut made {
+            Ok(made) => made.kept = Some(kept),
+            Err(_) => {
+                let _ = card.wait();
+            }
+        }
+        made
     }
 
     fn packed(
         card: &Card,
         (k, p): (usize, usize),
         [place, exact]: [CudaSlice<f64>; 2],
-        kept: Kept,
     ) -> Result<Self> {
-        if k == 0 {
-            return Err(Error::Shape("centers"));
-        }
         let tensor = k >= MANY && card.arch >= AMPERE;
         let (high, wide, size) = if tensor {
             let (high, wide) = (k.next_multiple_of(HIGH), p.next_multiple_of(DEPTH));
@@ -119,7 +135,7 @@ impl<T: Real> Centers<T> {
             longest: card.cleared(1, "a length")?,
             tensor,
             of: PhantomData,
-            _kept: kept,
+            kept: None,
         };
         let shape = [few(k)?, few(p)?, few(high)?, few(wide)?, i32::from(tensor)];
         let kernel = card.kernel::<T>(SOURCE, "pack")?;
@@ -258,13 +274,4 @@ fn warps(many: usize) -> Result<LaunchConfig> {
 /// Bytes of shared memory: rows of a tile, and two tiles of centres.
 fn shared(wide: usize) -> usize {
     size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH)
-}
-
-/// Numbers in the type of the rows.
-pub(super) fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
-    let mut rounded = memory::zeros(values.len(), "centers")?;
-    for (to, from) in rounded.iter_mut().zip(values) {
-        *to = T::of(*from);
-    }
-    card.send(bytes(&rounded))
 }

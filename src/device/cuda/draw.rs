@@ -1,14 +1,15 @@
 //! Single rows on a card, as draws and empty clusters want them: launches of `draw.cu`.
 
 use super::Source;
-use super::card::grid;
-use super::centers::{Centers, sent};
+use super::card::{Card, grid};
+use super::cast::by_rows;
+use super::centers::Centers;
 use super::nearest::CudaLabels;
-use super::product::{Room, address};
-use super::rows::Cuda;
+use super::product::{Room, address, bytes};
+use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{THREADS, Work, alone, few, run, whole};
 use crate::device::{Data, Far, PIECE};
-use crate::{Result, memory, real::Real};
+use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
 use std::ops::Range;
 
@@ -18,6 +19,7 @@ pub(super) const SOURCE: Source = Source {
 };
 /// As in `draw.cu`.
 const SPAN: usize = 64;
+const POINTS: usize = 16;
 
 /// A row, around a place if that is anywhere, and its weight behind it.
 pub(super) fn gather<T: Real>(work: &Work<'_>, row: usize, place: u64) -> Result<Vec<f64>> {
@@ -118,4 +120,36 @@ pub(super) fn farthest<T: Real>(
         });
     }
     Ok(found)
+}
+
+/// See `NearestKernels::distances`.
+pub(super) fn distances<T: Real>(
+    rows: &Data<'_, '_, Cuda, T>,
+    points: &CudaRows<'_, T>,
+    out: &CudaOut<'_, T>,
+) -> Result<()> {
+    let (work, (n, p, _), many) = (Work::on(rows)?, rows.shape(), points.shape.0);
+    if many == 0 || points.shape.1 != p {
+        return Err(Error::Shape("distances"));
+    }
+    let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
+    if n == 0 {
+        return Ok(());
+    }
+    let (points, _copy) = by_rows(&rows.device.0, points)?;
+    let kernel = card.kernel::<T>(SOURCE, "distances")?;
+    let mut launch = card.stream.launch_builder(&kernel);
+    launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
+    let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
+    run(launch, grid(blocks, THREADS)?)?;
+    card.wait()
+}
+
+/// Numbers in the type of the rows.
+fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
+    let mut rounded = memory::zeros(values.len(), "centers")?;
+    for (to, from) in rounded.iter_mut().zip(values) {
+        *to = T::of(*from);
+    }
+    card.send(bytes(&rounded))
 }

@@ -2,7 +2,6 @@
 
 use super::Source;
 use super::card::{Kept, grid};
-use super::cast::by_rows;
 use super::centers::Centers;
 use super::draw;
 use super::product::Room;
@@ -18,9 +17,6 @@ pub(super) const SOURCE: Source = Source {
     name: "nearest.cu",
     text: include_str!("nearest.cu"),
 };
-/// As in `draw.cu`.
-const SPAN: usize = 64;
-const POINTS: usize = 16;
 
 /// The centre of each row, on the card, and what each centre has.
 pub struct CudaLabels {
@@ -269,21 +265,7 @@ impl NearestKernels for Cuda {
         points: &CudaRows<'_, T>,
         out: CudaOut<'_, T>,
     ) -> Result<()> {
-        let (work, (n, p, _), many) = (Work::on(rows)?, rows.shape(), points.shape.0);
-        if many == 0 || points.shape.1 != p {
-            return Err(Error::Shape("distances"));
-        }
-        let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
-        if n == 0 {
-            return Ok(());
-        }
-        let (points, _copy) = by_rows(&self.0, points)?;
-        let kernel = card.kernel::<T>(draw::SOURCE, "distances")?;
-        let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
-        let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
-        run(launch, grid(blocks, THREADS)?)?;
-        card.wait()
+        draw::distances(rows, points, &out)
     }
 
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {

@@ -42,7 +42,7 @@ extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, i64 a
 extern "C" __global__ void NAME(form)(NAME(Rows) a, const double* mean, i64 along, const double* matrix,
                                       i64 row, i64 column, double start, double scale, double* out) {
     __shared__ double z[BATCH][WIDTH + 1];
-    __shared__ double parts[EACH][BATCH];
+    __shared__ double parts[EACH][BATCH]; // as many threads share a row
     const int t = threadIdx.x, r = t % BATCH, own = t / BATCH * EACH;
     const i64 base = (i64)blockIdx.x * BATCH;
     double total = 0.0;

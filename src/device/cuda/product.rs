@@ -220,7 +220,7 @@ impl ProductKernels for Cuda {
         out: CudaOut<'_, f64>,
     ) -> Result<()> {
         let (n, p, _) = rows.shape();
-        if matrix.shape != (p, p) {
+        if matrix.shape != (p, p) || mean.shape.0 * mean.shape.1 != p {
             return Err(Error::Shape("matrix and rows"));
         }
         let (work, mean, out, card) =

@@ -180,6 +180,17 @@ impl CardArray {
     }
 }
 
+/// Whether a type is `float64`; else it must be `float32`.
+fn is_double(dtype: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let double = numpy::dtype::<f64>(dtype.py()).eq(dtype)?;
+    if double || numpy::dtype::<f32>(dtype.py()).eq(dtype)? {
+        return Ok(double);
+    }
+    Err(PyNotImplementedError::new_err(format!(
+        "an array on a card does not become one of {dtype}; convert it first"
+    )))
+}
+
 #[pymethods]
 impl CardArray {
     #[getter]
@@ -215,12 +226,12 @@ impl CardArray {
         self.shape.first().copied().unwrap_or(0)
     }
 
-    /// Room for answers about these rows, on their card and of one of their types.
+    /// Room for answers about these rows, on their card, as `float64` or `float32`.
     #[allow(clippy::needless_pass_by_value)]
     fn room(&self, columns: usize, dtype: Bound<'_, PyAny>) -> PyResult<Self> {
         let shape = vec![self.shape.first().copied().unwrap_or(0), columns]; // two numbers
         let py = dtype.py();
-        if numpy::dtype::<f64>(py).eq(&dtype)? {
+        if is_double(&dtype)? {
             Self::bare::<f64>(py, &self.card, shape)
         } else {
             Self::bare::<f32>(py, &self.card, shape)
@@ -250,16 +261,10 @@ impl CardArray {
         copy: bool,
     ) -> PyResult<Bound<'py, Self>> {
         let (py, array) = (this.py(), this.get());
-        let double = numpy::dtype::<f64>(py).eq(&dtype)?;
         if !copy && array.dtype(py)?.eq(&dtype)? {
             return Ok(this.clone());
         }
-        if !double && !numpy::dtype::<f32>(py).eq(&dtype)? {
-            return Err(PyNotImplementedError::new_err(format!(
-                "an array on a card does not become one of {dtype}; convert it first"
-            )));
-        }
-        Bound::new(py, array.cast(py, double)?)
+        Bound::new(py, array.cast(py, is_double(&dtype)?)?)
     }
 
     /// Itself, if rows may be of its type; else whole numbers and truth as `float64`, short floats as
@@ -328,7 +333,11 @@ impl CardArray {
         }
         let (found, _) = self.look(py, false)?;
         let means: f64 = found.mean.iter().chain(&found.origin).sum();
-        Ok(means * found.counts[0])
+        let sum = means * found.counts[0];
+        if sum.is_finite() {
+            return Ok(sum);
+        }
+        self.gathered(py)?.call_method0("sum")?.extract() // there are no means of infinities
     }
 
     /// A copy for NumPy.
