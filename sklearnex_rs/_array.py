@@ -79,7 +79,8 @@ def double(X: Any, array: Any) -> Any:
 
 def dtype_of(array: Any) -> Any:
     """Return the type of numbers, wherever they are."""
-    return (_core.lend(array) if is_on_card(array) else np.asarray(array)).dtype
+    lent = _core.lend(array) if is_on_card(array) else np.asarray(as_host(array))
+    return lent.dtype
 
 
 def on_card(array: Any) -> Any:

@@ -49,7 +49,7 @@ def back(X: Any, directions: Callable[[Any], Any], offset: Any, least: int) -> A
 
 
 def scaled(rows: Any, variances: Any, *, down: bool) -> Any:
-    """Return rows times the roots of variances; or by these, but for rounding."""
+    """Return rows times the roots of variances; or by these, at least epsilon."""
     dtype = np.result_type(rows.dtype, variances.dtype)
     dtype = np.result_type(dtype, np.float32)
     rows, variances = (part.astype(dtype, copy=False) for part in (rows, variances))
