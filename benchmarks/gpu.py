@@ -2,15 +2,18 @@
 
     python benchmarks/gpu.py --cases kmeans=1000:10000000x64:float32
 
-A case is `kmeans=K`, `gram`, `logistic` or `linear`, then ROWSxCOLUMNS:DTYPE. Rivals
-that are not installed are left out. `kmeans` is one round of given centers; `gram`
-EmpiricalCovariance.fit; `logistic` a fit of one step, which takes a few looks at the
-rows. The shares are of what this card was just measured to copy and to multiply. Needs
-torch with CUDA; nothing of it has been run on a card yet.
+A case is `kmeans=K`, `gram`, `logistic`, `linear` or `eigen`, then ROWSxCOLUMNS:DTYPE.
+Rivals that are not installed are left out. `kmeans` is one round of given centers;
+`gram` EmpiricalCovariance.fit; `logistic` a fit of one step, which takes a few looks at
+the rows; `eigen` components by the host and by cuSOLVER, which shows from how many
+columns on that is quicker (SKLEARNEX_RS_CUSOLVER_COLUMNS). The shares are of what this
+card was just measured to copy and to multiply. Needs torch with CUDA; nothing of it has
+been run on a card yet.
 """
 
 import argparse
 import importlib
+import os
 import statistics
 import sys
 import time
@@ -22,6 +25,7 @@ import numpy as np
 from sklearnex_rs import show_config
 from sklearnex_rs.cluster import KMeans
 from sklearnex_rs.covariance import EmpiricalCovariance
+from sklearnex_rs.decomposition import PCA
 from sklearnex_rs.linear_model import LinearRegression, LogisticRegression
 
 CASES = (
@@ -31,6 +35,10 @@ CASES = (
     "gram:2000000x256:float64",
     "linear:10000000x100:float32",
     "logistic:10000000x256:float32",
+    "eigen:10000x256:float64",
+    "eigen:10000x512:float64",
+    "eigen:10000x1024:float64",
+    "eigen:10000x2048:float64",
 )
 
 
@@ -157,6 +165,20 @@ def logistic(torch: Any, X: Any) -> Task:
     )
 
 
+def eigen(_: Any, X: Any) -> Task:
+    """Components, by eigenvalues that the host finds, or cuSOLVER where it is."""
+
+    def by(columns: int) -> Callable[[], Any]:
+        def fit() -> Any:
+            os.environ["SKLEARNEX_RS_CUSOLVER_COLUMNS"] = str(columns)
+            return PCA(svd_solver="covariance_eigh").fit(X)
+
+        return fit
+
+    ways = {"ours, by the host": by(X.shape[1]), "ours, by cuSOLVER": by(0)}
+    return Task(ways, X.numel() * X.element_size(), X.numel() * float(X.shape[1]))
+
+
 def rows(torch: Any, shape: str, dtype: str) -> Any:
     """Return rows around ten, so that products of rounded numbers would show."""
     n, p = map(int, shape.split("x"))
@@ -182,7 +204,7 @@ def main() -> None:
         kind, shape, dtype = case.split(":")
         X, name = rows(torch, shape, dtype), kind.partition("=")
         args = (torch, X, int(name[2])) if name[2] else (torch, X)
-        tasks = {"kmeans": clusters, "gram": gram, "linear": linear}
+        tasks = {"kmeans": clusters, "gram": gram, "linear": linear, "eigen": eigen}
         task = {**tasks, "logistic": logistic}[name[0]](*args)
         for way, work in task.ways.items():
             times = 1e3 * np.array(seconds(torch, work, options.repeat))

@@ -5,6 +5,9 @@ import importlib.util
 import numpy as np
 import pytest
 
+from sklearnex_rs import CudaUnavailableError, config_context
+from sklearnex_rs.basic_statistics import BasicStatistics
+
 
 class Torch:
     """Arrays of torch."""
@@ -67,6 +70,15 @@ class Cupy:
 
 
 LIBRARIES = {"torch": Torch, "cupy": Cupy}
+
+
+@pytest.fixture
+def card():
+    try:
+        with config_context(device="cuda"):
+            BasicStatistics().fit(np.eye(2))
+    except CudaUnavailableError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(params=LIBRARIES)

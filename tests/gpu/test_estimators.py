@@ -113,6 +113,7 @@ def test_products_of_many_columns(rng, assert_close, library, model):
 
 
 @each
+@pytest.mark.usefixtures("card")
 def test_rows_of_the_host_are_put_on_a_card(rng, assert_close, model):
     rows = data(model, rng, (4_000, 33), "f8")
     host = fresh(model).fit(*rows)
