@@ -6,6 +6,11 @@ import zlib
 from collections import defaultdict
 from itertools import combinations
 
+# References take one thread: where xdist or mpirun have a process on each core, threads
+# of BLAS and OpenMP that wait for each other by spinning take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
