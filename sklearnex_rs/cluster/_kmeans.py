@@ -64,6 +64,9 @@ class KMeans(
         processor's registers, and rows that a bound shows to keep their center are
         not read again (Hamerly's, four bytes a row; not where rows are shorter than
         128 bytes or have weights).
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -121,6 +124,7 @@ class KMeans(
         "random_state": ["random_state"],
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -135,6 +139,7 @@ class KMeans(
         random_state: Any = None,
         copy_x: bool = True,
         algorithm: str = "lloyd",
+        n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -145,6 +150,7 @@ class KMeans(
         self.random_state = random_state
         self.copy_x = copy_x
         self.algorithm = algorithm
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Find clusters.
@@ -294,7 +300,10 @@ class KMeans(
         """
         check_is_fitted(self)
         return self._answer(
-            X, lambda x: _core.nearest(x, double(x, self.cluster_centers_), threads())
+            X,
+            lambda x: _core.nearest(
+                x, double(x, self.cluster_centers_), threads(self.n_jobs)
+            ),
         )
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -337,7 +346,9 @@ class KMeans(
         centers = here(X, self.cluster_centers_)
         X = X.astype(wider(X, centers.dtype), copy=False)
         out = room(X, len(centers), X.dtype)
-        _core.distances(X, centers.astype(X.dtype, copy=False), out, threads())
+        _core.distances(
+            X, centers.astype(X.dtype, copy=False), out, threads(self.n_jobs)
+        )
         return out
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -389,7 +400,7 @@ class KMeans(
 
         with Call(self, "score") as call:
             rows = call.agree(check)
-            args = (rows.x, rows.w, centers, call.threads())
+            args = (rows.x, rows.w, centers, call.threads(self.n_jobs))
             return -float(call.run(_core.inertia, *args, rows=rows))
 
 

@@ -156,7 +156,7 @@ class Projection(Components, Probabilistic):
             components.T.astype(dtype, copy=False),
             room(X, len(components), dtype),
         )
-        _core.project(X, mean, columns, out, threads())
+        _core.project(X, mean, columns, out, threads(self.n_jobs))
         return out
 
     def inverse_transform(self, X: Any) -> Any:

@@ -44,6 +44,9 @@ class TruncatedSVD(Components):
         For compatibility: nothing is drawn.
     tol : float, default=0.0
         For compatibility, as `n_iter`.
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -98,6 +101,7 @@ class TruncatedSVD(Components):
         "power_iteration_normalizer": [StrOptions({"auto", "QR", "LU", "none"})],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -110,6 +114,7 @@ class TruncatedSVD(Components):
         power_iteration_normalizer: str = "auto",
         random_state: Any = None,
         tol: float = 0.0,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.algorithm = algorithm
@@ -118,6 +123,7 @@ class TruncatedSVD(Components):
         self.power_iteration_normalizer = power_iteration_normalizer
         self.random_state = random_state
         self.tol = tol
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Fit the model.
@@ -208,7 +214,7 @@ class TruncatedSVD(Components):
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        return linear(X, here(X, self.components_).T, 0.0)
+        return linear(X, here(X, self.components_).T, 0.0, self.n_jobs)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the rows that have these places along the components.
