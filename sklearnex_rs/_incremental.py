@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Self
@@ -25,6 +26,8 @@ from sklearnex_rs._call import (
     check_finite,
     portable,
 )
+from sklearnex_rs._config import settings
+from sklearnex_rs._frames import called_by_hasattr
 from sklearnex_rs._memory import LARGE, free
 from sklearnex_rs._threads import ranks_on_node, thread_count
 
@@ -181,7 +184,8 @@ class IncrementalMixin(OnePass):
         """Set the fitted attributes, from the batches of all ranks so far.
 
         Collective: every rank calls it, also one that had no batch. Other batches may
-        follow, and another call.
+        follow, and another call. With ``config_context(spmd_finalize="lazy")`` the
+        first use of a fitted attribute calls it, which is collective then.
 
         Returns
         -------
@@ -340,14 +344,31 @@ class IncrementalMixin(OnePass):
 
     def __sklearn_is_fitted__(self) -> bool:
         """Raise, in words that name ``finalize``, unless there is something fitted."""
-        if not any(map(_is_fitted, vars(self))):
+        if not self._is_final() and not (self._is_lazy() and self._seen):
             self._refuse("this method")
         return True
 
+    def _check_is_fitted(self) -> None:
+        if self._is_lazy():
+            self.finalize()
+        super()._check_is_fitted()
+
+    def _is_final(self) -> bool:
+        """Say whether there are fitted attributes, of all batches."""
+        return any(map(_is_fitted, vars(self)))
+
+    def _is_lazy(self) -> bool:
+        """Say whether the next use of a fitted attribute finalizes. No messages."""
+        lazy = self._shares and settings().spmd_finalize == "lazy"
+        return lazy and not self._is_final()
+
     def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
-            if not any(map(_is_fitted, vars(self))):
-                self._refuse(f"'{name}'")
+        if name.endswith("_") and not name.startswith("_") and not self._is_final():
+            lazy = _is_fitted(name) and self._is_lazy()
+            if lazy and not called_by_hasattr(sys._getframe(1)):
+                self.finalize()
+                return getattr(self, name)
+            self._refuse(f"'{name}'")
         msg = f"{type(self).__name__!r} object has no attribute {name!r}"
         raise AttributeError(msg)
 

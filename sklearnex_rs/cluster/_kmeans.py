@@ -400,7 +400,7 @@ class KMeans(
 
         with Call(self, "score") as call:
             rows = call.agree(check)
-            args = (rows.x, rows.w, centers, call.threads(self.n_jobs))
+            args = (rows.x, rows.w, centers, call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
 
 

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import here, like
@@ -210,7 +209,7 @@ class TruncatedSVD(Components):
         X_new : ndarray of shape (n_samples, n_components)
             ``X @ components_.T``, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
@@ -229,6 +228,6 @@ class TruncatedSVD(Components):
         X_original : ndarray of shape (n_samples, n_features)
             ``X @ components_``, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         least = 0 if self._shares else 1
         return back(X, lambda x: here(x, self.components_), 0.0, least)
