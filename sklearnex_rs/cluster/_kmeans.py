@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -13,12 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, double, here, like, room
+from sklearnex_rs._array import double, here, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._products import threads, wider
-from sklearnex_rs.cluster._draws import Draws, given
+from sklearnex_rs.cluster._draws import Draws
 from sklearnex_rs.cluster._partition import Partition, same
+from sklearnex_rs.cluster._starts import number_of_runs, starts
 
 
 class KMeans(
@@ -187,9 +186,9 @@ class KMeans(
             self._know(rows)
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
-            begin, told = self._begin(call, rows, draws), self._told(call)
+            begin, told = starts(self, call, rows, draws), self._told(call)
             best = None
-            for _ in range(self._runs(call)):
+            for _ in range(number_of_runs(self, call)):
                 found = self._run(call, rows, (place, tolerance, told), begin())
                 if best is None or (
                     found.inertia < best.inertia and not same(call, found, best)
@@ -217,43 +216,6 @@ class KMeans(
             call.refuse(ValueError(TOO_LARGE))
         call.weigh(rows)
         return mean, float(np.mean(squares / count) * self.tol)
-
-    def _runs(self, call: Call) -> int:
-        """Return the number of runs."""
-        many = (isinstance(self.init, str) and self.init == "random") or callable(
-            self.init
-        )
-        runs = (10 if many else 1) if self.n_init == "auto" else int(self.n_init)
-        if is_array(self.init) and runs != 1:
-            msg = (
-                "Explicit initial center position passed: performing only one init in "
-                f"{type(self).__name__} instead of n_init={runs}."
-            )
-            if call.first:
-                warnings.warn(msg, RuntimeWarning, stacklevel=3)
-            return 1
-        if self.algorithm == "elkan" and self.n_clusters == 1 and call.first:
-            msg = (
-                "algorithm='elkan' doesn't make sense for a single cluster. Using "
-                "'lloyd' instead."
-            )
-            warnings.warn(msg, RuntimeWarning, stacklevel=3)
-        return runs
-
-    def _begin(self, call: Call, rows: Rows, draws: Draws) -> Callable[[], Any]:
-        """Return what makes the first centers of a run, around the mean."""
-        if isinstance(self.init, str):
-            ways = {
-                "k-means++": draws.plus_plus,
-                "k-means||": draws.oversampled,
-                "random": draws.without_return,
-            }
-            return lambda: ways[self.init](self.n_clusters)
-        if is_array(self.init):
-            k, centers = self.n_clusters, copied(self.init)
-            mine = call.check(lambda: given(centers, k, rows.x), rows)
-            return lambda: mine - draws.place
-        return lambda: draws.called(self.init, self.n_clusters)
 
     def _told(self, call: Call) -> bool:
         """Say whether the first rank tells of rounds; the others then count for it."""
@@ -402,8 +364,3 @@ class KMeans(
             rows = call.agree(check)
             args = (rows.x, rows.w, centers, call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
-
-
-def is_array(init: Any) -> bool:
-    """Say whether these are centers."""
-    return not isinstance(init, str) and not callable(init)
