@@ -155,7 +155,7 @@ pub(super) fn kmeans<'py>(
                     tolerance,
                     limit,
                     told,
-                    observer: observer::lent(&observer),
+                    observer: observer.as_ref().map(|observer| observer as _),
                 };
                 let found = task.fit(comm, start)?;
                 Ok((

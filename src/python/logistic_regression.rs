@@ -46,7 +46,7 @@ pub(super) fn logistic<'py>(
                 tol,
                 limit,
                 room,
-                observer: observer::lent(&observer),
+                observer: observer.as_ref().map(|observer| observer as _),
             };
             task.fit(comm, &start)
         })

@@ -20,10 +20,3 @@ pub(super) fn observer(
         }
     })
 }
-
-/// The same as `algo` takes it.
-pub(super) fn lent<F: Fn(&[f64]) -> Result<bool> + Sync>(
-    observer: &Option<F>,
-) -> Option<crate::algo::Observer<'_>> {
-    observer.as_ref().map(|observer| observer as _)
-}
