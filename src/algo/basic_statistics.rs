@@ -37,7 +37,9 @@ pub fn basic_statistics(comm: &dyn Communicator, known: &[f64], p: usize) -> Res
         let mut words = memory::copy(&[means.rows(), means.weight()], "statistics")?;
         let (least, largest) = seen.extremes().split_at(p);
         words.extend(means.mean());
-        words.extend(seen.squares());
+        let constant = |j: usize| least[j] == -largest[j];
+        let squares = seen.squares().iter().enumerate();
+        words.extend(squares.map(|(j, square)| if constant(j) { 0.0 } else { *square }));
         words.extend(least.iter().map(|x| 0.0 - x));
         words.extend(largest);
         Ok(words)

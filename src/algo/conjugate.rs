@@ -22,8 +22,6 @@ use crate::{
 
 /// Looks at most.
 const LOOKS: usize = 5000;
-/// Square of a column that is rounding, over that of its mean times `ε`.
-const NOISE: f64 = 16.0;
 /// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
 
@@ -90,11 +88,8 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
         weighs(weight)?;
         let mut diagonal = memory::copy(&squares[..p], "a diagonal")?;
         for (square, mean) in diagonal.iter_mut().zip(means.mean()) {
-            let far = weight * mean * mean;
             if !self.aim.intercept {
-                *square += far;
-            } else if *square <= NOISE * f64::EPSILON * f64::EPSILON * far {
-                *square = 0.0; // constant
+                *square += weight * mean * mean;
             }
         }
         let most = diagonal

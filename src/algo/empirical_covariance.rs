@@ -42,7 +42,7 @@ pub fn empirical_covariance<D: Device>(
     precise: bool,
     (device, threads): (&D, usize),
 ) -> Result<Vec<f64>> {
-    let seen = gather(comm, known, || Moments::empty(p, centered))?;
+    let seen = gather(comm, known, || Moments::empty(p, centered))?.without_rounding();
     lead(comm, || {
         let n = seen.means().rows();
         let matrices = if precise { 2 } else { 1 };

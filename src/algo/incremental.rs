@@ -66,7 +66,7 @@ fn by_root<D: Kernels, T: Real>(
     let exact = true;
     let found = rows.device.moments(rows, Look { centered, exact })?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;
-    let seen = Moments::of(means, found.comoment, centered)?;
+    let seen = Moments::of(means, found.comoment, centered)?.without_rounding();
     if !seen.is_finite() || seen.largest_square(0..q) < TINIEST || seen.least_square(0..q) < TINIEST
     {
         return Ok(None);
@@ -104,7 +104,10 @@ pub fn settle<D: Device>(
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
         let rows = (means.rows() as usize).clamp(1, p + m);
         let h = rows.max(seen.triangle().used()); // each merge brings one for the means
-        let triangle = seen.triangle().first(h)?;
+        let mut triangle = seen.triangle().first(h)?;
+        if aim.intercept {
+            triangle = triangle.without_rounding(means);
+        }
         let singular = |threads| solve::singular([h, p], &triangle.columns()[..h * p], threads);
         let found = shared(device, (h.min(p), threads), singular)?;
         aim.line(p, &triangle, [means.rows(), means.weight()], mean, found)

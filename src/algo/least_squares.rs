@@ -179,7 +179,10 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         } else {
             &none
         };
-        let seen = triangle(self.rows, comm, mean, rows.min(p + m))?;
+        let mut seen = triangle(self.rows, comm, mean, rows.min(p + m))?;
+        if self.aim.intercept {
+            seen = seen.without_rounding(means);
+        }
         lead(comm, || {
             let h = seen.height();
             let many = (h.min(p), self.threads);

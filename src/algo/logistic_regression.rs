@@ -74,10 +74,12 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// agreed on all but the rows.
     pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
         let (width, way) = (self.rows.shape().1 + 1, self.way(start.len()));
-        let (mean, metric) = self.place(comm, way, start.len() / width)?;
+        let place = self.place(comm, way, start.len() / width)?;
+        let mut climb = Climb::new(self, way, &place, start)?;
         let begin = lead(comm, || {
             let mut coef = memory::copy(start, "coefficients")?;
-            shift_intercepts(&mut coef, &mean, 1.0);
+            shift_intercepts(&mut coef, &place.mean, 1.0);
+            climb.goal.fix(&mut coef);
             Ok(Odds {
                 coef,
                 steps: 0,
@@ -87,7 +89,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
                 curved: matches!(way, Way::Newton | Way::Proximal),
             })
         })?;
-        let mut climb = Climb::new(self, way, &mean, metric, start)?;
         let limit = self.limit.saturating_add(1).saturating_mul(30);
         let found = rounds(&mut climb, comm, begin, limit)?;
         lead(comm, || {
@@ -119,7 +120,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     }
 
     /// Where rows are put, and what bends the loss.
-    fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<(Vec<f64>, Metric)> {
+    fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<Place> {
         let (rows, (_, p, _)) = (self.rows, self.rows.shape());
         let bare = Data { y: None, ..*rows };
         let centered = self.intercept[1];
@@ -138,8 +139,11 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             }
             let spectrum = solve::eigen(p, &seen.products(p)?, 1)?;
             let weight = seen.means().weight();
-            let mean = memory::copy(seen.means().mean(), "means")?;
-            return Ok((mean, Metric::spectral(spectrum, part, ridge, weight)));
+            return Ok(Place {
+                mean: memory::copy(seen.means().mean(), "means")?,
+                zeros: (0..p).map(|j| seen.comoment(j, j) == 0.0).collect(),
+                metric: Metric::spectral(spectrum, part, ridge, weight),
+            });
         }
         let (means, mut squares) = spread(&bare, comm)?;
         let mut mean = memory::copy(means.mean(), "means")?;
@@ -150,8 +154,19 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
                 *mean = 0.0;
             }
         }
-        Ok((mean, Metric::diagonal(&squares, part, ridge, m)?))
+        Ok(Place {
+            mean,
+            zeros: squares.iter().map(|square| *square == 0.0).collect(),
+            metric: Metric::diagonal(&squares, part, ridge, m)?,
+        })
     }
+}
+
+/// Where rows are put, which columns are zero there, and what bends the loss.
+struct Place {
+    mean: Vec<f64>,
+    zeros: Vec<bool>,
+    metric: Metric,
 }
 
 /// Moves intercepts to where rows are put around the means, or back.
@@ -169,7 +184,7 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     way: Way,
     mean: &'t [f64],
     goal: Penalized,
-    metric: Metric,
+    metric: &'t Metric,
     memory: Memory,
     fista: Fista,
     /// `β` and the gradient where the first rank has been.
@@ -189,15 +204,22 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
     fn new(
         task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
         way: Way,
-        mean: &'t [f64],
-        metric: Metric,
+        place: &'t Place,
         start: &[f64],
     ) -> Result<Self> {
-        let bends = match &metric {
+        let (mean, metric) = (&place.mean[..], &place.metric);
+        let bends = match metric {
             Metric::Diagonal(bends) => memory::copy(bends, "a metric")?,
             Metric::Spectral { .. } => Vec::new(),
         };
-        let goal = Penalized::of(task.total, task.penalties, task.intercept[0], mean, start)?;
+        let columns = (mean, &place.zeros[..]);
+        let goal = Penalized::of(
+            task.total,
+            task.penalties,
+            task.intercept[0],
+            columns,
+            start,
+        )?;
         Ok(Self {
             task,
             way,
@@ -256,7 +278,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             if self.way == Way::Quasi {
                 let step = moved(&odds.coef, coef, -1.0)?;
                 let change = moved(&gradient, before, -1.0)?;
-                self.memory.remember(step, change, &self.metric)?;
+                self.memory.remember(step, change, self.metric)?;
             }
         }
         (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
@@ -282,7 +304,8 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             Way::Newton => self.goal.newton(&gradient, &self.bends)?,
             Way::Proximal => self.goal.proximal(&odds.coef, &gradient, &self.bends)?,
             Way::Quasi | Way::Gradient => {
-                let step = self.memory.direction(&gradient, &self.metric)?;
+                let mut step = self.memory.direction(&gradient, self.metric)?;
+                self.goal.fix(&mut step);
                 let slope = dot(&gradient, &step);
                 (step, slope)
             }

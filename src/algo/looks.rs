@@ -49,7 +49,8 @@ pub(super) fn moments<D: Kernels, T: Real>(
             Ok(seen)
         }
     };
-    one_pass(comm, || Moments::empty(p + m, how.centered), look)
+    let seen = one_pass(comm, || Moments::empty(p + m, how.centered), look)?;
+    Ok(seen.without_rounding())
 }
 
 /// `Triangle` of at most `h` rows of `[x y]` less `mean`.

@@ -1,13 +1,15 @@
 //! # Means and variances of columns
 //!
-//! `x̄ = Σ wᵢ xᵢ / Σ wᵢ` and `Σ wᵢ (xᵢ − x̄)²`, over the rows of all ranks. Kept of the rows: `Means`,
-//! and the squares around the common mean, to which each rank moves its own.
+//! `x̄ = Σ wᵢ xᵢ / Σ wᵢ` and `Σ wᵢ (xᵢ − x̄)²`, over the rows of all ranks, zero for constant columns. Kept
+//! of the rows: `Means`, and the squares around the common mean, to which each rank moves its own. That mean
+//! is a rounded number, so `Σ wᵢ (xᵢ − x̄)` travels along, `d`, and `d² / Σ wᵢ` is taken off.
 
 use super::one_pass;
 use crate::{
     Error, Result,
     comm::Communicator,
     device::{Data, MomentKernels},
+    memory,
     real::Real,
     summary::{Means, Slope},
 };
@@ -38,12 +40,22 @@ pub fn spread<D: MomentKernels, T: Real>(
     let look = || {
         comm.step("the look at the variances")?;
         let shift = mine.from(means.mean())?;
-        for (square, shift) in squares.iter_mut().zip(shift) {
+        for (square, shift) in squares.iter_mut().zip(&shift) {
             *square += mine.weight() * shift * shift;
         }
+        squares.extend(shift.iter().map(|shift| mine.weight() * shift));
         Ok(Slope::of(std::mem::take(&mut squares)))
     };
-    let seen = one_pass(comm, || Slope::empty(p + m), look)?;
-    let squares = crate::memory::copy(seen.gradient(), "variances")?;
+    let seen = one_pass(comm, || Slope::empty(2 * (p + m)), look)?;
+    let (around, drifts) = seen.gradient().split_at(p + m);
+    let mut squares = memory::copy(around, "variances")?;
+    for (j, (square, drift)) in squares.iter_mut().zip(drifts).enumerate() {
+        if drift.abs() > 0.0 {
+            *square = (*square - drift / means.weight() * drift).max(0.0);
+        }
+        if means.is_constant(j, *square) {
+            *square = 0.0;
+        }
+    }
     Ok((means, squares))
 }

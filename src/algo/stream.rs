@@ -11,7 +11,12 @@ pub fn absorb<S: Kept>(known: &[f64], look: impl FnOnce() -> Result<S>) -> Resul
         if !known.is_empty() {
             join(&mut seen, &read(known)?)?;
         }
-        seen.pack()
+        let numbers = seen.pack()?;
+        // A number that is none would stay for ever.
+        if numbers.iter().any(|number| number.is_nan()) {
+            return Err(Error::NotFinite);
+        }
+        Ok(numbers)
     })
 }
 

@@ -19,18 +19,21 @@ pub struct Penalized {
 
 impl Penalized {
     /// From `W l₁` and `W l₂`, of coefficients and of intercepts, if there are any; with the first `β`.
+    /// Columns of zeros, as rows are put, have no say: their coefficients stay zero, which is the optimum
+    /// with a penalty and of least norm without.
     pub fn of(
         total: f64,
         penalties: [[f64; 2]; 2],
         intercept: bool,
-        mean: &[f64],
+        (mean, zeros): (&[f64], &[bool]),
         start: &[f64],
     ) -> Result<Self> {
         let width = mean.len() + 1;
         let of = |j: usize| {
             let last = usize::from(j % width == width - 1);
             let both = [0, 1].map(|power: usize| penalties[power][last] / total);
-            (last == 0 || intercept).then_some(both)
+            let zero = zeros.get(j % width).copied();
+            (!zero.unwrap_or(!intercept)).then_some(both)
         };
         Ok(Self {
             total,
@@ -67,6 +70,15 @@ impl Penalized {
                 for coef in coef.chunks_exact_mut(width) {
                     coef[j] -= shift;
                 }
+            }
+        }
+    }
+
+    /// Sets to zero what is fixed.
+    pub fn fix(&self, unknowns: &mut [f64]) {
+        for (unknown, penalty) in unknowns.iter_mut().zip(&self.each) {
+            if penalty.is_none() {
+                *unknown = 0.0;
             }
         }
     }

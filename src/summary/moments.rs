@@ -59,6 +59,25 @@ impl Moments {
         self.words[i * (i + 1) / 2 + j]
     }
 
+    /// The same with zeros for columns that are constant: what they have is rounding, by which no other
+    /// column is to be judged.
+    pub fn without_rounding(mut self) -> Self {
+        if !self.centered {
+            return self;
+        }
+        for j in 0..self.q {
+            let diagonal = j * (j + 1) / 2 + j;
+            if !self.means.is_constant(j, self.words[diagonal]) {
+                continue;
+            }
+            self.words[diagonal - j..=diagonal].fill(0.0);
+            for i in j + 1..self.q {
+                self.words[i * (i + 1) / 2 + j] = 0.0;
+            }
+        }
+        self
+    }
+
     /// `S` of the first `p` columns, `p × p`, column by column, from the diagonal down.
     pub fn products(&self, p: usize) -> Result<Vec<f64>> {
         let mut products = memory::zeros(p * p, "co-moments")?;

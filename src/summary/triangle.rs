@@ -4,7 +4,7 @@
 //! Grigori, Hoemmen, Langou 2012). As long as there is room, rows are kept as they are, so wide
 //! data needs no square: the answer is the same.
 
-use super::{Summary, TAIL};
+use super::{Means, Summary, TAIL};
 use crate::{Result, memory, solve};
 
 /// Up to `h` rows of `q` columns, column by column, whose products are those of all rows seen.
@@ -42,6 +42,23 @@ impl Triangle {
     /// `R`, column by column, each `h` long.
     pub fn columns(&self) -> &[f64] {
         &self.words[..self.h * self.q]
+    }
+
+    /// The same with zeros for columns that are constant, as `Moments::without_rounding`; rows are less
+    /// these means.
+    pub fn without_rounding(mut self, means: &Means) -> Self {
+        for (j, column) in self
+            .words
+            .chunks_exact_mut(self.h.max(1))
+            .take(self.q)
+            .enumerate()
+        {
+            let square = column.iter().map(|x| x * x).sum::<f64>();
+            if means.is_constant(j, square) {
+                column.fill(0.0);
+            }
+        }
+        self
     }
 
     /// The first `h` of its rows, where no others are in use.
