@@ -58,7 +58,9 @@ fn constants_of_kernels_come_from_their_launches() {
             assert!(used, "{} does not name {name}", source.name);
             let twice = source.text.contains(&format!("#define {name} "));
             assert!(!twice, "{} defines {name} once more", source.name);
-            header += &format!("#undef {name}\n#define {name} {value}\n");
+            for part in ["#undef ", name, "\n#define ", name, " ", value, "\n"] {
+                header.push_str(part);
+            }
         }
         if let Some(folder) = &folder {
             fs::create_dir_all(folder).unwrap();

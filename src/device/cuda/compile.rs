@@ -88,11 +88,8 @@ pub fn cubin(source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
 pub fn cubin_at(folder: Option<&Path>, source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
     let (major, minor) = compiler()?;
     let text = source.whole();
-    let mut options = vec![
-        format!("--gpu-architecture=sm_{sm}"),
-        format!("-DREAL={real}"),
-        "--std=c++17".to_owned(),
-    ]; // and one for each constant
+    let arch = format!("--gpu-architecture=sm_{sm}");
+    let mut options = Vec::from([arch, format!("-DREAL={real}"), "--std=c++17".to_owned()]);
     options.extend(source.definitions().iter().map(|of| format!("-D{of}")));
     let key = name_of(&[&format!("{major}.{minor}"), &options.join(" "), &text]);
     let path = folder.map(|folder| folder.join(key));
