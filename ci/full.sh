@@ -22,6 +22,12 @@ for mpi in $mpis; do
 done
 if [ "${SKIP_TEST:-0}" != 1 ]; then
   bash ci/test_spmd.sh mpich 2 4
+  # What `pairwise` leaves out, and each unit test from ten other global seeds.
+  LIMIT=1800 PYTEST_ADDOPTS=--all-cases bash ci/test_spmd.sh openmpi 3
+  bash ci/test_kernels.sh --all-cases
+  for seed in 1 2 3 4 5 6 7 8 9 10; do
+    SKLEARNEX_RS_TEST_SEED=$seed bash ci/test_unit.sh
+  done
   LIMIT=900 bash ci/test_spmd.sh openmpi 6
 fi
 for version in 1.8 1.7; do

@@ -1,22 +1,18 @@
 #!/usr/bin/env bash
-# CUDA without a card: every kernel is compiled by NVRTC for sm_80, sm_90 and sm_100, and run on the host
-# against plain loops, in several orders of its threads and under AddressSanitizer; and the way from an
-# array on a card to a fitted model, on a stand-in for NVIDIA's driver.
+# Usage: ci/test_kernels.sh [options of pytest]: CUDA without a GPU: every kernel is run on the host against
+# plain loops, in several orders of its threads and under AddressSanitizer; and the way from an array on a
+# GPU to a fitted model, on a stand-in for NVIDIA's driver. (ci/test_rust.sh compiles them for real ones.)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source ci/env.sh openmpi
-nvrtc=$("$VENV/bin/python" -P -c 'import nvidia.cu13 as n; print(*n.__path__)')/lib
-REQUIRE_NVRTC=1 LD_LIBRARY_PATH=$nvrtc \
-  cargo test --release --locked --no-default-features --features cuda --test cubins
-
 export KERNELS=$PWD/target/cuda
 bash tests/cuda/build.sh "$KERNELS"
-pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider)
+pytest=("$VENV/bin/python" -P -m pytest -q -p no:cacheprovider "$@")
 kernels=(tests/cuda/test_{kernels,nearest,losses,classes}.py -n 2)
 "${pytest[@]}" "${kernels[@]}"
 # Python itself leaks; and a sanitizer wants to be loaded first.
 KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libubsan.so)" \
-  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}" -k random
+  ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS:$KERNELS/cusolver
 "${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2

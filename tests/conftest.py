@@ -32,8 +32,10 @@ def values(item):
     params = getattr(getattr(item, "callspec", None), "params", {})
     found = {name: (name, id(value)) for name, value in params.items()}
     for mark in item.iter_markers("parametrize"):
-        if not isinstance(mark.args[0], str):
-            found[mark.args[0][0]] = tuple(found.pop(name) for name in mark.args[0])
+        names = mark.args[0]
+        if isinstance(names, str):
+            names = [name.strip() for name in names.split(",")]
+        found[names[0]] = tuple(found.pop(name) for name in names)
     return list(found.values())
 
 
@@ -55,6 +57,7 @@ def cover(cases):
     return kept
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Of each test that is marked `pairwise`, keep as many cases as show every pair."""
     if config.getoption("--all-cases"):

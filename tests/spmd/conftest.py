@@ -33,6 +33,12 @@ def pytest_runtest_logreport(report):
         print(report.longreprtext, file=sys.stderr, flush=True)
 
 
+def pytest_collection_modifyitems(items):
+    """What MPI adds shows in pairs; tests/unit crosses more, on threads as ranks."""
+    for item in items:
+        item.add_marker("pairwise")
+
+
 @pytest.fixture
 def comm():
     from mpi4py import MPI

@@ -46,10 +46,11 @@ def test_two_groups_fit_at_the_same_time(comm, rows):
 
 
 @pytest.mark.timeout(300)  # MPICH 4.0 takes 20 ms for each, with more ranks than cores
-def test_five_thousand_communicators(comm, rows):
+def test_more_communicators_than_there_can_be_at_once(comm, rows):
     """MPICH runs out of them at about 2,000 if ours are not given back."""
     X, y = rows
-    for k in range(5000):
+    limited = any(name in MPI.Get_library_version() for name in ("MPICH", "Intel"))
+    for k in range(2200 if limited else 250):
         part = comm.Split(comm.rank % 2, k * (-1) ** k * comm.rank)
         model = spmd.LinearRegression(n_jobs=1, comm=part).fit(X, y)
         part.Free()

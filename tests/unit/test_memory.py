@@ -25,7 +25,7 @@ def peak():
 
 dtype, order = np.dtype({dtype!r}), {order!r}
 n, p = 100_000_000 // dtype.itemsize // 100, 100
-rng = np.random.default_rng()
+rng = np.random.default_rng(0)
 X = np.empty((n, p), dtype, order)
 for rows in (X if order == "C" else X.T):
     rows[:] = rng.standard_normal(len(rows), dtype=np.float32)
