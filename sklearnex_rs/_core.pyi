@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 # A name a line would be a page.
 # fmt: off
 __all__ = [
-    "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
-    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
-    "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
+    "CardArray", "Comm", "CudaUnavailableError", "RankLeftError", "Seat",
+    "absorb_columns", "absorb_line", "absorb_moments", "absorb_span",
+    "basic_statistics", "best_on_card", "cards", "components", "conjugates",
+    "covariance", "cuda", "cusolver_columns",
     "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
     "kmeans", "least_squares", "lend", "linear", "logistic", "mpi", "nearest",
     "oversample", "pca", "plus_plus", "project", "r2", "rest_on_card", "scaled_on_card",
@@ -358,6 +359,11 @@ def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
+
+class RankLeftError(RuntimeError):
+    """Another rank has left the program, so it takes part in no collective call."""
+
+    rank: int
 
 def cusolver_columns() -> int: ...
 def cards() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _cuda
+from sklearnex_rs._core import RankLeftError
 from sklearnex_rs._threads import place_on_node
 from sklearnex_rs.spmd import (
     basic_statistics,
@@ -18,7 +19,7 @@ from sklearnex_rs.spmd import (
     linalg,
     linear_model,
 )
-from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, mpi, run
+from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, member, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
@@ -55,6 +56,7 @@ __all__ = [
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "RankLeftError",
     "Ridge",
     "ThreadComm",
     "TruncatedSVD",
@@ -136,7 +138,7 @@ def rank(comm: Any = None) -> int:
     rank : int
         From 0.
     """
-    return int((mpi().COMM_WORLD if comm is None else comm).rank)
+    return int(member(comm).rank)
 
 
 def size(comm: Any = None) -> int:
@@ -152,4 +154,4 @@ def size(comm: Any = None) -> int:
     size : int
         At least 1.
     """
-    return int((mpi().COMM_WORLD if comm is None else comm).size)
+    return int(member(comm).size)

@@ -263,7 +263,7 @@ class TestDifferences:
         agreed(
             lambda: fit(frame, rows[1]),
             ValueError,
-            "feature names differ: rank 0 has [a",
+            'feature names differ: rank 0 has ["a"',
         )
 
 

@@ -4,7 +4,7 @@
 //! with the user's communicator. A duplicate on which a call was given up holds messages that
 //! nobody will take: it is left alone, and the next call makes another.
 
-use super::{Block, Options, checked, none, notice::Post, wait};
+use super::{Block, Options, checked, leave, none, notice::Post, wait};
 use crate::Result;
 use mpi::topology::SimpleCommunicator;
 use mpi::{
@@ -42,6 +42,10 @@ pub(super) struct Ours {
     pub(super) said: OnceLock<Arc<Vec<Block>>>,
     calls: Arc<AtomicU64>,
     broken: AtomicBool,
+    /// How many operations began here: see `leave`.
+    pub(super) operations: AtomicU64,
+    /// Who has left, after how many.
+    pub(super) left: Mutex<Vec<(usize, u64)>>,
 }
 
 #[derive(Clone)]
@@ -94,7 +98,7 @@ impl Home {
     }
 
     /// The duplicate; a new one, together with all ranks, where there is none that is whole.
-    pub(super) fn duplicate(&self, options: &Options) -> Result<Arc<Ours>> {
+    pub(super) fn duplicate(&self, options: &Arc<Options>) -> Result<Arc<Ours>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ours) = &state.ours {
             ours.hear(options)?;
@@ -103,6 +107,7 @@ impl Home {
             }
         }
         options.clock.step("the first use of the communicator");
+        self.refuse_if_left(options)?;
         let (place, mut request) = match state.begun.take() {
             Some(begun) => begun,
             None => self.begin(options)?,
@@ -121,7 +126,7 @@ impl Home {
                     None if options.clock.is_over(start) => {
                         Err(early.missing(options, self.now(), (&[], start)))
                     }
-                    None => Ok(()),
+                    None => self.refuse_if_left(options),
                 }
             },
         );
@@ -132,7 +137,9 @@ impl Home {
         }
         let ours = self.adopt(place, options)?;
         // One on which a call was given up is left to MPI, with its messages.
+        leave::enroll(&ours, options)?;
         if let Some(before) = state.ours.replace(Arc::clone(&ours)) {
+            leave::retire(&before);
             std::mem::forget(before);
         }
         let mut late = false;
@@ -144,6 +151,12 @@ impl Home {
             return Err(options.clock.missed());
         }
         Ok(ours)
+    }
+
+    /// Fails where a member is known to have left, by a notice on any duplicate of this process.
+    fn refuse_if_left(&self, options: &Options) -> Result<()> {
+        let left = leave::find(self.user, options)?;
+        left.map_or(Ok(()), |rank| Err(options.clock.left(rank)))
     }
 
     /// Starts a duplication. The handle is written when it is complete, so its place must outlive
@@ -173,6 +186,8 @@ impl Home {
             said: OnceLock::new(),
             calls: Arc::clone(&self.calls),
             broken: AtomicBool::new(false),
+            operations: AtomicU64::new(0),
+            left: Mutex::default(),
         }))
     }
 }

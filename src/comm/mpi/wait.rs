@@ -1,6 +1,9 @@
 //! Waiting for messages: busily at first, then giving the processor away.
 
-use super::{Options, Ours, checked, notice::Post};
+use super::{
+    Options, Ours, checked, leave,
+    notice::{Notice, Post},
+};
 use crate::{Error, Result};
 use mpi::ffi;
 use std::time::{Duration, Instant};
@@ -21,6 +24,7 @@ pub(super) fn poll(
     let start = Instant::now();
     let (mut turn, mut last) = (0, start);
     loop {
+        leave::refuse_if_finalized()?;
         if done()? {
             return Ok(());
         }
@@ -44,7 +48,7 @@ pub(super) fn poll(
 /// Waits for all requests; those that are complete are gone from the list, also after an error.
 pub(super) fn wait(
     ours: &Ours,
-    options: &Options,
+    (options, number): (&Options, u64),
     requests: &mut Vec<ffi::MPI_Request>,
 ) -> Result<()> {
     let done = || {
@@ -56,7 +60,7 @@ pub(super) fn wait(
         }
         Ok(true)
     };
-    poll(done, |start| ours.glance(options, start)).inspect_err(|error| {
+    poll(done, |start| ours.glance((options, number), start)).inspect_err(|error| {
         // Of an error of MPI's the others do not know yet: see `abandon`.
         if !matches!(error, Error::Transport { .. }) {
             ours.give_up();
@@ -76,11 +80,17 @@ pub(super) fn test(options: &Options, request: &mut ffi::MPI_Request) -> Result<
 
 impl Ours {
     /// Looks at signals, at what others say, and at the clock.
-    pub(super) fn glance(&self, options: &Options, start: Instant) -> Result<()> {
+    fn glance(&self, (options, number): (&Options, u64), start: Instant) -> Result<()> {
         (options.watch)().inspect_err(|error| self.abandon(options, self.now(), error))?;
         let post = self.post();
+        self.listen(options)?;
+        if let Some(rank) = self.left_before(number) {
+            let error = options.clock.left(rank);
+            self.abandon(options, self.now(), &error);
+            return Err(error);
+        }
         if let Some(notice) = post.receive(options)? {
-            self.give_up();
+            self.hear_of(&notice);
             if notice.call < self.now() {
                 return Err(Error::Stale);
             }
@@ -102,12 +112,20 @@ impl Ours {
         let Some(notice) = self.post().receive(options)? else {
             return Ok(());
         };
-        self.give_up();
+        self.hear_of(&notice);
         if notice.call <= self.now() {
             return Ok(());
         }
         self.count();
         Err(notice.error().unwrap_or_else(|| options.clock.missed()))
+    }
+
+    /// A call was given up: there, or because a rank has left.
+    fn hear_of(&self, notice: &Notice) {
+        self.give_up();
+        if let Some(Error::Gone { rank, .. }) = notice.error() {
+            self.record_left(rank, 0);
+        }
     }
 
     fn post(&self) -> Post {
@@ -118,8 +136,7 @@ impl Ours {
     pub(super) fn abandon(&self, options: &Options, call: u64, error: &Error) {
         if !self.is_broken() && self.size > 1 {
             self.give_up();
-            self.post()
-                .tell(options, call, error.kind(), &error.to_string());
+            self.post().tell(options, call, Some(error));
         }
     }
 }
