@@ -1,5 +1,6 @@
 """The extension module: functions in, plain arrays out."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import NDArray
 # fmt: off
 __all__ = [
     "CardArray", "Comm", "CudaUnavailableError", "RankLeftError", "Seat",
-    "absorb_columns", "absorb_line", "absorb_moments", "absorb_span",
-    "basic_statistics", "best_on_card", "cards", "components", "conjugates",
-    "covariance", "cuda", "cusolver_columns",
+    "absorb_columns",
+    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
+    "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
     "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
     "kmeans", "least_squares", "lend", "linear", "logistic", "mpi", "nearest",
     "oversample", "pca", "plus_plus", "project", "r2", "rest_on_card", "scaled_on_card",
@@ -205,6 +206,7 @@ def kmeans(
     limit: int,
     told: bool,
     threads: int,
+    observer: Callable[[_Numbers], bool] | None,
 ) -> tuple[_Numbers, Any, float, _Numbers, list[tuple[float, float]], bool]:
     """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
@@ -240,6 +242,7 @@ def logistic(
     intercept: list[bool],
     stop: tuple[list[float], int, int],
     threads: int,
+    observer: Callable[[_Numbers], bool] | None,
 ) -> tuple[_Numbers, int, bool, float, float]:
     """Return coefficients beside intercepts, steps, convergence, value, gradient."""
 

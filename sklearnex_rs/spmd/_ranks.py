@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sklearnex_rs import _core
-from sklearnex_rs._config import get_config
+from sklearnex_rs._config import config_context, get_config, settings
 from sklearnex_rs._threads import say
 from sklearnex_rs.spmd import _guard
 
@@ -84,9 +84,13 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     answers: list[Any] = [None] * size
     errors: list[BaseException | None] = [None] * size
 
+    config = get_config()
+    config.pop("target_offload")  # another name of `device`
+
     def one(seat: _core.Seat) -> None:
         try:
-            answers[seat.rank] = program(ThreadComm(seat))
+            with config_context(**config):
+                answers[seat.rank] = program(ThreadComm(seat))
         except BaseException as error:
             errors[seat.rank] = error
         finally:
@@ -113,6 +117,11 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     if error is not None:
         raise error
     return answers
+
+
+def one_rank() -> ThreadComm:
+    """Return a communicator whose only rank is this thread."""
+    return ThreadComm(_core.seats(1)[0])
 
 
 def _first_cause(errors: list[BaseException | None]) -> BaseException | None:
@@ -195,7 +204,7 @@ def _mpi4py() -> Any:
 
 def join(comm: Any, method: str) -> Joined:
     """Return the ranks of one call of ``method``, and why it may not go on."""
-    config = get_config()
+    config = settings()
     if isinstance(comm, ThreadComm):
         return comm._seat.join(method, config.spmd_timeout), None
     MPI, comm = mpi(), _intracomm(comm)

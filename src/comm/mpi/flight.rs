@@ -1,6 +1,7 @@
 //! Messages under way, and the buffer they use.
 
-use super::{Options, Ours, checked, int, leave, none, wait::wait};
+use super::calls::{Options, checked, int, none, refuse_if_finalized};
+use super::duplicate::{Ours, wait};
 use crate::{Error, Result, block::Block, comm::Op, memory};
 use mpi::{ffi, traits::AsRaw};
 use std::ffi::c_void;
@@ -41,7 +42,7 @@ impl<B: Default + Send + 'static> Flight<B> {
         (options, number): (Arc<Options>, u64),
         buffer: B,
     ) -> Result<Self> {
-        leave::refuse_if_finalized()?;
+        refuse_if_finalized()?;
         if ours.is_broken() {
             let left = ours.left_before(number);
             return Err(left.map_or(Error::Stale, |rank| options.clock.left(rank)));

@@ -4,7 +4,9 @@
 //! with the user's communicator. A duplicate on which a call was given up holds messages that
 //! nobody will take: it is left alone, and the next call makes another.
 
-use super::{Block, Options, checked, leave, none, notice::Post, wait};
+use super::calls::{Options, checked, none};
+use super::duplicate::Ours;
+use super::{leave, notice::Post, wait};
 use crate::Result;
 use mpi::topology::SimpleCommunicator;
 use mpi::{
@@ -31,21 +33,6 @@ struct State {
     /// A duplication under way that some rank had not come to: where the handle will be written,
     /// and the request.
     begun: Option<(usize, ffi::MPI_Request)>,
-}
-
-/// A duplicate.
-pub(super) struct Ours {
-    pub(super) comm: ManuallyDrop<SimpleCommunicator>,
-    pub(super) rank: usize,
-    pub(super) size: usize,
-    /// What every rank said of itself when it was made.
-    pub(super) said: OnceLock<Arc<Vec<Block>>>,
-    calls: Arc<AtomicU64>,
-    broken: AtomicBool,
-    /// How many operations began here: see `leave`.
-    pub(super) operations: AtomicU64,
-    /// Who has left, after how many.
-    pub(super) left: Mutex<Vec<(usize, u64)>>,
 }
 
 #[derive(Clone)]
@@ -189,39 +176,5 @@ impl Home {
             operations: AtomicU64::new(0),
             left: Mutex::default(),
         }))
-    }
-}
-
-impl Ours {
-    /// Whether a call was given up here.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.load(Relaxed)
-    }
-
-    /// No more messages here.
-    pub(super) fn give_up(&self) {
-        self.broken.store(true, Relaxed);
-    }
-
-    /// The number of the call under way.
-    pub(super) fn now(&self) -> u64 {
-        self.calls.load(Relaxed)
-    }
-
-    /// One more call, made or missed.
-    pub(super) fn count(&self) {
-        self.calls.fetch_add(1, Relaxed);
-    }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        let mut over = 0;
-        // SAFETY: allowed at any time.
-        unsafe { ffi::MPI_Finalized(&raw mut over) };
-        if over == 0 && !self.is_broken() {
-            // SAFETY: dropped once, here.
-            unsafe { ManuallyDrop::drop(&mut self.comm) };
-        }
     }
 }

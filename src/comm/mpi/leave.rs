@@ -12,17 +12,17 @@
 //! The word is the number of operations begun. Who waits in one of those need not mind: the rank
 //! has done its part, and only operations after it will not be met.
 
-use super::{Options, Ours, checked, int, none, wait};
-use crate::{Error, Result};
+use super::calls::{self, Options, checked, int, none};
+use super::duplicate::{LEFT, Ours};
+use super::wait;
+use crate::Result;
 use mpi::topology::SimpleCommunicator;
 use mpi::{ffi, traits::*};
 use std::mem::ManuallyDrop;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// The tag of these notices on our duplicate.
-const LEFT: i32 = 4;
 /// How long a rank that leaves waits for its notices to be received; after that it waits in
 /// `MPI_Finalize` for the other ranks.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -30,12 +30,6 @@ const NAP: Duration = Duration::from_micros(200);
 
 /// The duplicates of this process.
 static ALIVE: Mutex<Vec<Weak<Ours>>> = Mutex::new(Vec::new());
-static FINALIZED: AtomicBool = AtomicBool::new(false);
-
-/// Whether MPI is being finalized, or was.
-pub(super) fn is_finalized() -> bool {
-    FINALIZED.load(Relaxed)
-}
 
 /// The attribute whose deletion is the beginning of `MPI_Finalize`.
 #[derive(Clone)]
@@ -54,7 +48,7 @@ impl Drop for AtFinalize {
         if self.options.guarded {
             tell_all(&self.options);
         }
-        FINALIZED.store(true, Relaxed);
+        calls::finalized();
     }
 }
 
@@ -128,59 +122,6 @@ pub(super) fn find(user: ffi::MPI_Comm, options: &Options) -> Result<Option<usiz
 }
 
 impl Ours {
-    /// The number of the operation that begins.
-    pub(super) fn operation(&self) -> u64 {
-        self.operations.fetch_add(1, Relaxed) + 1
-    }
-
-    /// Takes the notices that have come.
-    pub(super) fn listen(&self, options: &Options) -> Result<()> {
-        // SAFETY: all pointers are to locals, and what is received is the one word that was sent.
-        let receive = || unsafe {
-            let mut word = 0_u64;
-            let (mut flag, mut message) = (0, ffi::RSMPI_MESSAGE_NULL);
-            let mut status = std::mem::zeroed::<ffi::MPI_Status>();
-            let (any, comm) = (ffi::RSMPI_ANY_SOURCE, self.comm.as_raw());
-            ffi::MPI_Improbe(
-                any,
-                LEFT,
-                comm,
-                &raw mut flag,
-                &raw mut message,
-                &raw mut status,
-            );
-            if flag == 0 {
-                return None;
-            }
-            let (to, ignore) = ((&raw mut word).cast(), ffi::RSMPI_STATUS_IGNORE);
-            ffi::MPI_Mrecv(to, 1, ffi::RSMPI_UINT64_T, &raw mut message, ignore);
-            Some((usize::try_from(status.MPI_SOURCE).unwrap_or(0), word))
-        };
-        while let Some((rank, word)) = checked(options, receive)? {
-            self.record_left(rank, word);
-        }
-        Ok(())
-    }
-
-    /// Keeps in mind that a rank left after so many operations.
-    pub(super) fn record_left(&self, rank: usize, operations: u64) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.push((rank, operations));
-    }
-
-    /// The ranks known to have left.
-    pub(super) fn left(&self) -> Vec<usize> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.iter().map(|(rank, _)| *rank).collect()
-    }
-
-    /// The lowest rank known to have left before this operation.
-    pub(super) fn left_before(&self, operation: u64) -> Option<usize> {
-        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = left.iter().filter(|(_, made)| *made < operation);
-        before.map(|(rank, _)| *rank).min()
-    }
-
     /// Sends the notices; those who have left themselves need none.
     fn tell_that_i_leave(&self, options: &Options) -> Vec<ffi::MPI_Request> {
         if self.listen(options).is_err() {
@@ -246,14 +187,5 @@ impl Ours {
             .into_iter()
             .filter_map(|rank| usize::try_from(rank).ok())
             .min())
-    }
-}
-
-/// The error of a call after MPI was finalized.
-pub(super) fn refuse_if_finalized() -> Result<()> {
-    if is_finalized() {
-        Err(Error::Finalized)
-    } else {
-        Ok(())
     }
 }
