@@ -35,9 +35,7 @@ class Comm:
     @property
     def size(self) -> int: ...
     @property
-    def said(self) -> list[bytes]:
-        """What every rank said of itself when the communicator was first used."""
-
+    def said(self) -> list[bytes]: ...
     def agree(
         self,
         method: str,
@@ -81,9 +79,7 @@ class Seat:
     @property
     def size(self) -> int: ...
     @property
-    def messages(self) -> int:
-        """How many messages every rank has taken part in so far."""
-
+    def messages(self) -> int: ...
     def join(self, method: str, timeout: float | None) -> Comm:
         """Return the ranks for one call."""
 
@@ -364,8 +360,6 @@ class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
 
 class RankLeftError(RuntimeError):
-    """Another rank has left the program, so it takes part in no collective call."""
-
     rank: int
 
 def cusolver_columns() -> int: ...

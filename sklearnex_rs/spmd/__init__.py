@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sklearnex_rs import _cuda
-from sklearnex_rs._core import RankLeftError
 from sklearnex_rs._threads import place_on_node
 from sklearnex_rs.spmd import (
     basic_statistics,
@@ -19,7 +18,7 @@ from sklearnex_rs.spmd import (
     linalg,
     linear_model,
 )
-from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, member, run
+from sklearnex_rs.spmd._ranks import Comm, RankLeftError, ThreadComm, join, member, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,

@@ -15,6 +15,7 @@ from sklearnex_rs.spmd import _guard
 
 Answer = TypeVar("Answer")
 Comm = _core.Comm
+RankLeftError = _core.RankLeftError
 #: The ranks of one call, and why it may not go on.
 Joined = tuple[Comm, BaseException | None]
 
@@ -143,7 +144,7 @@ def _follows(error: BaseException, errors: list[BaseException | None]) -> bool:
     """Whether an error arose because another rank had left with one."""
     link: BaseException | None = error
     while link is not None:
-        if isinstance(link, _core.RankLeftError) and errors[link.rank] is not None:
+        if isinstance(link, RankLeftError) and errors[link.rank] is not None:
             return True
         link = link.__cause__ or link.__context__
     return False
