@@ -17,6 +17,7 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 /// What is kept with the user's communicator.
 pub(super) struct Home {
@@ -102,20 +103,7 @@ impl Home {
         let early = Post::early(self.user, self.rank, self.size);
         let waited = wait::poll(
             || wait::test(options, &mut request),
-            |start| {
-                (options.watch)()?;
-                let heard = early.receive(options)?;
-                let mut others = heard.iter().filter(|notice| notice.call >= self.now());
-                match others.next() {
-                    Some(notice) => {
-                        Err(early.missing(options, self.now(), (&[notice.from], start)))
-                    }
-                    None if options.clock.is_over(start) => {
-                        Err(early.missing(options, self.now(), (&[], start)))
-                    }
-                    None => self.refuse_if_left(options),
-                }
-            },
+            |start| self.glance(options, &early, start),
         );
         if let Err(error) = waited {
             state.begun = Some((place, request));
@@ -138,6 +126,20 @@ impl Home {
             return Err(options.clock.missed());
         }
         Ok(ours)
+    }
+
+    /// Looks at signals, at what others say, and at the clock, while a duplicate is made.
+    fn glance(&self, options: &Options, early: &Post, start: Instant) -> Result<()> {
+        (options.watch)()?;
+        let heard = early.receive(options)?;
+        let mut others = heard.iter().filter(|notice| notice.call >= self.now());
+        match others.next() {
+            Some(notice) => Err(early.missing(options, self.now(), (&[notice.from], start))),
+            None if options.clock.is_over(start) => {
+                Err(early.missing(options, self.now(), (&[], start)))
+            }
+            None => self.refuse_if_left(options),
+        }
     }
 
     /// Fails where a member is known to have left, by a notice on any duplicate of this process.
