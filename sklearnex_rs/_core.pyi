@@ -360,7 +360,7 @@ class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
 
 class RankLeftError(RuntimeError):
-    rank: int
+    """Another rank has left the program: the one that its ``rank`` names."""
 
 def cusolver_columns() -> int: ...
 def cards() -> int:

@@ -144,7 +144,8 @@ def _follows(error: BaseException, errors: list[BaseException | None]) -> bool:
     """Whether an error arose because another rank had left with one."""
     link: BaseException | None = error
     while link is not None:
-        if isinstance(link, RankLeftError) and errors[link.rank] is not None:
+        left = getattr(link, "rank", None) if isinstance(link, RankLeftError) else None
+        if left is not None and errors[left] is not None:
             return True
         link = link.__cause__ or link.__context__
     return False
