@@ -20,7 +20,6 @@ from sklearnex_rs._memory import LARGE, free
 from sklearnex_rs._threads import ranks_on_node, thread_count, threads_together
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
-_UTF8 = ("utf-8", "surrogatepass")
 NOT_FINITE = "input contains NaN or infinity"  # as src/error.rs says it
 TOO_LARGE = "values are too large: their sums overflow float64; scale the columns"
 Answer = TypeVar("Answer")
@@ -69,7 +68,8 @@ class Words:
     @classmethod
     def of(cls, params: dict[str, Any], rows: Rows) -> Self:
         """Describe parameters and rows; this may fail, as both are the user's."""
-        names = "\x1e".join(rows.names).encode(errors="backslashreplace").decode()
+        names = json.dumps(rows.names, ensure_ascii=False) if rows.names else ""
+        names = names.encode(errors="backslashreplace").decode()
         code = _DTYPES[rows.x.dtype]
         return cls(describe(params), rows.x.shape, code, names)
 
@@ -284,9 +284,8 @@ class Call:
         most, least, columns, code, targets, weighted, named = facts
         names = rows.names
         if named and not least:
-            mine = "\x1e".join(names).encode(*_UTF8)
-            everyone = self.send(_core.Comm.gather, mine)
-            names = tuple(max(everyone, key=len).decode(*_UTF8).split("\x1e"))
+            everyone = self.send(_core.Comm.gather, json.dumps(names).encode())
+            names = next(filter(None, (tuple(json.loads(word)) for word in everyone)))
         if most == 0:
             mine_wide = np.array([rows.x.shape[1]], float)
             columns = int(self.send(_core.Comm.max, mine_wide)[0])

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 # A name a line would be a page.
 # fmt: off
 __all__ = [
-    "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
+    "CardArray", "Comm", "CudaUnavailableError", "RankLeftError", "Seat",
+    "absorb_columns",
     "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
     "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
     "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
@@ -34,9 +35,7 @@ class Comm:
     @property
     def size(self) -> int: ...
     @property
-    def said(self) -> list[bytes]:
-        """What every rank said of itself when the communicator was first used."""
-
+    def said(self) -> list[bytes]: ...
     def agree(
         self,
         method: str,
@@ -80,9 +79,7 @@ class Seat:
     @property
     def size(self) -> int: ...
     @property
-    def messages(self) -> int:
-        """How many messages every rank has taken part in so far."""
-
+    def messages(self) -> int: ...
     def join(self, method: str, timeout: float | None) -> Comm:
         """Return the ranks for one call."""
 
@@ -361,6 +358,9 @@ def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
+
+class RankLeftError(RuntimeError):
+    """Another rank has left the program: the one that its ``rank`` names."""
 
 def cusolver_columns() -> int: ...
 def cards() -> int:

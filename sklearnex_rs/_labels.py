@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -24,6 +25,7 @@ from sklearnex_rs._compat import check_sample_weight
 _RANGE = 1 << 20
 _LARGEST = float(1 << 52)
 BLOCK = 1 << 16  # labels that are looked at together
+_NUMBERS = "biuf"
 _KINDS = ("binary", "multiclass")
 
 
@@ -91,15 +93,12 @@ class Labels:
         mine = _packed(self.classes, sums)
         shares = [_read(word) for word in call.run(_core.Comm.gather, mine, rows=rows)]
         self._check_kinds(call, [classes for classes, _ in shares])
-        parts = [classes for classes, _ in shares if len(classes)]
-        if any(part.dtype == object for part in parts):
-            parts = [part.astype(object) for part in parts]
-        everyone = np.unique(np.concatenate(parts))
+        parts = call.alike(lambda: united([classes for classes, _ in shares]))
+        everyone = np.unique(np.concatenate([part for part in parts if len(part)]))
         total = np.zeros(len(everyone))
-        for classes, theirs in shares:
-            if len(classes):
-                total[np.searchsorted(everyone, classes)] += theirs
-        places = np.searchsorted(everyone, self.classes)
+        for classes, (_, theirs) in zip(parts, shares, strict=True):
+            total[np.searchsorted(everyone, classes)] += theirs
+        places = np.searchsorted(everyone, parts[call.comm.rank])
         for part in own:  # they are ours
             part[:] = places[part.astype(np.intp)]
         self.classes = everyone
@@ -107,7 +106,7 @@ class Labels:
 
     def _check_kinds(self, call: Call, shares: list[Any]) -> None:
         kinds = [
-            (rank, "numbers" if classes.dtype.kind in "biuf" else "strings")
+            (rank, _kind(classes.dtype))
             for rank, classes in enumerate(shares)
             if len(classes)
         ]
@@ -175,10 +174,47 @@ def _parts(rows: Any) -> list[Any]:
     return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
 
 
+def _kind(dtype: Any) -> str:
+    if dtype.kind in _NUMBERS:
+        return "numbers"
+    return "strings" if dtype.kind in "OU" else str(dtype)
+
+
+def united(shares: list[Any]) -> list[Any]:
+    """Give the classes of all ranks one type, and change none.
+
+    It is the type of concatenated arrays; or, where whole numbers would be rounded in
+    that, int64 or uint64.
+    """
+    known = [share.dtype for share in shares if len(share)]
+    if object in known:
+        return [share.astype(object) for share in shares]
+    common = np.result_type(*known)
+    if common.kind not in _NUMBERS:
+        return [share.astype(common) for share in shares]
+    for dtype in (common, np.dtype(np.int64), np.dtype(np.uint64)):
+        with np.errstate(invalid="ignore"):
+            parts = [share.astype(dtype) for share in shares]
+        # Python compares whole numbers and floats exactly.
+        if all(
+            part.tolist() == share.tolist()
+            for part, share in zip(parts, shares, strict=True)
+        ):
+            return parts
+    types = ", ".join(sorted({str(dtype) for dtype in known}))
+    msg = (
+        f"the labels of the ranks, of {types}, have no common type that represents "
+        "each of them exactly: convert y to one type on all ranks"
+    )
+    raise ValueError(msg)
+
+
 def _packed(classes: Any, sums: Any) -> bytes:
     file = io.BytesIO()
     objects = classes.dtype == object
-    classes = classes.astype(str) if objects else classes
+    if objects:  # strings: arrays of fixed width would drop NULs at their ends
+        words = json.dumps(classes.tolist()).encode()
+        classes = np.frombuffer(words, np.uint8)
     np.savez(file, classes=classes, objects=np.array(objects), sums=sums)
     return file.getvalue()
 
@@ -186,4 +222,6 @@ def _packed(classes: Any, sums: Any) -> bytes:
 def _read(word: bytes) -> tuple[Any, Any]:
     with np.load(io.BytesIO(word), allow_pickle=False) as file:
         classes = file["classes"]
-        return classes.astype(object) if file["objects"] else classes, file["sums"]
+        if file["objects"]:
+            classes = np.array(json.loads(classes.tobytes()), dtype=object)
+        return classes, file["sums"]

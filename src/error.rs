@@ -5,6 +5,9 @@ use std::fmt;
 /// The one result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The name of Python's exception for `Error::Gone`.
+pub const RANK_LEFT: &str = "sklearnex_rs.spmd.RankLeftError";
+
 /// The one error type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -63,11 +66,15 @@ pub enum Error {
     Gone {
         /// Who left.
         rank: usize,
+        /// The method that the others are in.
+        before: String,
     },
     /// A rank did not come in time.
     Timeout(String),
     /// The messages of a call that is over for some rank: a new duplicate is needed.
     Stale,
+    /// MPI was finalized.
+    Finalized,
     /// MPI itself failed.
     Transport {
         /// Its code.
@@ -88,8 +95,9 @@ impl Error {
             Self::Cuda { .. }
             | Self::Panic(_)
             | Self::Calls { .. }
-            | Self::Gone { .. }
+            | Self::Finalized
             | Self::Stale => "RuntimeError",
+            Self::Gone { .. } => RANK_LEFT,
             Self::Python { kind, .. } | Self::Rank { kind, .. } => kind,
             Self::Timeout(_) => "TimeoutError",
             Self::Transport { .. } => "mpi4py.MPI.Exception",
@@ -128,7 +136,10 @@ impl fmt::Display for Error {
             }
             Self::Rank { rank, text, .. } => write!(out, "rank {rank}: {text}"),
             Self::Calls { rank, text } => write!(out, "rank {rank} made another call: {text}"),
-            Self::Gone { rank } => write!(out, "rank {rank} left before the others"),
+            Self::Gone { rank, before } => {
+                write!(out, "rank {rank} has left the program before {before}")
+            }
+            Self::Finalized => write!(out, "MPI was finalized: no collective call can follow"),
             Self::Stale => write!(out, "the messages of an earlier call"),
             Self::Transport { code, call } => write!(
                 out,

@@ -18,7 +18,7 @@ from sklearnex_rs.spmd import (
     linalg,
     linear_model,
 )
-from sklearnex_rs.spmd._ranks import Comm, ThreadComm, join, mpi, run
+from sklearnex_rs.spmd._ranks import Comm, RankLeftError, ThreadComm, join, member, run
 from sklearnex_rs.spmd.basic_statistics import (
     BasicStatistics,
     IncrementalBasicStatistics,
@@ -55,6 +55,7 @@ __all__ = [
     "Lasso",
     "LinearRegression",
     "LogisticRegression",
+    "RankLeftError",
     "Ridge",
     "ThreadComm",
     "TruncatedSVD",
@@ -136,7 +137,7 @@ def rank(comm: Any = None) -> int:
     rank : int
         From 0.
     """
-    return int((mpi().COMM_WORLD if comm is None else comm).rank)
+    return int(member(comm).rank)
 
 
 def size(comm: Any = None) -> int:
@@ -152,4 +153,4 @@ def size(comm: Any = None) -> int:
     size : int
         At least 1.
     """
-    return int((mpi().COMM_WORLD if comm is None else comm).size)
+    return int(member(comm).size)

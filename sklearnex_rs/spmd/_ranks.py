@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from sklearnex_rs.spmd import _guard
 
 Answer = TypeVar("Answer")
 Comm = _core.Comm
+RankLeftError = _core.RankLeftError
 #: The ranks of one call, and why it may not go on.
 Joined = tuple[Comm, BaseException | None]
 
@@ -65,7 +67,8 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     -------
     answers : list
         What the ranks returned, in rank order. If ranks raised, the error of the
-        lowest that did is raised.
+        lowest rank that did is raised, of those that did not raise because another
+        rank had.
 
     Examples
     --------
@@ -94,17 +97,26 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
         finally:
             seat.leave()
 
+    seats = _core.seats(size)
     threads = [
         threading.Thread(target=one, args=(seat,), name=f"rank {seat.rank}")
-        for seat in _core.seats(size)
+        for seat in seats
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    for error in errors:
-        if error is not None:
-            raise error
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:  # Ctrl-C: ranks end at their next message
+        for seat in seats:
+            seat.leave()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
+        raise
+    error = _first_cause(errors)
+    if error is not None:
+        raise error
     return answers
 
 
@@ -113,8 +125,73 @@ def one_rank() -> ThreadComm:
     return ThreadComm(_core.seats(1)[0])
 
 
+def _first_cause(errors: list[BaseException | None]) -> BaseException | None:
+    """Return the error of the lowest rank that has one of its own.
+
+    That of the rank where it arose, where ranks agreed on one.
+    """
+    raised = [error for error in errors if error is not None]
+    own = [error for error in raised if not _follows(error, errors)]
+    first = next(iter(own or raised), None)
+    for error in raised:
+        alike = type(error) is type(first) and str(error) == str(first)
+        if alike and error.__cause__ is not None:
+            return error
+    return first
+
+
+def _follows(error: BaseException, errors: list[BaseException | None]) -> bool:
+    """Whether an error arose because another rank had left with one."""
+    link: BaseException | None = error
+    while link is not None:
+        left = getattr(link, "rank", None) if isinstance(link, RankLeftError) else None
+        if left is not None and errors[left] is not None:
+            return True
+        link = link.__cause__ or link.__context__
+    return False
+
+
+class _Fork:
+    """Whether this process was forked by one in which MPI had been initialized."""
+
+    child = False
+
+    @classmethod
+    def note(cls) -> None:
+        MPI = sys.modules.get("mpi4py.MPI")
+        cls.child |= MPI is not None and MPI.Is_initialized()
+
+
+os.register_at_fork(after_in_child=_Fork.note)
+
+
 def mpi() -> Any:
-    """Return mpi4py's ``MPI``, which initialises MPI."""
+    """Return mpi4py's ``MPI``, initialized."""
+    MPI = _mpi4py()
+    if _Fork.child:
+        msg = (
+            "this process was forked by a rank of MPI and is none itself: start "
+            "processes by multiprocessing's 'spawn' or 'forkserver', or use the "
+            "estimators outside of sklearnex_rs.spmd in it"
+        )
+        raise RuntimeError(msg)
+    if MPI.Is_finalized():
+        msg = (
+            "MPI was finalized: make collective calls (sklearnex_rs.spmd) before "
+            "mpi4py.MPI.Finalize()"
+        )
+        raise RuntimeError(msg)
+    if not MPI.Is_initialized():
+        msg = (
+            "MPI is not initialized: call mpi4py.MPI.Init() or Init_thread() before "
+            "the first use of sklearnex_rs.spmd, or leave mpi4py.rc.initialize True"
+        )
+        raise RuntimeError(msg)
+    return MPI
+
+
+def _mpi4py() -> Any:
+    """Import mpi4py's ``MPI``, which initializes MPI unless told otherwise."""
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
@@ -158,17 +235,30 @@ def size_of(comm: Any) -> int:
     return int((comm if isinstance(comm, ThreadComm) else _intracomm(comm)).size)
 
 
+def member(comm: Any) -> Any:
+    """Return what has ``rank`` and ``size``: `comm`, or the world for None."""
+    return comm if isinstance(comm, ThreadComm) else _checked(mpi(), comm)
+
+
 def _intracomm(comm: Any) -> Any:
     """Return mpi4py's communicator, of which this process is a member."""
     MPI = mpi()
     if comm is None:
-        comm = MPI.COMM_WORLD
         _refuse_lone_world(MPI)
+    return _checked(MPI, comm)
+
+
+def _checked(MPI: Any, comm: Any) -> Any:
+    if comm is None:
+        comm = MPI.COMM_WORLD
     if not isinstance(comm, MPI.Intracomm):
         msg = f"comm must be an mpi4py.MPI.Intracomm, got {comm!r}"
         raise TypeError(msg)
     if comm == MPI.COMM_NULL:
-        msg = "comm must not be MPI.COMM_NULL: this process is not a member"
+        msg = (
+            "comm must not be MPI.COMM_NULL: this process is not a member of it, or "
+            "it was freed"
+        )
         raise ValueError(msg)
     return comm
 

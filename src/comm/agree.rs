@@ -26,7 +26,7 @@ pub struct Facts {
     pub targets: usize,
     /// Whether rows have weights.
     pub weighted: bool,
-    /// Names of the columns.
+    /// Names of the columns, a list in JSON; empty where they have none.
     pub names: String,
 }
 
@@ -130,7 +130,7 @@ impl dyn Communicator + '_ {
         if let Some(rank) = place(header[0]) {
             return self
                 .first(rank, mine.map(|()| Vec::new()))
-                .and(Err(Error::Gone { rank }));
+                .and(Err(unexplained(rank)));
         }
         let pairs: Vec<_> = header[3..]
             .chunks(2)
@@ -178,7 +178,7 @@ impl dyn Communicator + '_ {
                     text: text.to_owned(),
                 })
             }
-            None => Err(Error::Gone { rank }),
+            None => Err(unexplained(rank)),
         }
     }
 
@@ -194,7 +194,7 @@ impl dyn Communicator + '_ {
             let rank = place(word[0]).unwrap_or_default();
             self.first(rank, mine.map(|()| Vec::new()))
         });
-        told.err().unwrap_or(Error::Gone { rank: self.rank() })
+        told.err().unwrap_or_else(|| unexplained(self.rank()))
     }
 
     /// Names the first rank on either side, and what it has.
@@ -217,6 +217,15 @@ impl dyn Communicator + '_ {
         Ok(Error::Differ(sentence(fact, [voters[0], other], |rank| {
             &fields[rank][1..]
         })))
+    }
+}
+
+/// The error of a rank that failed and gave no reason.
+fn unexplained(rank: usize) -> Error {
+    Error::Rank {
+        rank,
+        kind: "RuntimeError".to_owned(),
+        text: "internal error, please report: it failed without a reason".to_owned(),
     }
 }
 
@@ -249,12 +258,8 @@ fn sentence<'a>(fact: usize, [a, b]: [usize; 2], texts: impl Fn(usize) -> &'a [&
     }
 }
 
-fn names(text: &str) -> String {
-    if text.is_empty() {
-        "none".to_owned()
-    } else {
-        format!("[{}]", text.replace('\u{1e}', ", "))
-    }
+fn names(text: &str) -> &str {
+    if text.is_empty() { "none" } else { text }
 }
 
 fn read([most, least]: [usize; 2], words: [f64; FACTS]) -> Agreed {

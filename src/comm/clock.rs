@@ -44,6 +44,18 @@ impl Clock {
         self.deadline.map_or(longest, |limit| limit.min(longest))
     }
 
+    /// The error of a rank that waits for one that has left the program.
+    pub fn left(&self, rank: usize) -> Error {
+        let before = match &*self.method {
+            "" => "this call",
+            method => method,
+        };
+        Error::Gone {
+            rank,
+            before: before.to_owned(),
+        }
+    }
+
     /// The error of a rank that comes to a call which the others have given up.
     pub fn missed(&self) -> Error {
         Error::Timeout(format!(

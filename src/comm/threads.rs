@@ -115,9 +115,9 @@ impl Threads {
     /// Posts mine, waits for all, and brings everyone's in rank order.
     fn post(&self, call: Call, mine: Block) -> Result<Arc<Vec<(usize, Call, Block)>>> {
         let (start, seat) = (Instant::now(), &*self.seat);
-        let mut state = seat.settled()?;
+        let mut state = seat.settled(&self.clock)?;
         if let Some(rank) = state.gone {
-            return Err(Error::Gone { rank });
+            return Err(self.clock.left(rank));
         }
         let turn = state.turn;
         state.posted.push((seat.rank, call, mine));
@@ -132,7 +132,7 @@ impl Threads {
                 return Err(error);
             }
             if let Some(rank) = state.gone {
-                return Err(Error::Gone { rank });
+                return Err(self.clock.left(rank));
             }
             if self.clock.is_over(start) {
                 let came = |rank: &usize| state.posted.iter().any(|(there, ..)| there == rank);
@@ -155,14 +155,14 @@ impl Seat {
     }
 
     /// The board, once an earlier call that was given up is over for all.
-    fn settled(&self) -> Result<MutexGuard<'_, State>> {
+    fn settled(&self, clock: &Clock) -> Result<MutexGuard<'_, State>> {
         let mut state = self.board.lock();
         while state.given_up.is_some() {
             if let Some(error) = self.told(&mut state) {
                 return Err(error);
             }
             if let Some(rank) = state.gone {
-                return Err(Error::Gone { rank });
+                return Err(clock.left(rank));
             }
             state = self.board.wait(state);
         }

@@ -288,6 +288,7 @@ pub(super) fn mpi(
         clock: comm::Clock::new(method, seconds(timeout)?),
         limit,
         serialized,
+        guarded: std::env::var("SKLEARNEX_RS_EXIT_GUARD").as_deref() != Ok("0"),
         watch: Box::new(watch),
     };
     let joined = py.detach(|| Mpi::join(user, &Block(said), options));

@@ -1,6 +1,7 @@
 //! `Error` as Python's exceptions, and back: the one place.
 
 use crate::Error;
+use crate::error::RANK_LEFT;
 use pyo3::create_exception;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -13,6 +14,13 @@ create_exception!(
     "CUDA cannot be used here: the message says why, and what would help."
 );
 
+create_exception!(
+    sklearnex_rs.spmd,
+    RankLeftError,
+    PyRuntimeError,
+    "Another rank has left the program, so it takes part in no collective call."
+);
+
 /// The exception for an error.
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     made(py, error).unwrap_or_else(|_| PyRuntimeError::new_err(error.to_string()))
@@ -22,6 +30,13 @@ fn made(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     let (module, name) = match error.kind() {
         "sklearnex_rs.CudaUnavailableError" => {
             return Ok(CudaUnavailableError::new_err(error.to_string()));
+        }
+        RANK_LEFT => {
+            let value = RankLeftError::new_err(error.to_string());
+            if let Error::Gone { rank, .. } = error {
+                value.value(py).setattr("rank", *rank)?;
+            }
+            return Ok(value);
         }
         "mpi4py.MPI.Exception" => ("mpi4py.MPI", "Exception"),
         kind => kind.rsplit_once('.').unwrap_or(("builtins", kind)),

@@ -34,7 +34,7 @@ mod _core {
     #[pymodule_export]
     use super::dlpack::host;
     #[pymodule_export]
-    use super::error::CudaUnavailableError;
+    use super::error::{CudaUnavailableError, RankLeftError};
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]

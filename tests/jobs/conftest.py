@@ -1,6 +1,7 @@
 """Programs under mpirun, as users start them: started here, watched from outside."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,10 @@ comm = MPI.COMM_WORLD
 X = np.random.default_rng(comm.rank).standard_normal((30, 3))
 y = X @ np.arange(3.0)
 model = spmd.LinearRegression().fit(X, y)
+"""
+WAIT = """
+print(f"READY {time.time()}", flush=True)
+spmd.LinearRegression().fit(X, y)
 """
 
 
@@ -67,3 +72,20 @@ def job(tmp_path):
 @pytest.fixture
 def fit():
     return FIT
+
+
+@pytest.fixture
+def wait():
+    """Return lines of a call for which ranks wait that one does not come to."""
+    return WAIT
+
+
+@pytest.fixture
+def took():
+    """Return the seconds from the last rank's call to the end of the job."""
+
+    def seconds(job):
+        ready = [float(at) for at in re.findall(r"READY (\d+\.\d+)", job.text)]
+        return time.time() - max(ready)
+
+    return seconds

@@ -5,70 +5,13 @@ import pickle
 import re
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
-WAIT = """
-print(f"READY {time.time()}", flush=True)
-spmd.LinearRegression().fit(X, y)  # the others wait here for the rank that ended
-"""
 
-
-def took(job):
-    """Return the seconds from the last rank's fit to the end of the job."""
-    ready = [float(moment) for moment in re.findall(r"READY (\d+\.\d+)", job.text)]
-    return time.time() - max(ready)
-
-
-@pytest.mark.parametrize(
-    ("end", "words", "ranks"),
-    [
-        ("raise ValueError('my own mistake')", "my own mistake", 2),
-        ("raise ValueError('my own mistake')", "my own mistake", 4),
-        ("sys.exit(3)", "SystemExit: 3", 2),
-        ("raise SystemExit(3)", "SystemExit: 3", 2),
-        ("sys.exit('bad luck')", "bad luck", 2),
-        ("def f(): raise SystemExit(2)\n    f()", "SystemExit: 2", 4),
-    ],
-)
-def test_one_rank_that_ends_with_an_error_ends_the_job(job, fit, end, words, ranks):
-    program = f"{fit}\nif comm.rank == comm.size - 1:\n    {end}\n{WAIT}"
-    done = job(program, ranks)
-    assert done.code != 0
-    assert words in done.text
-    assert f"rank {ranks - 1} ended with an error" in done.text
-    assert took(done) < 5
-
-
-@pytest.mark.parametrize(
-    "end", ["", "sys.exit(0)", "sys.exit()", "raise SystemExit(None)"]
-)
-def test_a_good_end_is_left_alone(job, fit, end):
-    done = job(f"{fit}\nprint('READY', comm.rank, flush=True)\n{end}")
-    assert done.code == 0, done.text
-    assert done.text.count("READY") == 2
-
-
-def test_an_exit_that_is_caught_is_left_alone(job, fit):
-    caught = (
-        "try:\n    sys.exit(3)\n"
-        "except SystemExit as error:\n    print(f'CODE {error.code}')"
-    )
-    done = job(f"{fit}\n{caught}\nprint('READY', flush=True)")
-    assert done.code == 0, done.text
-    assert done.text.count("CODE 3") == done.text.count("READY") == 2
-
-
-def test_the_guard_can_be_turned_off(job, fit):
-    done = job(f"{fit}\ncomm.Barrier()\nsys.exit(3)", SKLEARNEX_RS_EXIT_GUARD="0")
-    assert done.code != 0
-    assert "ended with an error" not in done.text
-
-
-def test_an_agreed_error_that_nobody_catches_ends_the_job(job, fit):
-    done = job(f"{fit}\nX[0, 0] = np.nan if comm.rank else 1\n{WAIT}")
+def test_an_agreed_error_that_nobody_catches_ends_the_job(job, fit, wait, took):
+    done = job(f"{fit}\nX[0, 0] = np.nan if comm.rank else 1\n{wait}")
     assert done.code != 0
     assert "ValueError: rank 1: Input X contains NaN." in done.text
     assert took(done) < 5
@@ -87,12 +30,12 @@ def test_a_deadline_names_who_never_came(job, fit):
     assert done.seconds < 20
 
 
-def test_ctrl_c_ends_a_long_call(job, fit):
+def test_ctrl_c_ends_a_long_call(job, fit, wait):
     program = (
         f"{fit}\nimport os, signal, threading\n"
         "if comm.rank == 1: time.sleep(60)\n"
         "threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
-        f"{WAIT}"
+        f"{wait}"
     )
     done = job(program)
     assert done.code != 0
@@ -188,7 +131,7 @@ def test_one_call_at_a_time_where_mpi_wants_that(job):
 
 
 def test_a_thread_that_may_not_call_is_refused_on_all_ranks(job):
-    done = job(THREAD.format(level="funneled"))
+    done = job(THREAD.format(level="single"))
     if done.text.count("FITTED") == 4:
         pytest.skip("this MPI grants more than the level asked for")
     assert done.text.count("REFUSED rank 1: LinearRegression.fit was called from") == 2

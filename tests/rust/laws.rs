@@ -781,8 +781,8 @@ fn facts_that_differ_are_named_with_both_sides() {
             "rank 0 has no sample_weight, rank 2 has",
         ),
         (
-            |f| f.names = "a\u{1e}b".into(),
-            "feature names differ: rank 0 has none, rank 2 has [a, b]",
+            |f| f.names = r#"["a", "b"]"#.into(),
+            r#"feature names differ: rank 0 has none, rank 2 has ["a", "b"]"#,
         ),
     ];
     for (change, text) in cases {
@@ -1012,7 +1012,12 @@ fn different_calls_fail_on_every_rank_and_a_rank_that_left_is_gone() {
         1 => [Ok(()), Ok(())],
         _ => [comm.sum(&mut vec![1.0]), comm.sum(&mut vec![1.0])],
     });
-    let gone = || Err(Error::Gone { rank: 1 });
+    let gone = || {
+        Err(Error::Gone {
+            rank: 1,
+            before: "this call".to_owned(),
+        })
+    };
     assert_eq!([&early[0], &early[2]], [&[gone(), gone()]; 2]);
 }
 

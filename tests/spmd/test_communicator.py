@@ -118,6 +118,32 @@ def test_what_is_no_communicator_is_refused(rows, bad, kind):
         spmd.LinearRegression(comm=bad).fit(*rows)
 
 
+def test_a_freed_communicator_is_refused(comm, rows):
+    twin = comm.Dup()
+    model, ranks = spmd.LinearRegression(comm=twin).fit(*rows), spmd.communicator(twin)
+    twin.Free()
+    with pytest.raises(ValueError, match="or it was freed"):
+        model.fit(*rows)
+    assert ranks.sum(np.ones(1)) == comm.size  # on a duplicate, which it holds
+    model.predict(rows[0])
+
+
+def test_an_intercommunicator_is_refused(comm, rows):
+    if comm.size == 1:
+        pytest.skip("one rank makes no two groups")
+    half = comm.Split(comm.rank % 2, comm.rank)
+    between = half.Create_intercomm(0, comm, (comm.rank + 1) % 2)
+    for call in (
+        lambda: spmd.LinearRegression(comm=between).fit(*rows),
+        lambda: spmd.communicator(between),
+        lambda: spmd.size(between),
+    ):
+        with pytest.raises(TypeError, match=r"comm must be an mpi4py\.MPI\.Intra"):
+            call()
+    between.Free()
+    half.Free()
+
+
 def test_a_call_from_another_thread(comm, rows):
     """Allowed at this thread level; tests/jobs has the levels that do not allow it."""
     if MPI.Query_thread() < MPI.THREAD_SERIALIZED:

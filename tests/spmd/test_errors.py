@@ -263,7 +263,7 @@ class TestDifferences:
         agreed(
             lambda: fit(frame, rows[1]),
             ValueError,
-            "feature names differ: rank 0 has [a",
+            'feature names differ: rank 0 has ["a"',
         )
 
 
@@ -351,6 +351,19 @@ def test_a_rank_that_does_not_come_to_the_first_use(comm, rows):
     np.testing.assert_allclose(model.fit(*rows).coef_, np.arange(1.0, 5.0))
     comm.Barrier()
     fresh.Free()
+
+
+def test_a_rank_that_waits_hears_of_an_earlier_call_given_up(comm, rows):
+    """All make a new duplicate, and introduce themselves on it before they go on."""
+    mine = comm.Dup()
+    model = spmd.LinearRegression(comm=mine).fit(*rows)
+    first, ranks = model.coef_, spmd.communicator(mine)
+    if last(mine):
+        time.sleep(0.3)
+        ranks.abandon("ValueError", "given up")
+    for _ in range(2):
+        np.testing.assert_array_equal(model.fit(*rows).coef_, first)
+    mine.Free()
 
 
 def test_ctrl_c_while_waiting(comm, rows):

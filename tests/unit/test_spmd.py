@@ -368,13 +368,16 @@ def test_a_rank_that_does_not_come_is_named(rng):
     assert len({coef for *_, coef in answers}) == 1
 
 
+LEFT = r"^rank 1 has left the program before LinearRegression\.fit$"
+
+
 def test_a_rank_that_leaves_is_noticed(rng):
     X, y = problem(rng)
 
     def program(comm):
         if comm.rank == 1:
             return None
-        with pytest.raises(RuntimeError, match="rank 1 left before the others"):
+        with pytest.raises(RuntimeError, match=LEFT):
             spmd.LinearRegression(comm=comm).fit(X, y)
         return "noticed"
 
@@ -505,6 +508,145 @@ def test_run_returns_in_rank_order_and_raises_the_lowest_error():
 
     with pytest.raises(KeyError, match="1"):
         spmd.run(4, program)
+
+
+def meet(comm):
+    return spmd.communicator(comm).sum(np.ones(1))
+
+
+def failing(kind, when="between"):
+    """Return a program whose rank 2 fails between collective calls, or in the last."""
+
+    def program(comm):
+        meet(comm)
+        if comm.rank == 2:
+            if when == "late":
+                time.sleep(0.05)
+            raise kind("the cause")
+        meet(comm)
+
+    return program
+
+
+@pytest.mark.parametrize("kind", [KeyError, KeyboardInterrupt, SystemExit, Warning])
+@pytest.mark.parametrize("when", ["between", "late"])
+def test_run_raises_the_error_that_the_others_follow_from(kind, when):
+    with pytest.raises(kind, match="the cause"):
+        spmd.run(4, failing(kind, when))
+
+
+def test_run_raises_the_cause_of_errors_made_of_its_consequence():
+    def program(comm):
+        if comm.rank == 2:
+            raise KeyError("the cause")
+        try:
+            meet(comm)
+        except RuntimeError as error:
+            raise OSError("a step failed") from (error if comm.rank else None)
+
+    with pytest.raises(KeyError, match="the cause"):
+        spmd.run(4, program)
+
+
+def test_run_raises_the_lowest_of_several_causes():
+    def program(comm):
+        if comm.rank in (1, 3):
+            raise (KeyError if comm.rank == 1 else OSError)("the cause")
+        meet(comm)
+
+    for _ in range(5):
+        with pytest.raises(KeyError, match="the cause"):
+            spmd.run(5, program)
+
+
+def test_run_raises_that_a_rank_returned_too_early():
+    with pytest.raises(spmd.RankLeftError, match="rank 1 has left the program") as said:
+        spmd.run(3, lambda comm: None if comm.rank == 1 else meet(comm))
+    assert said.value.rank == 1
+
+
+def test_run_raises_an_agreed_error_with_its_cause(rng):
+    class Broken:
+        shape = (3, 2)
+
+        def __array__(self, dtype=None, copy=None):
+            raise LookupError("the cause")
+
+        def __len__(self):
+            return 3
+
+    def program(comm):
+        X = Broken() if comm.rank == 2 else rng.random((3, 2))
+        spmd.BasicStatistics(comm=comm).fit(X)
+
+    with pytest.raises(LookupError, match="rank 2: the cause") as said:
+        spmd.run(3, program)
+    assert str(said.value.__cause__) == "the cause"
+
+
+def test_ctrl_c_in_run_ends_its_ranks(python):
+    python(
+        """
+import os, signal, threading, time
+import numpy as np
+from sklearnex_rs import spmd
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+def program(comm):
+    ranks, end = spmd.communicator(comm), time.monotonic() + 60
+    while time.monotonic() < end:
+        ranks.sum(np.ones(1))
+start = time.monotonic()
+try:
+    spmd.run(3, program)
+except KeyboardInterrupt:
+    assert time.monotonic() - start < 30
+    assert not [t for t in threading.enumerate() if t.name.startswith("rank")]
+else:
+    raise AssertionError("it was not noticed")
+"""
+    )
+
+
+NAMES = [
+    "a",
+    "a\x1eb",
+    "a\x1fb",
+    "a\nb",
+    'a", "b',
+    "",
+    "\0",
+    "é\ud800\u2028",
+    "\\ud800",
+]
+
+
+@pytest.mark.parametrize("names", [NAMES, [""], ["\x1e"]])
+def test_an_empty_share_has_the_column_names_of_the_others(rng, names):
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pd.DataFrame(rng.random((6, len(names))), columns=names)
+
+    def program(comm):
+        mine = frame[:0] if comm.rank == 1 else frame
+        model = spmd.BasicStatistics(comm=comm).fit(mine)
+        return model.feature_names_in_.tolist()
+
+    assert spmd.run(3, program) == [names] * 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("é\ud800", "é\\ud800"), ("a\x1eb", "a\x1fb"), ("", "\0"), ("a", "a\0")],
+)
+def test_column_names_that_nearly_agree_differ(rng, one, other):
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+
+    def program(comm):
+        name = other if comm.rank else one
+        frame = pd.DataFrame({name: [1.0, 2.0], "b": [2.0, 4.0]})
+        with pytest.raises(ValueError, match="feature names differ: rank 0 has"):
+            spmd.BasicStatistics(comm=comm).fit(frame)
+
+    spmd.run(2, program)
 
 
 def test_a_rank_of_threads_says_what_it_is():

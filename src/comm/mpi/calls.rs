@@ -3,6 +3,7 @@
 
 use crate::{Error, Result, comm::Clock};
 use mpi::ffi;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 /// What a rank does while it waits: signals of the host program come through here.
@@ -16,8 +17,25 @@ pub struct Options {
     pub limit: usize,
     /// Whether MPI allows one call at a time in the process.
     pub serialized: bool,
+    /// Whether this rank tells the others when it leaves.
+    pub guarded: bool,
     /// Looked at while waiting.
     pub watch: Watch,
+}
+
+static FINALIZED: AtomicBool = AtomicBool::new(false);
+
+/// Notes that MPI is being finalized.
+pub(super) fn finalized() {
+    FINALIZED.store(true, Relaxed);
+}
+
+/// Fails if MPI is being finalized, or was.
+pub(super) fn refuse_if_finalized() -> Result<()> {
+    if FINALIZED.load(Relaxed) {
+        return Err(Error::Finalized);
+    }
+    Ok(())
 }
 
 /// Our numbers of ranks as MPI's.

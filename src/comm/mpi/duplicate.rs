@@ -1,15 +1,18 @@
 //! A duplicate of the user's communicator: calls and waits on it, and what other ranks say meanwhile.
 
-use super::calls::Options;
-use super::notice::Post;
+use super::calls::{Options, checked};
+use super::notice::{Notice, Post};
 use super::wait::{poll, test};
 use crate::{Error, Result, block::Block};
 use mpi::topology::SimpleCommunicator;
 use mpi::{ffi, traits::AsRaw};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
+
+/// The tag of what ranks say when they leave: see `leave`.
+pub(super) const LEFT: i32 = 4;
 
 /// A duplicate.
 pub(super) struct Ours {
@@ -20,12 +23,16 @@ pub(super) struct Ours {
     pub(super) said: OnceLock<Arc<Vec<Block>>>,
     pub(super) calls: Arc<AtomicU64>,
     pub(super) broken: AtomicBool,
+    /// How many operations began here: see `leave`.
+    pub(super) operations: AtomicU64,
+    /// Who has left, after how many.
+    pub(super) left: Mutex<Vec<(usize, u64)>>,
 }
 
 /// Waits for all requests; those that are complete are gone from the list, also after an error.
 pub(super) fn wait(
     ours: &Ours,
-    options: &Options,
+    (options, number): (&Options, u64),
     requests: &mut Vec<ffi::MPI_Request>,
 ) -> Result<()> {
     let done = || {
@@ -37,7 +44,7 @@ pub(super) fn wait(
         }
         Ok(true)
     };
-    poll(done, |start| ours.glance(options, start)).inspect_err(|error| {
+    poll(done, |start| ours.glance((options, number), start)).inspect_err(|error| {
         // Of an error of MPI's the others do not know yet: see `abandon`.
         if !matches!(error, Error::Transport { .. }) {
             ours.give_up();
@@ -65,12 +72,19 @@ impl Ours {
     pub(super) fn count(&self) {
         self.calls.fetch_add(1, Relaxed);
     }
+
     /// Looks at signals, at what others say, and at the clock.
-    pub(super) fn glance(&self, options: &Options, start: Instant) -> Result<()> {
+    fn glance(&self, (options, number): (&Options, u64), start: Instant) -> Result<()> {
         (options.watch)().inspect_err(|error| self.abandon(options, self.now(), error))?;
         let post = self.post();
+        self.listen(options)?;
+        if let Some(rank) = self.left_before(number) {
+            let error = options.clock.left(rank);
+            self.abandon(options, self.now(), &error);
+            return Err(error);
+        }
         if let Some(notice) = post.receive(options)? {
-            self.give_up();
+            self.hear_of(&notice);
             if notice.call < self.now() {
                 return Err(Error::Stale);
             }
@@ -92,12 +106,73 @@ impl Ours {
         let Some(notice) = self.post().receive(options)? else {
             return Ok(());
         };
-        self.give_up();
+        self.hear_of(&notice);
         if notice.call <= self.now() {
             return Ok(());
         }
         self.count();
         Err(notice.error().unwrap_or_else(|| options.clock.missed()))
+    }
+
+    /// A call was given up: there, or because a rank has left.
+    fn hear_of(&self, notice: &Notice) {
+        self.give_up();
+        if let Some(Error::Gone { rank, .. }) = notice.error() {
+            self.record_left(rank, 0);
+        }
+    }
+
+    /// The number of the operation that begins.
+    pub(super) fn operation(&self) -> u64 {
+        self.operations.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Takes the notices that have come.
+    pub(super) fn listen(&self, options: &Options) -> Result<()> {
+        // SAFETY: all pointers are to locals, and what is received is the one word that was sent.
+        let receive = || unsafe {
+            let mut word = 0_u64;
+            let (mut flag, mut message) = (0, ffi::RSMPI_MESSAGE_NULL);
+            let mut status = std::mem::zeroed::<ffi::MPI_Status>();
+            let (any, comm) = (ffi::RSMPI_ANY_SOURCE, self.comm.as_raw());
+            ffi::MPI_Improbe(
+                any,
+                LEFT,
+                comm,
+                &raw mut flag,
+                &raw mut message,
+                &raw mut status,
+            );
+            if flag == 0 {
+                return None;
+            }
+            let (to, ignore) = ((&raw mut word).cast(), ffi::RSMPI_STATUS_IGNORE);
+            ffi::MPI_Mrecv(to, 1, ffi::RSMPI_UINT64_T, &raw mut message, ignore);
+            Some((usize::try_from(status.MPI_SOURCE).unwrap_or(0), word))
+        };
+        while let Some((rank, word)) = checked(options, receive)? {
+            self.record_left(rank, word);
+        }
+        Ok(())
+    }
+
+    /// Keeps in mind that a rank left after so many operations.
+    pub(super) fn record_left(&self, rank: usize, operations: u64) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.push((rank, operations));
+    }
+
+    /// The ranks known to have left.
+    pub(super) fn left(&self) -> Vec<usize> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.iter().map(|(rank, _)| *rank).collect()
+    }
+
+    /// The lowest rank known to have left before this operation.
+    pub(super) fn left_before(&self, operation: u64) -> Option<usize> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = left.iter().filter(|(_, made)| *made < operation);
+        before.map(|(rank, _)| *rank).min()
     }
 
     fn post(&self) -> Post {
@@ -108,8 +183,7 @@ impl Ours {
     pub(super) fn abandon(&self, options: &Options, call: u64, error: &Error) {
         if !self.is_broken() && self.size > 1 {
             self.give_up();
-            self.post()
-                .tell(options, call, error.kind(), &error.to_string());
+            self.post().tell(options, call, Some(error));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Messages under way, and the buffer they use.
 
-use super::calls::{Options, checked, int, none};
+use super::calls::{Options, checked, int, none, refuse_if_finalized};
 use super::duplicate::{Ours, wait};
 use crate::{Error, Result, block::Block, comm::Op, memory};
 use mpi::{ffi, traits::AsRaw};
@@ -17,6 +17,8 @@ const BLOCK: i32 = 3;
 pub(super) struct Flight<B: Default + Send + 'static> {
     ours: ManuallyDrop<Arc<Ours>>,
     options: Arc<Options>,
+    /// The number of the operation on the duplicate.
+    number: u64,
     requests: Vec<ffi::MPI_Request>,
     buffer: ManuallyDrop<B>,
     /// What is sent from, beside `buffer`.
@@ -35,13 +37,20 @@ fn at<T>(buffer: &mut [T], start: usize) -> *mut c_void {
 
 impl<B: Default + Send + 'static> Flight<B> {
     /// Nothing under way yet. Fails on a duplicate that was given up.
-    pub(super) fn new(ours: Arc<Ours>, options: Arc<Options>, buffer: B) -> Result<Self> {
+    pub(super) fn new(
+        ours: Arc<Ours>,
+        (options, number): (Arc<Options>, u64),
+        buffer: B,
+    ) -> Result<Self> {
+        refuse_if_finalized()?;
         if ours.is_broken() {
-            return Err(Error::Stale);
+            let left = ours.left_before(number);
+            return Err(left.map_or(Error::Stale, |rank| options.clock.left(rank)));
         }
         Ok(Self {
             ours: ManuallyDrop::new(ours),
             options,
+            number,
             requests: Vec::new(),
             buffer: ManuallyDrop::new(buffer),
             sent: ManuallyDrop::new(Vec::new()),
@@ -50,7 +59,8 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Another one on the same duplicate.
     pub(super) fn beside<C: Default + Send + 'static>(&self, buffer: C) -> Result<Flight<C>> {
-        Flight::new(Arc::clone(&self.ours), Arc::clone(&self.options), buffer)
+        let options = (Arc::clone(&self.options), self.number);
+        Flight::new(Arc::clone(&self.ours), options, buffer)
     }
 
     /// The same, not yet started, with another buffer.
@@ -61,8 +71,13 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Waits until all has arrived, and brings the buffer back.
     pub(super) fn land(mut self) -> Result<B> {
-        wait(&self.ours, &self.options, &mut self.requests)?;
+        self.finish()?;
         Ok(std::mem::take(&mut *self.buffer))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let call = (&*self.options, self.number);
+        wait(&self.ours, call, &mut self.requests)
     }
 
     fn start(&mut self, start: impl FnOnce(ffi::MPI_Comm, &mut ffi::MPI_Request)) -> Result<()> {
@@ -155,7 +170,7 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Waits, and cuts what has come into blocks.
     fn cut(mut self, lengths: &[usize]) -> Result<Vec<Block>> {
-        wait(&self.ours, &self.options, &mut self.requests)?;
+        self.finish()?;
         let mut rest = self.sent.as_slice();
         let block = |length: &usize| {
             let (block, others) = rest.split_at(*length);

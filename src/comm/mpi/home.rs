@@ -6,7 +6,7 @@
 
 use super::calls::{Options, checked, none};
 use super::duplicate::Ours;
-use super::{notice::Post, wait};
+use super::{leave, notice::Post, wait};
 use crate::Result;
 use mpi::topology::SimpleCommunicator;
 use mpi::{
@@ -17,6 +17,7 @@ use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 /// What is kept with the user's communicator.
 pub(super) struct Home {
@@ -86,7 +87,7 @@ impl Home {
     }
 
     /// The duplicate; a new one, together with all ranks, where there is none that is whole.
-    pub(super) fn duplicate(&self, options: &Options) -> Result<Arc<Ours>> {
+    pub(super) fn duplicate(&self, options: &Arc<Options>) -> Result<Arc<Ours>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ours) = &state.ours {
             ours.hear(options)?;
@@ -95,6 +96,7 @@ impl Home {
             }
         }
         options.clock.step("the first use of the communicator");
+        self.refuse_if_left(options)?;
         let (place, mut request) = match state.begun.take() {
             Some(begun) => begun,
             None => self.begin(options)?,
@@ -102,20 +104,7 @@ impl Home {
         let early = Post::early(self.user, self.rank, self.size);
         let waited = wait::poll(
             || wait::test(options, &mut request),
-            |start| {
-                (options.watch)()?;
-                let heard = early.receive(options)?;
-                let mut others = heard.iter().filter(|notice| notice.call >= self.now());
-                match others.next() {
-                    Some(notice) => {
-                        Err(early.missing(options, self.now(), (&[notice.from], start)))
-                    }
-                    None if options.clock.is_over(start) => {
-                        Err(early.missing(options, self.now(), (&[], start)))
-                    }
-                    None => Ok(()),
-                }
-            },
+            |start| self.glance(options, &early, start),
         );
         if let Err(error) = waited {
             state.begun = Some((place, request));
@@ -124,7 +113,9 @@ impl Home {
         }
         let ours = self.adopt(place, options)?;
         // One on which a call was given up is left to MPI, with its messages.
+        leave::enroll(&ours, options)?;
         if let Some(before) = state.ours.replace(Arc::clone(&ours)) {
+            leave::retire(&before);
             std::mem::forget(before);
         }
         let mut late = false;
@@ -136,6 +127,26 @@ impl Home {
             return Err(options.clock.missed());
         }
         Ok(ours)
+    }
+
+    /// Looks at signals, at what others say, and at the clock, while a duplicate is made.
+    fn glance(&self, options: &Options, early: &Post, start: Instant) -> Result<()> {
+        (options.watch)()?;
+        let heard = early.receive(options)?;
+        let mut others = heard.iter().filter(|notice| notice.call >= self.now());
+        match others.next() {
+            Some(notice) => Err(early.missing(options, self.now(), (&[notice.from], start))),
+            None if options.clock.is_over(start) => {
+                Err(early.missing(options, self.now(), (&[], start)))
+            }
+            None => self.refuse_if_left(options),
+        }
+    }
+
+    /// Fails where a member is known to have left, by a notice on any duplicate of this process.
+    fn refuse_if_left(&self, options: &Options) -> Result<()> {
+        let left = leave::find(self.user, options)?;
+        left.map_or(Ok(()), |rank| Err(options.clock.left(rank)))
     }
 
     /// Starts a duplication. The handle is written when it is complete, so its place must outlive
@@ -167,6 +178,8 @@ impl Home {
             said: OnceLock::new(),
             calls: Arc::clone(&self.calls),
             broken: AtomicBool::new(false),
+            operations: AtomicU64::new(0),
+            left: Mutex::default(),
         }))
     }
 }

@@ -9,6 +9,7 @@ mod calls;
 mod duplicate;
 mod flight;
 mod home;
+mod leave;
 mod notice;
 mod wait;
 
@@ -47,30 +48,38 @@ pub struct Mpi {
     home: Arc<Home>,
     ours: Mutex<Arc<Ours>>,
     options: Arc<Options>,
+    mine: Block,
 }
 
 impl Mpi {
     /// Joins the communicator whose handle has these bits. The first time, every rank of it does so
     /// together, and each says something of itself.
     pub fn join(user: usize, said: &Block, options: Options) -> Result<Join> {
+        calls::refuse_if_finalized()?;
         let options = Arc::new(options);
         let home = Home::of(user, &options)?;
         let ours = home.duplicate(&options)?;
         let comm = Self {
             home,
-            ours: Mutex::new(Arc::clone(&ours)),
+            ours: Mutex::new(ours),
             options,
+            mine: said.clone(),
         };
-        let said = if let Some(said) = ours.said.get() {
-            Arc::clone(said)
-        } else {
-            comm.options.clock.step("the first use of the communicator");
-            let all = (&comm as &dyn Communicator).gather(said.clone());
-            // A rank that failed here has used up a call: see `Home::duplicate`.
-            let all = Arc::new(all.inspect_err(|_| ours.count())?);
-            Arc::clone(ours.said.get_or_init(|| all))
-        };
+        let said = comm.introduce()?;
         Ok(Join { comm, said })
+    }
+
+    /// What every rank says of itself: a message where the duplicate is new.
+    fn introduce(&self) -> Result<Arc<Vec<Block>>> {
+        let ours = self.ours();
+        if let Some(said) = ours.said.get() {
+            return Ok(Arc::clone(said));
+        }
+        self.options.clock.step("the first use of the communicator");
+        let all = (self as &dyn Communicator).gather(self.mine.clone());
+        // A rank that failed here has used up a call: see `Home::duplicate`.
+        let all = Arc::new(all.inspect_err(|_| ours.count())?);
+        Ok(Arc::clone(ours.said.get_or_init(|| all)))
     }
 
     fn ours(&self) -> Arc<Ours> {
@@ -78,7 +87,9 @@ impl Mpi {
     }
 
     fn flight<B: Default + Send + 'static>(&self, buffer: B) -> Result<Flight<B>> {
-        Flight::new(self.ours(), Arc::clone(&self.options), buffer)
+        let ours = self.ours();
+        let number = ours.operation();
+        Flight::new(ours, (Arc::clone(&self.options), number), buffer)
     }
 }
 
@@ -99,10 +110,11 @@ impl Communicator for Mpi {
 
     fn start_exchange(&self, to: usize, from: usize, block: Block) -> Result<Pending<Block>> {
         if to == self.rank() {
+            self.ours().operation(); // as the ranks count that exchange with another
             return Ok(Pending::done(block));
         }
         let mut sent = self.flight(Block::default())?;
-        let length = self.flight(vec![block.0.len() as u64, 0])?; // two
+        let length = sent.beside(vec![block.0.len() as u64, 0])?; // two
         let length = length.swap_lengths(to, from)?;
         sent.send(block, to)?;
         Ok(Pending::new(move || {
@@ -191,7 +203,7 @@ impl Communicator for Mpi {
     fn renew(&self) -> Result<()> {
         let new = self.home.duplicate(&self.options)?;
         *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
+        self.introduce().map(drop) // as the ranks do that join on the new one
     }
 
     fn abandon(&self, error: &Error) {

@@ -6,7 +6,7 @@
 //! period follows who is missing.
 
 use super::calls::{Options, checked, int, none};
-use crate::{Error, Result};
+use crate::{Error, Result, error::RANK_LEFT};
 use mpi::ffi;
 use std::time::{Duration, Instant};
 
@@ -39,10 +39,16 @@ pub(super) struct Notice {
 impl Notice {
     /// The failure it tells of; none if its sender only waits.
     pub(super) fn error(&self) -> Option<Error> {
-        (!self.kind.is_empty()).then(|| Error::Rank {
-            rank: self.from,
-            kind: self.kind.clone(),
-            text: self.text.clone(),
+        (!self.kind.is_empty()).then(|| match (&*self.kind, self.text.split_once('\0')) {
+            (RANK_LEFT, Some((rank, before))) => Error::Gone {
+                rank: rank.parse().unwrap_or(self.from),
+                before: before.to_owned(),
+            },
+            _ => Error::Rank {
+                rank: self.from,
+                kind: self.kind.clone(),
+                text: self.text.clone(),
+            },
         })
     }
 }
@@ -70,13 +76,20 @@ impl Post {
         }
     }
 
-    /// Tells all others. Failures are of no interest: this is the last word in the call.
-    pub(super) fn tell(&self, options: &Options, call: u64, kind: &str, text: &str) {
+    /// Tells all others of an error, or that I wait. Failures are of no interest: this is the last
+    /// word in the call.
+    pub(super) fn tell(&self, options: &Options, call: u64, error: Option<&Error>) {
+        let kind = error.map_or("", Error::kind);
+        let (gone, text) = match error {
+            Some(Error::Gone { rank, before }) => (Some(*rank), format!("{rank}\0{before}")),
+            Some(error) => (None, error.to_string()),
+            None => (None, String::new()),
+        };
         let mut bytes = format!("{call}\0{kind}\0{text}").into_bytes();
         bytes.resize(LENGTH, 0);
         // Leaked: a request that its receiver never meets is never complete.
         let bytes: &'static mut [u8] = bytes.leak();
-        for rank in (0..self.size).filter(|rank| *rank != self.rank) {
+        for rank in (0..self.size).filter(|rank| *rank != self.rank && Some(*rank) != gone) {
             let mut request = none();
             // SAFETY: `bytes` was leaked, so MPI may read it at any time; the communicator is the duplicate
             // or the user's own, which MPI keeps as long as our attribute is on it, and `adopt` came before
@@ -153,7 +166,7 @@ impl Post {
         (heard, since): (&[usize], Instant),
     ) -> Error {
         let late = options.clock.is_late(since);
-        self.tell(options, call, "", "");
+        self.tell(options, call, None);
         let mut here: Vec<usize> = [heard, &[self.rank]].concat();
         let start = Instant::now();
         while here.len() < self.size && start.elapsed() < options.clock.grace() {

@@ -1,6 +1,6 @@
 //! Waiting for messages: busily at first, then giving the processor away.
 
-use super::calls::{Options, checked};
+use super::calls::{Options, checked, refuse_if_finalized};
 use crate::Result;
 use mpi::ffi;
 use std::time::{Duration, Instant};
@@ -21,6 +21,7 @@ pub(super) fn poll(
     let start = Instant::now();
     let (mut turn, mut last) = (0, start);
     loop {
+        refuse_if_finalized()?;
         if done()? {
             return Ok(());
         }
