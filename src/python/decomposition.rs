@@ -40,9 +40,8 @@ pub(super) fn pca<'py>(
     let (py, lent) = (comm.py(), [Some(x), None, None]);
     let way = match solver {
         "full" => Way::Triangle,
-        "covariance_eigh" => Way::Moments,
         "range" => Way::Range,
-        _ => Way::Leading,
+        _ => Way::Moments,
     };
     let count = match (count, share) {
         (Some(count), _) => Count::Of(count),
