@@ -131,13 +131,13 @@ extern "C" __global__ void NAME(potentials)(NAME(Rows) a, const REAL* nearest, c
 // √Σ (x − c)², given the sum; from the row itself where the sum may have vanished or overflowed.
 static __device__ double root(const NAME(Rows) & a, i64 row, const REAL* point, REAL sum) {
     const double least = sizeof(REAL) == 4 ? 1.4e-27 : 5e-306;
-    if ((double)sum > least && isfinite((double)sum)) return sqrt((double)sum);
+    if ((double)sum > least && (double)sum < infinite()) return sqrt((double)sum);
     double largest = 0.0, squares = 0.0;
     for (int j = 0; j < a.p; ++j) {
         const double step = fabs((double)entry(a, row, j) - (double)point[j]);
         if (step > largest) largest = step;
     }
-    if (largest == 0.0 || isinf(largest)) return largest;
+    if (largest == 0.0 || largest == infinite()) return largest;
     for (int j = 0; j < a.p; ++j) {
         const double step = ((double)entry(a, row, j) - (double)point[j]) / largest;
         squares += step * step;
