@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "sklearnex_rs._core")]
 struct Lent(ImportedDlpack);
 
-// SAFETY: DLPack's contract with the producer keeps the memory until the deleter runs, which takes the GIL itself;
-// all that this type hands out is the read-only view of `view_of`.
+// SAFETY: DLPack's contract with the producer keeps the memory until the deleter runs, which takes the GIL
+// itself; all that this type hands out is the read-only view of `view_of`.
 unsafe impl Sync for Lent {}
 
 /// NumPy's read-only view of any library's array on the host; floats of 16 bits as `float32`.
@@ -80,8 +80,9 @@ fn view_of<'py, T: Element>(
     lent: &Bound<'py, Lent>,
     dtype: DLDataType,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the array takes `lent` as its base, so the memory outlives it; it is made read-only below, before
-    // anybody has it; that others do not write meanwhile is up to the caller of the estimator, as for NumPy.
+    // SAFETY: the array takes `lent` as its base, so the memory outlives it; it is made read-only below,
+    // before anybody has it; that others do not write meanwhile is up to the caller of the estimator, as
+    // for NumPy.
     let array = unsafe {
         let view = strided::<T>(&lent.get().0, dtype)?;
         PyArray::borrow_from_array(&view, lent.clone().into_any())
@@ -112,7 +113,8 @@ unsafe fn strided<T>(imported: &ImportedDlpack, dtype: DLDataType) -> PyResult<A
     }
     let strides = facts.strides_or_compact().map_err(broken)?.into_owned();
     let start = usize::try_from(facts.byte_offset()).map_err(broken)?;
-    // SAFETY: DLPack has the producer keep `byte_offset` inside of the memory at `data`; the array is not empty.
+    // SAFETY: DLPack has the producer keep `byte_offset` inside of the memory at `data`; the array is not
+    // empty.
     let mut first = unsafe { facts.data_ptr().cast::<u8>().add(start) }.cast::<T>();
     let mut positive = Vec::new();
     let mut flipped = Vec::new();
@@ -120,8 +122,8 @@ unsafe fn strided<T>(imported: &ImportedDlpack, dtype: DLDataType) -> PyResult<A
         if stride < 0 {
             #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)]
             let back = (n as isize - 1) * stride as isize;
-            // SAFETY: `back` leads to element n − 1 of this axis, which DLPack has the producer's shape and strides
-            // keep inside of the memory.
+            // SAFETY: `back` leads to element n − 1 of this axis, which DLPack has the producer's shape and
+            // strides keep inside of the memory.
             first = unsafe { first.offset(back) };
             flipped.push(axis);
         }
@@ -131,8 +133,9 @@ unsafe fn strided<T>(imported: &ImportedDlpack, dtype: DLDataType) -> PyResult<A
         return Err(PyValueError::new_err("the array is not aligned"));
     }
     let shape = IxDyn(&shape).strides(IxDyn(&positive));
-    // SAFETY: `first` is the element of lowest address and is aligned (checked); by DLPack's contract all others
-    // that shape and strides lead to are the producer's, which `imported` keeps as long as the view is borrowed.
+    // SAFETY: `first` is the element of lowest address and is aligned (checked); by DLPack's contract all
+    // others that shape and strides lead to are the producer's, which `imported` keeps as long as the view
+    // is borrowed.
     let mut view = unsafe { ArrayViewD::from_shape_ptr(shape, first) };
     for axis in flipped {
         view.invert_axis(Axis(axis));

@@ -31,15 +31,17 @@ const PINNED: usize = 1 << 20;
 /// As many, once they are wanted.
 struct Pinned(*mut u8);
 
-// SAFETY: whoever has the lock has the memory alone.
+// SAFETY: the pointer stands behind `Card::pinned`'s lock, and no copy of it leaves `fetch_into`: whoever
+// has the lock has the memory alone. The driver's host memory belongs to no thread.
 unsafe impl Send for Pinned {}
 
 /// Where memory comes from: not the card's default pool, which is other libraries' as well.
 struct Pool(sys::CUmemoryPool);
 
-// SAFETY: the driver takes calls from any thread, and the pool lives as long as the process.
+// SAFETY: the handle is only passed to the driver, which takes calls from any thread; the pool is never
+// destroyed.
 unsafe impl Send for Pool {}
-// SAFETY: the same.
+// SAFETY: the same: a shared handle is only copied.
 unsafe impl Sync for Pool {}
 
 /// The card of that number.
@@ -66,7 +68,9 @@ impl Card {
     fn new(ordinal: usize) -> Result<Self> {
         let wrong = |error| failed("a card's first use", error);
         let context = CudaContext::new(ordinal).map_err(wrong)?;
-        // SAFETY: all work is on one stream, which is waited for before anything is read or freed.
+        // SAFETY: events order work on different streams. Here all is on one: kernels, copies, and
+        // allocations, which are freed on it, too; and whatever leaves was waited for (`fetch_into`, and
+        // the `wait` at the end of each method).
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(wrong)?;
         let pool = pool(&context).map_err(wrong)?;
@@ -117,12 +121,15 @@ impl Card {
 
     fn taken<N: DeviceRepr>(&self, n: usize) -> std::result::Result<CudaSlice<N>, DriverError> {
         let Some(Pool(pool)) = self.pool else {
-            // SAFETY: kernels write it before they, or `fetch`, read it.
+            // SAFETY: what is in it may be anything, and `DeviceRepr` numbers have no forbidden bits; each
+            // caller has a kernel or a copy write it before it is read.
             return unsafe { self.stream.alloc(n) };
         };
         let (mut first, bytes) = (0, n.saturating_mul(size_of::<N>()));
         self.context.bind_to_thread()?;
-        // SAFETY: the same; and the slice frees it on this stream, which is how pools take it back.
+        // SAFETY: the driver has made `bytes` bytes, so `n` numbers, aligned to 256, of which nobody else
+        // knows; the slice frees them on this stream, which is how a pool takes them back. What is in them
+        // may be anything, as above.
         unsafe {
             let stream = self.stream.cu_stream();
             sys::cuMemAllocFromPoolAsync(&raw mut first, bytes, pool, stream).result()?;
@@ -150,7 +157,8 @@ impl Card {
         }
         let (first, stream) = (address(&room), self.stream.cu_stream());
         self.bind()?;
-        // SAFETY: there is room for as many, and any bits are a number.
+        // SAFETY: `room` has just been made for `n` numbers, the stream and the current context are its
+        // card's.
         let done = unsafe { result::memset_d8_async(first, 0xff, size_of::<i32>() * n, stream) };
         done.map_err(|error| failed("a fill", error))?;
         Ok(room)
@@ -174,6 +182,9 @@ impl Card {
     ) -> Result<()> {
         let wrong = |error| failed("a copy to the host", error);
         let bytes = size_of_val(out);
+        if room.len() < out.len() {
+            return Err(Error::Shape("numbers of a card"));
+        }
         if bytes > PINNED {
             let done = self.stream.memcpy_dtoh(&room.slice(..out.len()), out);
             done.map_err(wrong)?;
@@ -185,20 +196,24 @@ impl Card {
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         self.context.bind_to_thread().map_err(wrong)?;
         if pinned.0.is_null() {
-            // SAFETY: it lives as long as the process, as the card does.
+            // SAFETY: the card's context is current (bound above); the memory is never freed, as the card
+            // is never dropped.
             pinned.0 = unsafe { result::malloc_host(PINNED, 0) }
                 .map_err(wrong)?
                 .cast();
         }
         let from = address(room);
-        // SAFETY: there is as much room, and nobody else has it before the lock is given back.
+        // SAFETY: `bytes` is at most PINNED (checked above), as much as was allocated, and the lock is ours
+        // until the end.
         let through = unsafe { std::slice::from_raw_parts_mut(pinned.0, bytes) };
-        // SAFETY: `room` is alive, and the copy is over before `through` is read.
+        // SAFETY: `room` has as many numbers as `out` (checked at the start), and is borrowed; `wait` below
+        // comes before `through` is read or given back.
         let done =
             unsafe { result::memcpy_dtoh_async(&mut *through, from, self.stream.cu_stream()) };
         done.map_err(wrong)?;
         self.wait()?;
-        // SAFETY: `out` has as many bytes, and numbers are plain bits.
+        // SAFETY: `bytes` is the size of `out`, which is no part of the pinned memory; any bits that a
+        // kernel wrote to a slice of `N` are an `N`.
         unsafe { std::ptr::copy_nonoverlapping(through.as_ptr(), out.as_mut_ptr().cast(), bytes) };
         Ok(())
     }
@@ -225,7 +240,8 @@ impl Card {
         self.context.bind_to_thread().map_err(wrong)?;
         if !out.is_empty() {
             let stream = self.stream.cu_stream();
-            // SAFETY: the caller's; and it is over before `out` is read.
+            // SAFETY: the caller has as many bytes from `first` on; `wait` below comes before `out` is
+            // given back.
             unsafe { result::memcpy_dtoh_async(out, first, stream) }.map_err(wrong)?;
         }
         self.wait()
@@ -284,7 +300,8 @@ impl Room {
             let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
             card.bind()?;
             let to = room.first();
-            // SAFETY: the caller's, and there is as much room.
+            // SAFETY: the caller has as many bytes from `first` on until this returns, after `wait`; `room`
+            // was made for as many, and nobody else knows it yet.
             let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
             done.map_err(|error| failed("a copy", error))?;
             card.wait()?;
@@ -320,7 +337,9 @@ fn pool(context: &CudaContext) -> std::result::Result<Option<Pool>, DriverError>
     };
     let (mut pool, mut kept) = (std::ptr::null_mut(), KEPT);
     let what = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-    // SAFETY: all are alive, and the attribute is of 64 bits.
+    // SAFETY: the pointers are to locals that outlive both calls, `how` is zero wherever the driver wants
+    // it to be, the pool is the one just made, and the driver reads this attribute as 64 bits, which `kept`
+    // has.
     unsafe {
         sys::cuMemPoolCreate(&raw mut pool, &raw const how).result()?;
         sys::cuMemPoolSetAttribute(pool, what, (&raw mut kept).cast()).result()?;

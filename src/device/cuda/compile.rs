@@ -46,14 +46,14 @@ impl Source {
 
 /// The version of NVRTC; or what to install.
 pub(super) fn compiler() -> Result<(i32, i32)> {
-    // SAFETY: this loads the library, and runs nothing but its initialisers.
+    // SAFETY: `dlopen` runs the initialisers of the library of that name: NVRTC's, which the user installed.
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoCuda(format!(
             "NVRTC, which compiles kernels, was not found: {EXTRA}"
         )));
     }
     let (mut major, mut minor) = (0, 0);
-    // SAFETY: both are alive, and the library is there.
+    // SAFETY: the library was found just above, and both pointers are to locals.
     let done = unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) };
     done.result().map_err(failed)?;
     Ok((major, minor))
@@ -62,12 +62,13 @@ pub(super) fn compiler() -> Result<(i32, i32)> {
 /// Whether NVRTC knows an architecture; or what to install.
 fn knows(sm: i32) -> Result<()> {
     let mut count = 0;
-    // SAFETY: `count` is alive, and the library is there.
+    // SAFETY: `cubin_at`, the only caller, asked for `compiler` first, so the library is there; `count` is
+    // a local.
     let asked = unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) };
     asked.result().map_err(failed)?;
     let count = usize::try_from(count).unwrap_or(0);
     let mut known: Vec<i32> = crate::memory::zeros(count, "names of architectures")?;
-    // SAFETY: `known` has as many as NVRTC asked for.
+    // SAFETY: `known` has as many numbers as NVRTC has just said that it writes.
     let asked = unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) };
     asked.result().map_err(failed)?;
     if known.contains(&sm) {
@@ -166,7 +167,8 @@ fn compile(name: &'static str, text: &str, options: &[String]) -> Result<Vec<u8>
     let text = CString::new(text).map_err(|_| Error::Shape("a source holds a zero"))?;
     let name = CString::new(name).map_err(|_| Error::Shape("a name holds a zero"))?;
     let program = result::create_program(&text, Some(&name)).map_err(failed)?;
-    // SAFETY: the program is alive until it is destroyed, once, below.
+    // SAFETY: `create_program` has just made the program, `built` does not keep it, and it is destroyed
+    // once, after that.
     let (code, _) = unsafe { (built(program, options), result::destroy_program(program)) };
     code
 }
@@ -174,11 +176,11 @@ fn compile(name: &'static str, text: &str, options: &[String]) -> Result<Vec<u8>
 /// # Safety
 /// `program` must be alive.
 unsafe fn built(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8>> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's program is alive.
     if let Err(error) = unsafe { result::compile_program(program, options) } {
-        // SAFETY: the same.
+        // SAFETY: it still is.
         let log = unsafe { result::get_program_log(program).map_err(failed)? };
-        // SAFETY: NVRTC ends its log by a zero.
+        // SAFETY: NVRTC ends its log by a zero, inside of `log`, which has the size that it asked for.
         let log = unsafe { CStr::from_ptr(log.as_ptr()) };
         return Err(Error::Cuda {
             step: "a kernel's compilation",
@@ -186,11 +188,11 @@ unsafe fn built(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8
         });
     }
     let mut bytes = 0;
-    // SAFETY: the caller's, and `bytes` is alive.
+    // SAFETY: the caller's program is alive, and was compiled; `bytes` is a local.
     let asked = unsafe { sys::nvrtcGetCUBINSize(program, &raw mut bytes) };
     asked.result().map_err(failed)?;
     let mut code: Vec<u8> = crate::memory::zeros(bytes, "a kernel's code")?;
-    // SAFETY: the same, and `code` has the size that NVRTC asked for.
+    // SAFETY: the same program; `code` has as many bytes as NVRTC has just said that it writes.
     let copied = unsafe { sys::nvrtcGetCUBIN(program, code.as_mut_ptr().cast()) };
     copied.result().map_err(failed)?;
     Ok(code)

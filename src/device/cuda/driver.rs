@@ -22,7 +22,8 @@ pub fn cards() -> Result<usize> {
 }
 
 fn look() -> Result<usize> {
-    // SAFETY: this loads the driver's library, and runs nothing but its initialisers.
+    // SAFETY: `dlopen` runs the initialisers of the library of that name: the driver's, which the system
+    // installed.
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoCuda(format!(
             "the NVIDIA driver (libcuda.so.1) was not found; install it, and what kernels are compiled \
@@ -56,7 +57,7 @@ pub(super) fn name_of(ordinal: usize) -> Result<String> {
     let ordinal = i32::try_from(ordinal).unwrap_or(i32::MAX);
     let card = result::device::get(ordinal).map_err(wrong)?;
     let name = result::device::get_name(card).map_err(wrong)?;
-    // SAFETY: it is one of the driver's.
+    // SAFETY: `device::get` has just returned it, and a device is there as long as the process.
     let part = |which| unsafe { result::device::get_attribute(card, which) }.map_err(wrong);
     let major = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
     let minor = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
@@ -92,7 +93,9 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         let before = self.0.unwrap_or(std::ptr::null_mut());
-        // SAFETY: it was in force on this thread when `self` was made.
+        // SAFETY: `now` found it in force on this thread, where `self` stays (it is not `Send`: a context
+        // is a pointer); that nobody destroys a context while our call runs is up to its owner, as for any
+        // call of the driver.
         let _ = unsafe { result::ctx::set_current(before) };
     }
 }

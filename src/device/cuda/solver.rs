@@ -58,24 +58,27 @@ pub(super) struct Solver {
     params: sys::cusolverDnParams_t,
 }
 
-// SAFETY: whoever has the lock on it has it alone, and the library minds no threads.
+// SAFETY: `solver` hands it out behind a lock, so one thread at a time has it; cuSOLVER's handles may go
+// from thread to thread as long as that is so.
 unsafe impl Send for Solver {}
 
 /// The version of the library; none where it, or something that is asked of it, is not there.
 pub(super) fn version() -> Option<[i32; 3]> {
-    // SAFETY: this loads the library, and runs nothing but its initialisers.
+    // SAFETY: `dlopen` runs the initialisers of the library of that name: cuSOLVER's, which the user
+    // installed.
     if !unsafe { sys::is_culib_present() } {
         return None;
     }
     let has = |name: &&str| {
-        // SAFETY: the library is there, and what is found is not called.
+        // SAFETY: the library was found just above; the symbol is looked up as a function, which all of
+        // these are, and is not called.
         unsafe { sys::culib().get::<unsafe extern "C" fn()>(name.as_bytes()) }.is_ok()
     };
     if !SYMBOLS.iter().all(has) {
         return None;
     }
     let mut version = 0;
-    // SAFETY: `version` is alive, and the library has the function.
+    // SAFETY: the function is one of SYMBOLS, which were all found; `version` is a local.
     let asked = unsafe { sys::cusolverGetVersion(&raw mut version) };
     asked.result().ok()?;
     Some([version / 1000, version % 1000 / 100, version % 100])
@@ -150,7 +153,9 @@ impl Solver {
         let mut size = [0; 2];
         let [there, here] = &mut size;
         let (a, w) = (first(&matrix.entries), first(&matrix.values));
-        // SAFETY: the library has the function, and all that is pointed to is alive.
+        // SAFETY: `eigen` asked for `version`, so the library has the function; handle and parameters are
+        // `self`'s, `matrix` has `n × n` entries and `n` values on the card (`Solver::eigen` made them),
+        // and both sizes are locals.
         let asked = unsafe {
             sys::cusolverDnXsyevd_bufferSize(
                 self.handle.cu(),
@@ -177,8 +182,9 @@ impl Solver {
         let room: CudaSlice<u8> = card.room(there, "a decomposition")?;
         let mut host: Vec<u8> = memory::zeros(here, "a decomposition")?;
         let _over = Over(card);
-        // SAFETY: the matrix has `n × n` entries and `n` values, and the rooms are as large as was asked
-        // for; all are there until the work is over.
+        // SAFETY: as of `size`; both rooms are as large as that has asked for this matrix. `host` outlives
+        // the work, as `_over` waits before it is freed, and what is on the card is freed on the same
+        // stream.
         let done = unsafe {
             sys::cusolverDnXsyevd(
                 self.handle.cu(),
