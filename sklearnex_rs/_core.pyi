@@ -391,8 +391,8 @@ def truncated_svd(
     ranged: bool,
     threads: int,
     together: int,
-) -> tuple[_Numbers, _Numbers, _Numbers, float]:
-    """Return right vectors, singular values, variances along them, and of all."""
+) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers]:
+    """Return right vectors, singular values, variances along them, and shares."""
 
 def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
     """Return what is known of the rows of two streams."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral
 from typing import Any, Self
 
@@ -255,7 +256,7 @@ n_features_in_, feature_names_in_
     def partial_fit(
         self,
         X: Any,
-        y: Any = None,  # noqa: ARG002
+        y: Any = None,
         sample_weight: Any = None,
         check_input: bool = True,
     ) -> Self:
@@ -266,8 +267,10 @@ n_features_in_, feature_names_in_
         X : array-like of shape (n_samples, n_features)
             Rows, as of `fit`.
         y : Ignored
-            For compatibility. (scikit-learn-intelex has the weights in its place: pass
-            them by name.)
+            For compatibility: labels, which are whole numbers or strings, are ignored
+            with a warning. Weights, which scikit-learn-intelex has in this place, are
+            passed by name, ``sample_weight=``: other numbers are refused here, so that
+            no weights are lost.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, none negative.
         check_input : bool, default=True
@@ -281,7 +284,22 @@ n_features_in_, feature_names_in_
 
         Raises
         ------
+        TypeError
+            If `y` may be weights.
         ValueError
             As of `fit`; then the batch is not taken in.
         """
+        if y is not None:
+            _refuse_weights(type(self).__name__, y)
         return self._partial_fit(X, "no_validation", sample_weight, check_input)
+
+
+def _refuse_weights(name: str, y: Any) -> None:
+    """Raise where weights may stand in the place of `y`; warn of other values."""
+    kind = np.asarray(y).dtype.kind if isinstance(y, (list, tuple)) else None
+    kind = kind or getattr(getattr(y, "dtype", None), "kind", "f")
+    if kind == "f":
+        msg = f"{name}.partial_fit takes no y: pass weights as sample_weight="
+        raise TypeError(msg)
+    msg = f"{name}.partial_fit ignores y; pass weights as sample_weight="
+    warnings.warn(msg, UserWarning, stacklevel=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from sklearn.utils import check_array, check_random_state
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, falls_back, is_on_card, no_kernel
 from sklearnex_rs._call import Call, Rows
+
+TINY, HUGE = 1e-26, 1e37  # squares that float32 sums without loss
 
 
 class Draws:
@@ -124,6 +127,18 @@ class Draws:
         lead = self.call.first
         made = self.call.check(lambda: make(self.state) if lead else None, self.rows)
         return pickle.loads(self.call.send(_core.Comm.broadcast, pickle.dumps(made)))
+
+
+def widened(rows: Rows, variance: float, total: float) -> Rows:
+    """Return rows whose squared distances have room in their type.
+
+    `variance` is the mean one of columns, `total` the sum of all squares. Of float32
+    squares of distances may overflow or vanish where distances do not.
+    """
+    if rows.x.dtype != np.float32 or (variance > TINY and total < HUGE):
+        return rows
+    w = None if rows.w is None else rows.w.astype(np.float64)
+    return replace(rows, x=rows.x.astype(np.float64), w=w)
 
 
 def trials(n_clusters: int) -> int:

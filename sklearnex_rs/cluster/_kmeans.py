@@ -18,7 +18,7 @@ from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._callbacks import Attributes, FitTasks
 from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
 from sklearnex_rs._products import threads, wider
-from sklearnex_rs.cluster._draws import Draws
+from sklearnex_rs.cluster._draws import Draws, widened
 from sklearnex_rs.cluster._partition import Partition, same
 from sklearnex_rs.cluster._starts import number_of_runs, starts
 
@@ -192,8 +192,9 @@ class KMeans(
         with Call(self, "fit") as call:
             rows = call.agree(check)
             self._know(rows)
-            place, tolerance = self._look(call, rows)
-            draws = Draws(call, rows, place, self.random_state)
+            place, (mean, total) = self._look(call, rows)
+            tolerance = mean * self.tol
+            draws = Draws(call, widened(rows, mean, total), place, self.random_state)
             begin, told = starts(self, call, rows, draws), self._told(call)
             runs = number_of_runs(self, call)
             most = runs * (int(self.max_iter) + 1)
@@ -226,8 +227,8 @@ class KMeans(
             "_n_features_out": self.n_clusters,
         }
 
-    def _look(self, call: Call, rows: Rows) -> tuple[Any, float]:
-        """Return the means of columns, and how far centers may move at the end."""
+    def _look(self, call: Call, rows: Rows) -> tuple[Any, tuple[float, float]]:
+        """Return the means of columns, their mean variance and the sum of squares."""
         count, mean, squares = call.run(_core.spread, rows.x, call.threads(), rows=rows)
         if count < self.n_clusters:
             msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
@@ -236,7 +237,7 @@ class KMeans(
         if not squares.max() < np.finfo(np.float64).max / 2**20 / len(squares):
             call.refuse(ValueError(TOO_LARGE))
         call.weigh(rows)
-        return mean, float(np.mean(squares / count) * self.tol)
+        return mean, (float(np.mean(squares / count)), float(squares.sum()))
 
     def _told(self, call: Call) -> bool:
         """Say whether the first rank tells of rounds; the others then count for it."""

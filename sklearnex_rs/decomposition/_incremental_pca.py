@@ -37,7 +37,9 @@ class IncrementalPCA(Projection, IncrementalMixin):
         How many components to keep; None: ``min(n_samples, n_features)`` of the rows
         so far, and exact always.
     whiten : bool, default=False
-        Whether `transform` divides by the deviation along each component.
+        Whether `transform` divides by the deviation along each component. What is kept
+        between batches is then that of ``svd_solver="full"``: deviations are exact also
+        where they are small beside the largest.
     copy : bool, default=True
         For compatibility: X is never overwritten, and never copied as a whole.
     batch_size : int, default=None
@@ -238,7 +240,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
         k = self.n_components
         if columns > MOST and k is not None and 4 * k + 2 * SPARE < columns:
             return 2 * int(k) + SPARE
-        return columns if self.svd_solver == "full" else 0
+        return columns if self.svd_solver == "full" or self.whiten else 0
 
     def _bytes(self, columns: int) -> int:
         return 24 * columns * (self._room(columns) or columns)

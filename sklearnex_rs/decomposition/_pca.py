@@ -47,13 +47,14 @@ class PCA(Projection):
         "covariance_eigh" :
             The covariance, around the mean from the start. So it is more exact than
             scikit-learn's far from the origin, where that subtracts large numbers.
-            The squares of singular values have errors of 1e-16 of the largest.
+            Where the largest singular value exceeds the last that is kept, or the
+            root of the noise, 10,000 times, the triangle as well: squares of singular
+            values have errors of 1e-16 of the largest.
         "arpack", "randomized" :
             The exact leading components: nothing is random or approximate, so
             ``tol``, ``iterated_power``, ``n_oversamples``,
             ``power_iteration_normalizer`` and ``random_state`` do not change them.
-            By the covariance, or by the triangle where the largest singular value
-            exceeds the last that is kept 10,000 times.
+            As by "covariance_eigh".
 
         With fewer samples than features, all take the triangle of ``n_samples`` rows.
         Where that, or the covariance, has no room in the memory of a node, a few

@@ -51,21 +51,36 @@ class Probabilistic(Gaussian):
         Raises
         ------
         LinAlgError
-            If the covariance is singular.
+            If the covariance is singular, to the rounding of singular values: some
+            direction has neither a component with variance nor noise.
         """
         self._check_is_fitted()
         return self._in_kind(self._precision())
 
     def _precision(self) -> Any:
         components, excess, noise = self._model()
+        self._check_regular(components.shape, noise)
         if noise > 0:
             shrunk = excess / (excess + noise) / noise
             precision = (components.T * -shrunk) @ components
             precision.flat[:: len(precision) + 1] += 1 / noise
             return precision
-        if len(excess) == components.shape[1] and excess.min(initial=np.inf) > 0:
-            return (components.T / excess) @ components
-        return np.linalg.inv((components.T * excess) @ components)
+        return (components.T / excess) @ components
+
+    def _check_regular(self, shape: tuple[int, int], noise: float) -> None:
+        """Raise LinAlgError where the covariance has no inverse."""
+        (k, p), dtype = shape, dtype_of(self.components_)
+        variance = np.asarray(copied(self.explained_variance_), np.float64)
+        least = noise if k < p else variance.min(initial=np.inf)
+        # Roundings of singular values, as of numpy.linalg.matrix_rank.
+        rounding = (p * float(np.finfo(dtype).eps)) ** 2 * variance.max(initial=0.0)
+        if not least > rounding:
+            msg = (
+                f"the covariance of {p} features is singular: its least variance, "
+                f"{least:.3g}, is zero to rounding; keep fewer components, of more "
+                "samples or of features that do not depend on each other"
+            )
+            raise np.linalg.LinAlgError(msg)
 
     def _model(self) -> tuple[Any, Any, float]:
         """Return components, what their variances exceed the noise, and the noise."""
@@ -91,6 +106,11 @@ class Probabilistic(Gaussian):
         -------
         ll : ndarray of shape (n_samples,)
             Log-likelihoods, in the library of X.
+
+        Raises
+        ------
+        LinAlgError
+            If the covariance is singular, as of `get_precision`.
         """
         self._check_is_fitted()
 
@@ -115,6 +135,11 @@ class Probabilistic(Gaussian):
         -------
         ll : float
             The mean over the rows.
+
+        Raises
+        ------
+        LinAlgError
+            If the covariance is singular, as of `get_precision`.
         """
         return self._likelihood(X, "mean_")
 

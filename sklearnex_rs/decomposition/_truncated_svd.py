@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, Self
 
-import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
@@ -173,9 +172,7 @@ class TruncatedSVD(Components):
             threads = (call.threads(), call.together())
             found = call.run(_core.truncated_svd, *args, *threads, rows=rows)
         kind, dtype = like(X), rows.x.dtype
-        components, singular, variances, total = found
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shares = variances / total
+        components, singular, variances, shares = found
         self.components_ = kind(components.astype(dtype))
         self.singular_values_ = kind(singular.astype(dtype))
         self.explained_variance_ = kind(variances.astype(dtype))

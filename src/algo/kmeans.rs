@@ -7,7 +7,7 @@
 //! Kept of the rows: `Clusters`, `k (p + 2)` numbers a round. A centre without rows goes to the row
 //! farthest from its own: the rows are looked at again for `Farthest`. It is over when no row changed
 //! its centre, when centres moved by no more than the tolerance, or after `limit` rounds. Labels are
-//! those of the last centres.
+//! those of the last centres, rounded to the type of the rows.
 
 use super::{Model, Observer, Rounds, one_pass, rounds};
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
     real::Real,
     summary::{Clusters, Farthest, Round, Slope},
 };
+
+/// Part of a centre that may change without changing labels: ties are wider.
+const SAME: f64 = 1e-13;
 
 /// Parameters and my rows.
 pub struct KMeans<'r, 'a, 'm, D: Kernels, T: Real> {
@@ -69,7 +72,8 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
             history: Vec::new(),
         };
         // A round with empty clusters takes two looks.
-        let found = rounds(&mut lloyd, comm, start, 2 * self.limit)?;
+        let mut found = rounds(&mut lloyd, comm, start, 2 * self.limit)?;
+        self.round(&mut found.centers);
         let look = || lloyd.clusters(&found, true);
         let last = one_pass(comm, || Clusters::empty(found.k, p), look)?;
         Ok(Partition {
@@ -80,6 +84,24 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
             history: found.history,
             strict: found.strict,
         })
+    }
+}
+
+impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
+    /// Rounds centres to the type of the rows, as they are returned: labels are those of these. Where all
+    /// roundings are below what distances are told apart by, centres stay, and so do labels.
+    fn round(&self, centers: &mut [f64]) {
+        let rounded = |c: f64, place: &f64| T::of(c + place).into() - place;
+        let places = || self.place.iter().cycle();
+        let larger = |largest: f64, size: f64| if size > largest { size } else { largest };
+        let pairs = || centers.iter().zip(places());
+        let longest = centers.iter().map(|c| c.abs()).fold(0.0, larger);
+        let off = pairs().map(|(c, place)| (rounded(*c, place) - c).abs());
+        if off.fold(0.0, larger) > SAME * longest {
+            for (c, place) in centers.iter_mut().zip(places()) {
+                *c = rounded(*c, place);
+            }
+        }
     }
 }
 

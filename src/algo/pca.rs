@@ -11,10 +11,10 @@
 //!   rounding (Demmel, Grigori, Hoemmen, Langou 2012). `2 n p²` flops; `p²` numbers a step of the
 //!   reduction. With fewer rows than columns, the rows themselves: all ways lead here.
 //! * `Moments`: `S = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. What is small beside the
-//!   largest singular value has error `ε σ₁² / σᵢ`.
+//!   largest singular value has error `ε σ₁² / σᵢ`, so `Triangle` follows where `σ₁` is too large beside
+//!   the least that is wanted, or beside the noise.
 //! * `Range`: nothing, for where `p²` numbers have no room. In every round `S` times a block of `k + 10`
 //!   directions, `4 n p k` flops and `p k` numbers each way, until residuals are lost in rounding.
-//! * `Leading`: `Moments`, and `Triangle` where `σ₁ / σₖ` of the components that are wanted asks.
 //!
 //! `f32` rows are multiplied as `f32`, which leaves components open by `ε λ₁ / gap` (Davis and Kahan
 //! 1970). Where a gap between them is too narrow for that, the rows are looked at again: for `S V` in
@@ -34,7 +34,7 @@ use crate::{
     summary::{Means, Moments, Slope},
 };
 
-/// Ratio of singular values above which squares are not enough for `Leading`.
+/// Ratio of singular values above which squares are not enough.
 const BAD: f64 = 1e4;
 /// Gap between eigenvalues, over the largest, below which `f32` products are not enough.
 const NARROW: f64 = 2e-3;
@@ -79,10 +79,8 @@ pub enum Count {
 pub enum Way {
     /// `R`.
     Triangle,
-    /// `S`.
-    Moments,
     /// `S`, or `R` where that is needed.
-    Leading,
+    Moments,
     /// Neither: `S V` again and again.
     Range,
 }
@@ -110,7 +108,7 @@ pub struct Components {
     pub singular: Vec<f64>,
     /// `V`, vector by vector, each with its largest entry positive.
     pub vectors: Vec<f64>,
-    /// Variance in all directions.
+    /// Variance in all directions, over the largest.
     pub total: f64,
     /// Mean variance of the directions that are not kept.
     pub noise: f64,
@@ -196,9 +194,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         let means = means(self.rows, comm)?;
         let (spectrum, squares) = range(self.rows, comm, means.mean(), k)?;
         let (kept, freedom) = (spectrum.values.iter().map(|v| v * v), means.rows() - 1.0);
+        let largest = spectrum.values.first().copied().unwrap_or(0.0);
         let others = self.all.min(means.mean().len()) - k;
         Ok(Components {
-            total: squares / freedom,
+            total: squares / largest / largest,
             noise: (squares - kept.sum::<f64>()) / freedom / others as f64,
             mean: memory::copy(means.mean(), "means")?,
             singular: spectrum.values,
@@ -226,9 +225,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             spectrum.turn(p);
             *all = Some(spectrum.clone());
         }
+        let varies = |j: &usize| seen.comoment(*j, *j) > 0.0;
+        let rank = (0..p).filter(varies).count().min(self.all - 1);
         self.keep(spectrum, seen.means(), |values, k| {
             let largest = values.first().copied().unwrap_or(0.0);
-            let least = k.checked_sub(1).map_or(largest, |last| values[last]);
             if all.is_some() && is_coarse(values, k, TINY * seen.means().rows()) {
                 Next::Exact
             } else if all.is_some() && solve::gap(values, k) < NARROW * largest * largest {
@@ -237,7 +237,15 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 } else {
                     Next::Exact
                 }
-            } else if self.way == Way::Leading && largest > BAD * least {
+            } else if is_lost(
+                values,
+                if self.count == Count::Likeliest {
+                    rank
+                } else {
+                    k
+                },
+                rank,
+            ) {
                 Next::Triangle
             } else {
                 Next::Nothing
@@ -255,9 +263,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         let (_, p, _) = self.rows.shape();
         let n = means.rows();
         let variances = solve::variances(&spectrum.values, n)?;
+        let shares = solve::relative(&spectrum.values)?;
         let k = match self.count {
             Count::Of(k) => k,
-            Count::Share(share) => solve::by_share(&variances, share),
+            Count::Share(share) => solve::by_share(&shares, share),
             Count::Likeliest => solve::likeliest(&variances, n)?,
         };
         let k = k.min(variances.len());
@@ -272,7 +281,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             mean: memory::copy(means.mean(), "means")?,
             singular: spectrum.values,
             vectors: spectrum.vectors,
-            total: variances.iter().sum(),
+            total: shares.iter().sum(),
             noise,
             next,
         })
@@ -284,6 +293,16 @@ fn is_coarse(values: &[f64], k: usize, tiny: f64) -> bool {
     let square = |i: usize| values.get(i).map_or(0.0, |value| value * value);
     let rest: f64 = (k..values.len()).map(square).sum();
     square(0) < tiny || (k < values.len() && rest < NARROW * square(0))
+}
+
+/// Whether one of the first `k`, or what is left beside them, is near the rounding of the squares; of
+/// those behind the first `rank` all are zero.
+fn is_lost(values: &[f64], k: usize, rank: usize) -> bool {
+    let (first, rest) = values[..rank].split_at(k.min(rank));
+    let largest = values.first().copied().unwrap_or(0.0);
+    let least = first.last().copied().unwrap_or(largest);
+    let noise = rest.iter().map(|value| value * value).sum::<f64>() / rest.len() as f64;
+    largest > BAD * least || (!rest.is_empty() && largest > BAD * noise.sqrt())
 }
 
 impl Components {
@@ -303,7 +322,7 @@ impl Components {
     /// Variances along the components, and their shares of all variance.
     pub fn explained(&self) -> Result<[Vec<f64>; 2]> {
         let variances = solve::variances(&self.singular, self.n)?;
-        let mut shares = memory::copy(&variances, "variances")?;
+        let mut shares = solve::relative(&self.singular)?;
         for share in &mut shares {
             *share /= self.total;
         }

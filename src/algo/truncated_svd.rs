@@ -24,11 +24,14 @@ use crate::{
     solve::{self, Spectrum},
     summary::{Means, Moments, Slope},
 };
+use std::ops::Range;
 
 /// Ratio of singular values above which squares are not enough.
 const BAD: f64 = 100.0;
 /// Sum of squares below which `f64` products do not suffice.
 const TINIEST: f64 = 1e-280;
+/// Largest singular values whose squares `f64` holds.
+const ORDINARY: Range<f64> = 1e-140..1e140;
 
 /// Parameters and my rows.
 pub struct TruncatedSvd<'r, 'a, 'm, D: Kernels, T: Real> {
@@ -53,8 +56,8 @@ pub struct Truncated {
     pub vectors: Vec<f64>,
     /// The variance along each.
     pub variances: Vec<f64>,
-    /// The variance in all directions.
-    pub total: f64,
+    /// Their shares of the variance in all directions.
+    pub shares: Vec<f64>,
 }
 
 impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
@@ -86,7 +89,7 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
             let mut spectrum = shared(self.rows.device, (h, self.threads), right)?;
             self.cut(&mut spectrum);
             let Spectrum { values, vectors } = spectrum;
-            Ok(Truncated::new(values, vectors, Vec::new(), 0.0))
+            Ok(Truncated::with([values, vectors], None))
         })?;
         let found = Spectrum {
             values: found.singular,
@@ -117,13 +120,13 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
             .step_by(p + 1)
             .fold(0.0_f64, |a, b| a.max(*b));
         if largest < TINIEST || !products.iter().all(|entry| entry.is_finite()) {
-            return Ok(Truncated::new(Vec::new(), Vec::new(), Vec::new(), 0.0));
+            return Ok(Truncated::with([Vec::new(), Vec::new()], None));
         }
         let mut spectrum = eigen(self.rows.device, (p, self.threads), &products)?;
         self.cut(&mut spectrum);
         let Spectrum { values, vectors } = spectrum;
         if values[0] > BAD * values[self.k - 1] {
-            return Ok(Truncated::new(Vec::new(), Vec::new(), Vec::new(), 0.0));
+            return Ok(Truncated::with([Vec::new(), Vec::new()], None));
         }
         let mut square = memory::zeros(p * p, "co-moments")?;
         for (j, column) in square.chunks_exact_mut(p).enumerate() {
@@ -134,12 +137,20 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         let scatter = solve::product([p, p, self.k], &square, &vectors)?;
         let total = (0..p).map(|j| seen.comoment(j, j)).sum::<f64>() / n;
         let variances = along(&vectors, &scatter, [p, self.k], n)?;
-        Ok(Truncated::new(values, vectors, variances, total))
+        let shares = over(&variances, total)?;
+        Ok(Truncated::with(
+            [values, vectors],
+            Some([variances, shares]),
+        ))
     }
 
     /// With the variances, for which the rows are looked at again.
     fn spread(&self, comm: &dyn Communicator, means: &Means, found: Spectrum) -> Result<Truncated> {
         let (p, k, n) = (means.mean().len(), self.k, means.rows());
+        let largest = found.values.first().copied().unwrap_or(0.0);
+        if !self.ranged && largest > 0.0 && !ORDINARY.contains(&largest) {
+            return self.spread_scaled(comm, means, found);
+        }
         let look = || {
             comm.step("the look at the variances")?;
             let device = self.rows.device;
@@ -150,14 +161,51 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         lead(comm, || {
             let (scatter, total) = seen.gradient().split_at(p * k);
             let variances = along(&found.vectors, scatter, [p, k], n)?;
-            Ok(Truncated::new(
-                found.values,
-                found.vectors,
-                variances,
-                total[0] / n,
-            ))
+            let shares = over(&variances, total[0] / n)?;
+            let parts = Some([variances, shares]);
+            Ok(Truncated::with([found.values, found.vectors], parts))
         })
     }
+
+    /// The same of rows whose squares vanish or overflow: by their triangle, over `σ₁`.
+    fn spread_scaled(
+        &self,
+        comm: &dyn Communicator,
+        means: &Means,
+        found: Spectrum,
+    ) -> Result<Truncated> {
+        let (p, k, n) = (means.mean().len(), self.k, means.rows());
+        let h = self.all.min(p);
+        let seen = triangle(self.rows, comm, means.mean(), h)?;
+        lead(comm, || {
+            let largest = found.values.first().copied().unwrap_or(0.0);
+            let mut r = memory::copy(seen.columns(), "a triangle")?;
+            for entry in &mut r {
+                *entry /= largest;
+            }
+            let square = |part: &[f64]| part.iter().map(|x| x * x).sum::<f64>();
+            let products = solve::product([h, p, k], &r, &found.vectors)?;
+            let mut squares = memory::zeros(k, "variances")?;
+            for (to, product) in squares.iter_mut().zip(products.chunks_exact(h)) {
+                *to = square(product);
+            }
+            let mut variances = over(&squares, n / largest)?;
+            for variance in &mut variances {
+                *variance *= largest;
+            }
+            let parts = Some([variances, over(&squares, square(&r))?]);
+            Ok(Truncated::with([found.values, found.vectors], parts))
+        })
+    }
+}
+
+/// Values over a number.
+fn over(values: &[f64], number: f64) -> Result<Vec<f64>> {
+    let mut values = memory::copy(values, "variances")?;
+    for value in &mut values {
+        *value /= number;
+    }
+    Ok(values)
 }
 
 /// `vᵀ S v / n`, given `S V`.
@@ -172,12 +220,16 @@ fn along(vectors: &[f64], scatter: &[f64], [p, k]: [usize; 2], n: f64) -> Result
 }
 
 impl Truncated {
-    fn new(singular: Vec<f64>, vectors: Vec<f64>, variances: Vec<f64>, total: f64) -> Self {
+    fn with(
+        [singular, vectors]: [Vec<f64>; 2],
+        variances_and_shares: Option<[Vec<f64>; 2]>,
+    ) -> Self {
+        let [variances, shares] = variances_and_shares.unwrap_or_default();
         Self {
             singular,
             vectors,
             variances,
-            total,
+            shares,
         }
     }
 }
@@ -185,10 +237,10 @@ impl Truncated {
 impl Model for Truncated {
     fn words(&self) -> Result<Vec<f64>> {
         let [k, found] = [self.singular.len(), self.variances.len()];
-        let mut words = memory::zeros(3 + k + found + self.vectors.len(), "vectors")?;
+        let mut words = memory::zeros(2 + k + 2 * found + self.vectors.len(), "vectors")?;
         words.clear();
-        words.extend([k as f64, found as f64, self.total]);
-        for part in [&self.singular, &self.variances, &self.vectors] {
+        words.extend([k as f64, found as f64]);
+        for part in [&self.singular, &self.variances, &self.shares, &self.vectors] {
             words.extend(part);
         }
         Ok(words)
@@ -197,16 +249,19 @@ impl Model for Truncated {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
         let broken = Error::Shape("a model that travelled");
-        let [k, found, total] = *words.first_chunk().ok_or(broken.clone())?;
-        let (singular, rest) = words[3..]
+        let [k, found] = *words.first_chunk().ok_or(broken.clone())?;
+        let (singular, rest) = words[2..]
             .split_at_checked(k as usize)
             .ok_or(broken.clone())?;
-        let (variances, vectors) = rest.split_at_checked(found as usize).ok_or(broken)?;
+        let (variances, rest) = rest
+            .split_at_checked(found as usize)
+            .ok_or(broken.clone())?;
+        let (shares, vectors) = rest.split_at_checked(found as usize).ok_or(broken)?;
         Ok(Self {
             singular: memory::copy(singular, "singular values")?,
             vectors: memory::copy(vectors, "singular vectors")?,
             variances: memory::copy(variances, "variances")?,
-            total,
+            shares: memory::copy(shares, "variances")?,
         })
     }
 }

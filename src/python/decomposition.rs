@@ -40,9 +40,8 @@ pub(super) fn pca<'py>(
     let (py, lent) = (comm.py(), [Some(x), None, None]);
     let way = match solver {
         "full" => Way::Triangle,
-        "covariance_eigh" => Way::Moments,
         "range" => Way::Range,
-        _ => Way::Leading,
+        _ => Way::Moments,
     };
     let count = match (count, share) {
         (Some(count), _) => Count::Of(count),
@@ -73,8 +72,13 @@ pub(super) fn pca<'py>(
     ))
 }
 
-/// `(components, singular values, variances, variance in all)`.
-type Truncated<'py> = (Bound<'py, PyArray2<f64>>, Numbers<'py>, Numbers<'py>, f64);
+/// `(components, singular values, variances, their shares)`.
+type Truncated<'py> = (
+    Bound<'py, PyArray2<f64>>,
+    Numbers<'py>,
+    Numbers<'py>,
+    Numbers<'py>,
+);
 
 /// The `count` leading singular values and vectors of the rows of all ranks, `samples` in number, and the
 /// variances along these; by the range finder if `ranged`. Threads as of `least_squares`.
@@ -108,7 +112,7 @@ pub(super) fn truncated_svd<'py>(
         found.vectors.into_pyarray(py).reshape([count, p])?,
         found.singular.into_pyarray(py),
         found.variances.into_pyarray(py),
-        found.total,
+        found.shares.into_pyarray(py),
     ))
 }
 

@@ -15,6 +15,17 @@ pub fn variances(values: &[f64], n: f64) -> Result<Vec<f64>> {
     Ok(variances)
 }
 
+/// Variances over the largest, `σ² / σ₁²`: squares of ratios stay within `f64` where those of values
+/// may not.
+pub fn relative(values: &[f64]) -> Result<Vec<f64>> {
+    let largest = values.first().copied().unwrap_or(0.0);
+    let mut variances = memory::copy(values, "variances")?;
+    for variance in &mut variances {
+        *variance = (*variance / largest).powi(2);
+    }
+    Ok(variances)
+}
+
 /// As few as explain more than `share` of the variance.
 pub fn by_share(variances: &[f64], share: f64) -> usize {
     let total: f64 = variances.iter().sum();

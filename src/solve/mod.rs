@@ -13,13 +13,14 @@ mod newton;
 mod nonnegative;
 mod orthogonal;
 mod penalized;
+mod scale;
 mod spectrum;
 mod subspace;
 
 pub use conjugate::{Ask, Conjugate};
 pub use definite::{product, root};
 pub use descent::{Descent, Ended};
-pub use dimension::{by_share, likeliest, variances};
+pub use dimension::{by_share, likeliest, relative, variances};
 pub use fista::Fista;
 pub use inverse::{inverse, inverse_of};
 pub use lbfgs::{Memory, Metric};

@@ -1,5 +1,6 @@
 //! `A = QR` by blocked Householder reflections (Golub and Van Loan, *Matrix Computations*, 5.2).
 
+use super::scale::Scale;
 use crate::{Error, Result, memory};
 use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
 use faer::linalg::{householder, matmul::matmul, triangular_solve};
@@ -19,7 +20,8 @@ const BLOCK: usize = 16;
 /// Factors the `n × q` matrix in place; brings the blocks of reflections, `b × min(n, q)`, and `b`.
 ///
 /// Not by faer's own, which drops columns that depend on others to `16 n ε`: what depends on rounding
-/// alone is left to the reflections, so that `A = QR` to rounding.
+/// alone is left to the reflections, so that `A = QR` to rounding. Columns whose squares leave `f64` are
+/// scaled on the way: the reflections are those of columns of any length.
 fn factor(n: usize, q: usize, a: &mut [f64]) -> Result<(Vec<f64>, usize)> {
     let k = n.min(q);
     let b = k.clamp(1, BLOCK);
@@ -28,6 +30,7 @@ fn factor(n: usize, q: usize, a: &mut [f64]) -> Result<(Vec<f64>, usize)> {
         f64,
     >(n, b, q);
     let mut room = scratch(need)?;
+    let scales = scale_columns(n, a)?;
     let mut all = MatMut::from_column_major_slice_mut(a, n, q);
     let mut factors = MatMut::from_column_major_slice_mut(&mut blocks, b, k);
     for start in (0..k).step_by(b) {
@@ -48,7 +51,25 @@ fn factor(n: usize, q: usize, a: &mut [f64]) -> Result<(Vec<f64>, usize)> {
             );
         }
     }
+    for (j, scale) in scales.iter().enumerate() {
+        scale.multiply(&mut a[j * n..][..(j + 1).min(n)]);
+    }
     Ok((blocks, b))
+}
+
+/// Scales the columns whose squares leave `f64`, and brings the scales of all; none if no column is.
+fn scale_columns(n: usize, a: &mut [f64]) -> Result<Vec<Scale>> {
+    if a.chunks_exact(n)
+        .all(|column| Scale::of_extremes(column).is_one())
+    {
+        return Ok(Vec::new());
+    }
+    let mut scales = memory::zeros::<Scale>(a.len() / n, "scales of columns")?;
+    for (scale, column) in scales.iter_mut().zip(a.chunks_exact_mut(n)) {
+        *scale = Scale::of_extremes(column);
+        scale.divide(column);
+    }
+    Ok(scales)
 }
 
 /// Reflects a few columns, one by one; the lengths of reflections go to the diagonal of `factor`.

@@ -1,6 +1,6 @@
 //! `A = V Λ Vᵀ` and `A = U Σ Vᵀ`, and the answer of least norm that follows.
 
-use super::orthogonal::scratch;
+use super::{orthogonal::scratch, scale::Scale};
 use crate::{Error, Result, memory};
 use faer::dyn_stack::MemStack;
 use faer::linalg::{evd, matmul::matmul, svd};
@@ -154,12 +154,13 @@ pub fn eigen_by(
     s: &[f64],
     way: impl FnOnce(&[f64]) -> Result<Pairs>,
 ) -> Result<Spectrum> {
-    let root = size(s).sqrt();
-    let (mut values, mut vectors) = way(&sized(s)?)?;
+    let (scaled, scale) = scaled(s)?;
+    let (mut values, mut vectors) = way(&scaled)?;
     values.reverse();
     for value in &mut values {
-        *value = value.max(0.0).sqrt() * root;
+        *value = value.max(0.0).sqrt();
     }
+    scale.root().multiply(&mut values);
     for k in 0..p / 2 {
         let (left, right) = vectors.split_at_mut((p - 1 - k) * p);
         left[k * p..][..p].swap_with_slice(&mut right[..p]);
@@ -209,7 +210,7 @@ fn decomposed(
     left: Option<&mut [f64]>,
     par: Par,
 ) -> Result<Spectrum> {
-    let (a, size) = (&sized(a)?, size(a));
+    let (a, scale) = &scaled(a)?;
     let k = h.min(p);
     let mut values = memory::zeros(k, "singular values")?;
     let mut vectors = memory::zeros(p * k, "singular vectors")?;
@@ -226,31 +227,15 @@ fn decomposed(
         Spec::default(),
     )
     .map_err(|_| Error::NoDecomposition("the singular value decomposition"))?;
-    for value in &mut values {
-        *value *= size;
-    }
+    scale.multiply(&mut values);
     Ok(Spectrum { values, vectors })
 }
 
-/// A power of four (so its root is exact) of the size of the largest entry.
-fn size(a: &[f64]) -> f64 {
-    let largest = a.iter().fold(0.0_f64, |largest, a| largest.max(a.abs()));
-    if largest > 0.0 && largest.is_finite() {
-        #[allow(clippy::cast_possible_truncation)] // at most 512
-        let fours = (largest.log2() / 2.0) as i32;
-        4.0_f64.powi(fours)
-    } else {
-        1.0
-    }
-}
-
-/// `A` over its size: decompositions square its entries.
-fn sized(a: &[f64]) -> Result<Vec<f64>> {
-    let (size, mut a) = (size(a), memory::copy(a, "a decomposition")?);
-    for a in &mut a {
-        *a /= size;
-    }
-    Ok(a)
+/// `A` over the size of its largest entry, and that: decompositions square entries.
+fn scaled(a: &[f64]) -> Result<(Vec<f64>, Scale)> {
+    let (scale, mut a) = (Scale::of(a), memory::copy(a, "a decomposition")?);
+    scale.divide(&mut a);
+    Ok((a, scale))
 }
 
 fn diagonal(values: &mut [f64]) -> DiagMut<'_, f64> {

@@ -337,6 +337,14 @@ def test_distances_to_points(rng, launch, shape, dtype, layout):
     launch(f"distances_{case.real}", grid, 256, *args)
     squares = ((case.z[:, None, : case.p] - points) ** 2).sum(axis=2)
     close(out, np.sqrt(squares), case.tol)
+    far = 100 if dtype == "f4" else 900
+    for scale in (2.0**far, 2.0**-far):  # whose squares overflow and vanish
+        case.x *= np.dtype(dtype).type(scale)
+        launch(
+            f"distances_{case.real}", grid, 256, case.rows, points * scale, *args[2:]
+        )
+        close(out / scale, np.sqrt(squares), case.tol)
+        case.x /= np.dtype(dtype).type(scale)
 
 
 def test_single_rows_and_columns(rng, launch, shape, dtype, layout):

@@ -1,5 +1,6 @@
 """scikit-learn's own checks; every rank has all rows, so models are those of one."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs import spmd
@@ -34,6 +35,7 @@ ESTIMATORS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.*partial_fit ignores y")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected)
 def test_scikit_learns_contract(estimator, check):
     check(estimator)

@@ -1,5 +1,6 @@
 """scikit-learn's own checks; those of the SPMD class stand in tests/spmd."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearnex_rs.basic_statistics import BasicStatistics, IncrementalBasicStatistics
@@ -63,6 +64,7 @@ def expected(estimator):
     return {}
 
 
+@pytest.mark.filterwarnings("ignore:.*partial_fit ignores y")
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected)
 def test_scikit_learns_contract(estimator, check):
     check(estimator)

@@ -160,7 +160,8 @@ def test_single_precision_equals_scikit_learn_in_double(rng, check, shape, solve
     assert dtypes == {np.dtype(np.float32)}
     check(model, reference(X, k), X, 1e-4)
     assert model.transform(X).dtype == np.float32
-    assert model.score_samples(X).dtype == np.float32
+    if shape[0] > shape[1] or k is not None:  # or the covariance is singular
+        assert model.score_samples(X).dtype == np.float32
 
 
 @pytest.mark.parametrize("scale", [1e-18, 1e-12, 1e12, 1e18])

@@ -10,6 +10,7 @@ use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
 use crate::{Error, Result, memory, real::Real};
 use faer::traits::SimdCtx;
+use ndarray::ArrayView1;
 use pulp::bytemuck::cast_slice;
 use pulp::{Arch, Simd, WithSimd};
 use std::ops::Range;
@@ -254,6 +255,20 @@ fn vectors<S: Simd, T: Real>(numbers: &[T]) -> &[T::SimdVec<S>] {
     cast_slice(numbers)
 }
 
+/// Squares of this many of the least numbers have lost nothing that matters.
+const EXACT: f64 = 1e18;
+
+/// The distance of a row to a point, whose square may vanish or overflow.
+fn apart<T: Real>(row: ArrayView1<'_, T>, point: &[f64]) -> f64 {
+    let steps = || row.iter().zip(point).map(|(x, c)| ((*x).into() - c).abs());
+    let largest = steps().fold(0.0, |most, step| if step > most { step } else { most });
+    if largest == 0.0 || largest.is_infinite() {
+        return largest;
+    }
+    let squares = steps().map(|step| (step / largest) * (step / largest));
+    largest * squares.sum::<f64>().sqrt()
+}
+
 /// See `NearestKernels::distances`.
 pub(super) fn distances<T: Real>(
     cpu: Cpu,
@@ -275,8 +290,15 @@ pub(super) fn distances<T: Real>(
         for (block, out) in blocks(&groups[g], size).zip(out.chunks_mut(size * many)) {
             let squares = room.look(rows, &block);
             for (q, squares) in squares.chunks_exact(block.len()).enumerate() {
-                for (to, square) in out[q..].iter_mut().step_by(many).zip(squares) {
-                    *to = T::of((*square).into().sqrt());
+                let point = &points[q * p..][..p];
+                let outs = out[q..].iter_mut().step_by(many);
+                for ((row, to), square) in block.clone().zip(outs).zip(squares) {
+                    let square = (*square).into();
+                    *to = T::of(if square > T::LEAST * EXACT && square <= T::MOST {
+                        square.sqrt()
+                    } else {
+                        apart(rows.x.row(row), point)
+                    });
                 }
             }
         }

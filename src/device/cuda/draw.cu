@@ -126,6 +126,23 @@ extern "C" __global__ void NAME(potentials)(NAME(Rows) a, const REAL* nearest, c
     if (t < SPAN && base + t < a.n) out[base + t - start] = weight(a, base + t) * (double)near[t];
 }
 
+// √Σ (x − c)², given the sum; from the row itself where the sum may have vanished or overflowed.
+static __device__ double root(const NAME(Rows) & a, i64 row, const REAL* point, REAL sum) {
+    const double least = sizeof(REAL) == 4 ? 1.4e-27 : 5e-306;
+    if ((double)sum > least && (double)sum < infinite()) return sqrt((double)sum);
+    double largest = 0.0, squares = 0.0;
+    for (int j = 0; j < a.p; ++j) {
+        const double step = fabs((double)entry(a, row, j) - (double)point[j]);
+        if (step > largest) largest = step;
+    }
+    if (largest == 0.0 || largest == infinite()) return largest;
+    for (int j = 0; j < a.p; ++j) {
+        const double step = ((double)entry(a, row, j) - (double)point[j]) / largest;
+        squares += step * step;
+    }
+    return largest * sqrt(squares);
+}
+
 // ‖x − c‖, row by row, n × k. Blocks: 64 rows, sixteens of points; 256 threads. Reads each row once for
 // sixteen points.
 extern "C" __global__ void NAME(distances)(NAME(Rows) a, const REAL* points, int k, REAL* out) {
@@ -135,5 +152,5 @@ extern "C" __global__ void NAME(distances)(NAME(Rows) a, const REAL* points, int
     REAL sums[OWN];
     squares(a, base, points + (i64)first * a.p, k - first, z, sums);
     for (int u = 0; u < OWN && q + u < k && i < a.n; ++u)
-        out[i * k + q + u] = (REAL)sqrt((double)sums[u]);
+        out[i * k + q + u] = (REAL)root(a, i, points + (i64)(q + u) * a.p, sums[u]);
 }
