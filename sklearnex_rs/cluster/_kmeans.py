@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -13,12 +11,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, double, here, like, room
+from sklearnex_rs._array import double, here, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._products import threads, wider
-from sklearnex_rs.cluster._draws import Draws, given
+from sklearnex_rs.cluster._draws import Draws
 from sklearnex_rs.cluster._partition import Partition, same
+from sklearnex_rs.cluster._starts import number_of_runs, starts
 
 
 class KMeans(
@@ -64,6 +63,9 @@ class KMeans(
         processor's registers, and rows that a bound shows to keep their center are
         not read again (Hamerly's, four bytes a row; not where rows are shorter than
         128 bytes or have weights).
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -121,6 +123,7 @@ class KMeans(
         "random_state": ["random_state"],
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -135,6 +138,7 @@ class KMeans(
         random_state: Any = None,
         copy_x: bool = True,
         algorithm: str = "lloyd",
+        n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -145,6 +149,7 @@ class KMeans(
         self.random_state = random_state
         self.copy_x = copy_x
         self.algorithm = algorithm
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
         """Find clusters.
@@ -181,9 +186,9 @@ class KMeans(
             self._know(rows)
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
-            begin, told = self._begin(call, rows, draws), self._told(call)
+            begin, told = starts(self, call, rows, draws), self._told(call)
             best = None
-            for _ in range(self._runs(call)):
+            for _ in range(number_of_runs(self, call)):
                 found = self._run(call, rows, (place, tolerance, told), begin())
                 if best is None or (
                     found.inertia < best.inertia and not same(call, found, best)
@@ -211,43 +216,6 @@ class KMeans(
             call.refuse(ValueError(TOO_LARGE))
         call.weigh(rows)
         return mean, float(np.mean(squares / count) * self.tol)
-
-    def _runs(self, call: Call) -> int:
-        """Return the number of runs."""
-        many = (isinstance(self.init, str) and self.init == "random") or callable(
-            self.init
-        )
-        runs = (10 if many else 1) if self.n_init == "auto" else int(self.n_init)
-        if is_array(self.init) and runs != 1:
-            msg = (
-                "Explicit initial center position passed: performing only one init in "
-                f"{type(self).__name__} instead of n_init={runs}."
-            )
-            if call.first:
-                warnings.warn(msg, RuntimeWarning, stacklevel=3)
-            return 1
-        if self.algorithm == "elkan" and self.n_clusters == 1 and call.first:
-            msg = (
-                "algorithm='elkan' doesn't make sense for a single cluster. Using "
-                "'lloyd' instead."
-            )
-            warnings.warn(msg, RuntimeWarning, stacklevel=3)
-        return runs
-
-    def _begin(self, call: Call, rows: Rows, draws: Draws) -> Callable[[], Any]:
-        """Return what makes the first centers of a run, around the mean."""
-        if isinstance(self.init, str):
-            ways = {
-                "k-means++": draws.plus_plus,
-                "k-means||": draws.oversampled,
-                "random": draws.without_return,
-            }
-            return lambda: ways[self.init](self.n_clusters)
-        if is_array(self.init):
-            k, centers = self.n_clusters, copied(self.init)
-            mine = call.check(lambda: given(centers, k, rows.x), rows)
-            return lambda: mine - draws.place
-        return lambda: draws.called(self.init, self.n_clusters)
 
     def _told(self, call: Call) -> bool:
         """Say whether the first rank tells of rounds; the others then count for it."""
@@ -294,7 +262,10 @@ class KMeans(
         """
         check_is_fitted(self)
         return self._answer(
-            X, lambda x: _core.nearest(x, double(x, self.cluster_centers_), threads())
+            X,
+            lambda x: _core.nearest(
+                x, double(x, self.cluster_centers_), threads(self.n_jobs)
+            ),
         )
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -337,7 +308,9 @@ class KMeans(
         centers = here(X, self.cluster_centers_)
         X = X.astype(wider(X, centers.dtype), copy=False)
         out = room(X, len(centers), X.dtype)
-        _core.distances(X, centers.astype(X.dtype, copy=False), out, threads())
+        _core.distances(
+            X, centers.astype(X.dtype, copy=False), out, threads(self.n_jobs)
+        )
         return out
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -391,8 +364,3 @@ class KMeans(
             rows = call.agree(check)
             args = (rows.x, rows.w, centers, call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
-
-
-def is_array(init: Any) -> bool:
-    """Say whether these are centers."""
-    return not isinstance(init, str) and not callable(init)

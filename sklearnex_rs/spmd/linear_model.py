@@ -217,9 +217,9 @@ class Ridge(SPMDMixin, _Ridge):
 
     Parameters
     ----------
-    alpha, fit_intercept, copy_X, max_iter, tol, solver, positive, random_state
+    alpha, fit_intercept, copy_X, max_iter, tol, solver, positive, random_state, n_jobs
         As of :class:`sklearnex_rs.linear_model.Ridge`; the same on all ranks, but
-        for `copy_X`.
+        for `copy_X` and `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -267,6 +267,7 @@ class Ridge(SPMDMixin, _Ridge):
         solver: str = "auto",
         positive: bool = False,
         random_state: Any = None,
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -278,5 +279,6 @@ class Ridge(SPMDMixin, _Ridge):
             solver=solver,
             positive=positive,
             random_state=random_state,
+            n_jobs=n_jobs,
         )
         self.comm = comm
