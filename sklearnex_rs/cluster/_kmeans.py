@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import double, here, like, room
-from sklearnex_rs._base import Estimator
+from sklearnex_rs._base import FLOATS, Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._products import threads, wider
 from sklearnex_rs.cluster._draws import Draws
@@ -108,6 +108,7 @@ class KMeans(
     """
 
     _on_cards = True
+    _fit_dtype = _dtype = FLOATS
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],

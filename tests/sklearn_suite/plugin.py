@@ -1,7 +1,7 @@
 """Runs scikit-learn's own tests with our classes; see ci/sklearn_suite.sh.
 
-Our names take the place of scikit-learn's before its tests import them. Tests that use none
-of them are deselected. Which differences are expected stands in expected.toml.
+Our names take the place of scikit-learn's before its tests import them. Tests that use
+none of them are deselected. Which differences are expected stands in expected.toml.
 """
 
 import functools
@@ -27,7 +27,6 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "sklearn_suite: added by this plug-in")
     wanted, found = EXPECTED["scikit-learn"], sklearn.__version__
     if found.split(".")[:2] != wanted.split(".")[:2]:
         msg = f"expected.toml is for scikit-learn {wanted}, and this is {found}"
@@ -39,7 +38,7 @@ def pytest_report_header(config):
     return f"scikit-learn {found}; expected.toml is for scikit-learn {wanted}"
 
 
-def replaced():
+def replace():
     """Put ours where scikit-learn has its own; return them by name."""
     for name in sklearn.__all__:  # what scikit-learn derives from its classes stays
         getattr(sklearn, name)
@@ -56,7 +55,7 @@ def replaced():
     return ours
 
 
-OURS = replaced()
+OURS = replace()
 NAMES = {id(thing): name for name, thing in OURS.items()}
 
 
@@ -67,7 +66,9 @@ class Uses:
         self.module = item.module.__name__
         self.seen, self.names = set(), set()
         self.follow(item.function)
-        self.follow(list(getattr(item, "callspec", item).__dict__.get("params", {}).values()))
+        self.follow(
+            list(getattr(item, "callspec", item).__dict__.get("params", {}).values())
+        )
         for definitions in item._fixtureinfo.name2fixturedefs.values():
             self.follow([definition.func for definition in definitions])
 
