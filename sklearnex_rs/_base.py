@@ -54,6 +54,10 @@ class Estimator(BaseEstimator):
         """Say whether there is no other rank, without asking any."""
         return True
 
+    def _by_itself(self) -> dict[str, Any]:
+        """Return the parameters with which a copy is on one process."""
+        return {}
+
     def _check_is_fitted(self) -> None:
         """Raise NotFittedError before a method that needs fitted attributes."""
         check_is_fitted(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,6 +15,8 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import double, here, like, room
 from sklearnex_rs._base import FLOATS, Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
+from sklearnex_rs._callbacks import Attributes, FitTasks
+from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
 from sklearnex_rs._products import threads, wider
 from sklearnex_rs.cluster._draws import Draws
 from sklearnex_rs.cluster._partition import Partition, same
@@ -21,7 +24,11 @@ from sklearnex_rs.cluster._starts import number_of_runs, starts
 
 
 class KMeans(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    Estimator,
 ):
     """K-means clustering.
 
@@ -152,7 +159,8 @@ class KMeans(
         self.algorithm = algorithm
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find clusters.
 
         Parameters
@@ -188,23 +196,36 @@ class KMeans(
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
             begin, told = starts(self, call, rows, draws), self._told(call)
+            runs = number_of_runs(self, call)
+            most = runs * (int(self.max_iter) + 1)
+            tasks = FitTasks(self, call, (X, y, sample_weight), most)
+            centers = partial(self._centers, like(X), rows.x.dtype, place)
+            how = (place, tolerance, told, centers)
             best = None
-            for _ in range(number_of_runs(self, call)):
-                found = self._run(call, rows, (place, tolerance, told), begin())
+            for _ in range(runs):
+                found = self._run(tasks, rows, how, begin())
                 if best is None or (
                     found.inertia < best.inertia and not same(call, found, best)
                 ):
                     best = found
             assert best is not None
             if call.first:
-                best.warn(stacklevel=2)
-        kind, dtype = like(X), rows.x.dtype
-        self.cluster_centers_ = kind((best.centers + place).astype(dtype))
-        self._n_features_out = self.n_clusters
-        self.labels_ = kind(best.labels)
-        self.inertia_ = best.inertia
-        self.n_iter_ = len(best.history)
+                best.warn(stacklevel=3)
+            self.__dict__.update(centers(best.centers), inertia_=best.inertia)
+            self.labels_ = like(X)(best.labels)
+            self.n_iter_ = len(best.history)
+            tasks.end()
         return self
+
+    def _centers(
+        self, kind: Any, dtype: Any, place: Any, centers: Any
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that follow from centers around a place."""
+        centers = (centers.reshape(-1, len(place)) + place).astype(dtype)
+        return {
+            "cluster_centers_": kind(centers),
+            "_n_features_out": self.n_clusters,
+        }
 
     def _look(self, call: Call, rows: Rows) -> tuple[Any, float]:
         """Return the means of columns, and how far centers may move at the end."""
@@ -224,14 +245,18 @@ class KMeans(
         return any(call.send(_core.Comm.broadcast, mine) if call.spread else mine)
 
     def _run(
-        self, call: Call, rows: Rows, how: tuple[Any, float, bool], start: Any
+        self,
+        tasks: FitTasks,
+        rows: Rows,
+        how: tuple[Any, float, bool, Attributes],
+        start: Any,
     ) -> Partition:
-        place, tolerance, told = how
-        speak = told and call.first
+        place, tolerance, told, centers = how
+        speak = told and tasks.call.first
         if speak:
             print("Initialization complete")
         found = Partition(
-            *call.run(
+            *tasks.run(
                 _core.kmeans,
                 rows.x,
                 rows.w,
@@ -240,8 +265,11 @@ class KMeans(
                 tolerance,
                 int(self.max_iter),
                 told,
-                call.threads(),
+                tasks.call.threads(),
                 rows=rows,
+                iteration="lloyd-iter",
+                attributes=centers,
+                start=start,
             )
         )
         if speak:

@@ -108,6 +108,11 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     return answers
 
 
+def one_rank() -> ThreadComm:
+    """Return a communicator whose only rank is this thread."""
+    return ThreadComm(_core.seats(1)[0])
+
+
 def mpi() -> Any:
     """Return mpi4py's ``MPI``, which initialises MPI."""
     try:

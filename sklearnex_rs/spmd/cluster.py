@@ -55,6 +55,9 @@ n_jobs
 
     ``transform`` : local. Likewise.
 
+    ``set_callbacks`` : local. `fit` calls them on the first rank, with its rows; they
+    must call nothing that is collective.
+
     A rank without rows may pass an empty array, and has no say in types or names.
     If any rank fails, all ranks raise its error, with the rank in front, and `comm`
     and the estimator can be used again.

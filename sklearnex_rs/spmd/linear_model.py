@@ -148,7 +148,8 @@ random_state, solver, max_iter, verbose, warm_start, n_jobs
 
     ``densify`` : local. It undoes that.
 
-    ``set_callbacks`` : local. It refuses any.
+    ``set_callbacks`` : local. `fit` calls them on the first rank, with its rows; they
+    must call nothing that is collective.
 
     A rank without rows may pass an empty array, and has no say in types, names or
     classes. If any rank fails, all ranks raise its error, with the rank in front,
