@@ -1,6 +1,8 @@
 //! One card: its primary context, which other libraries use as well, a stream of our own, and kernels.
 
-use super::{Source, cards, compile::cubin, failed, solver::Solver};
+use super::buffer::{Room, address};
+use super::compile::{Source, cubin};
+use super::driver::{Kept, cards, failed};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError,
@@ -20,8 +22,6 @@ pub struct Card {
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
     pinned: Mutex<Pinned>,
-    /// Once it is wanted; none where it does not start.
-    pub(super) solver: OnceLock<Option<Mutex<Solver>>>,
     pool: Option<Pool>,
 }
 
@@ -41,27 +41,6 @@ struct Pool(sys::CUmemoryPool);
 unsafe impl Send for Pool {}
 // SAFETY: the same.
 unsafe impl Sync for Pool {}
-
-/// The context that the caller has on this thread, which is there again at the end.
-pub struct Kept(Option<sys::CUcontext>);
-
-impl Kept {
-    /// Only where the driver was found.
-    pub fn now() -> Result<Self> {
-        let now = result::ctx::get_current();
-        Ok(Self(
-            now.map_err(|error| failed("the context in force", error))?,
-        ))
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let before = self.0.unwrap_or(std::ptr::null_mut());
-        // SAFETY: it was in force on this thread when `self` was made.
-        let _ = unsafe { result::ctx::set_current(before) };
-    }
-}
 
 /// The card of that number.
 pub fn card(ordinal: usize) -> Result<Arc<Card>> {
@@ -99,7 +78,6 @@ impl Card {
             stream,
             modules: Mutex::default(),
             pinned: Mutex::new(Pinned(std::ptr::null_mut())),
-            solver: OnceLock::new(),
             pool,
         })
     }
@@ -170,7 +148,7 @@ impl Card {
         if n == 0 {
             return Ok(room);
         }
-        let (first, stream) = (super::product::address(&room), self.stream.cu_stream());
+        let (first, stream) = (address(&room), self.stream.cu_stream());
         self.bind()?;
         // SAFETY: there is room for as many, and any bits are a number.
         let done = unsafe { result::memset_d8_async(first, 0xff, size_of::<i32>() * n, stream) };
@@ -212,7 +190,7 @@ impl Card {
                 .map_err(wrong)?
                 .cast();
         }
-        let from = super::product::address(room);
+        let from = address(room);
         // SAFETY: there is as much room, and nobody else has it before the lock is given back.
         let through = unsafe { std::slice::from_raw_parts_mut(pinned.0, bytes) };
         // SAFETY: `room` is alive, and the copy is over before `through` is read.
@@ -276,6 +254,42 @@ impl Card {
     pub(super) fn wait(&self) -> Result<()> {
         let done = self.stream.synchronize();
         done.map_err(|error| failed("a kernel", error))
+    }
+}
+
+impl Room {
+    /// Bytes of the host.
+    pub fn of(card: &Arc<Card>, bytes: &[u8]) -> Result<Self> {
+        let _kept = Kept::now()?;
+        let sent = card.send(bytes)?;
+        card.wait()?;
+        Ok(Self::of_bytes(sent))
+    }
+
+    /// Room for bytes, whatever is in it.
+    pub fn bare(card: &Arc<Card>, bytes: usize) -> Result<Self> {
+        let _kept = Kept::now()?;
+        let room = card.room(bytes, "answers")?;
+        card.wait()?;
+        Ok(Self::of_bytes(room))
+    }
+
+    /// A copy of bytes of the card.
+    ///
+    /// # Safety
+    /// There must be as many from `first` on, of an owner that is alive.
+    pub unsafe fn copy(card: &Arc<Card>, first: u64, bytes: usize) -> Result<Self> {
+        let room = Self::bare(card, bytes)?;
+        if bytes > 0 {
+            let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
+            card.bind()?;
+            let to = room.first();
+            // SAFETY: the caller's, and there is as much room.
+            let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
+            done.map_err(|error| failed("a copy", error))?;
+            card.wait()?;
+        }
+        Ok(room)
     }
 }
 

@@ -3,7 +3,7 @@
 //! To code, not to PTX: a driver refuses PTX that is newer than itself, but runs code that a newer
 //! compiler of its own generation made.
 
-use super::EXTRA;
+use super::driver::EXTRA;
 use crate::{Error, Result};
 use cudarc::nvrtc::{result, sys};
 use std::ffi::{CStr, CString};
@@ -15,11 +15,8 @@ use std::{env, fs};
 /// What all kernels share.
 const COMMON: &str = include_str!("common.cuh");
 
-/// Products of columns for tensor cores.
-pub(super) const TENSOR: Source = Source {
-    name: "tensor.cu",
-    text: include_str!("tensor.cu"),
-};
+/// Threads of a block, but where a thread has a number of its own.
+pub(super) const THREADS: u32 = 256;
 
 /// A file of kernels.
 #[derive(Clone, Copy, Debug)]
@@ -28,22 +25,17 @@ pub struct Source {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+    /// What it is compiled with, by name: sizes of tiles and blocks, which launches know as well.
+    pub constants: &'static [(&'static str, f64)],
 }
 
 impl Source {
-    /// Every file of kernels.
-    pub const ALL: [Self; 10] = [
-        super::cast::SOURCE,
-        super::centers::TILES,
-        super::classes::SOURCE,
-        super::draw::SOURCE,
-        super::factor::SOURCE,
-        super::link::SOURCE,
-        super::moments::SOURCE,
-        super::nearest::SOURCE,
-        super::product::SOURCE,
-        TENSOR,
-    ];
+    /// What it is compiled with, as definitions of macros: `NAME=value`.
+    pub fn definitions(&self) -> Vec<String> {
+        let threads = ("THREADS", f64::from(THREADS));
+        let all = std::iter::once(&threads).chain(self.constants);
+        all.map(|(name, value)| format!("{name}={value}")).collect()
+    }
 
     /// With what it includes: NVRTC sees no files.
     fn whole(&self) -> String {
@@ -96,11 +88,9 @@ pub fn cubin(source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
 pub fn cubin_at(folder: Option<&Path>, source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
     let (major, minor) = compiler()?;
     let text = source.whole();
-    let options = [
-        format!("--gpu-architecture=sm_{sm}"),
-        format!("-DREAL={real}"),
-        "--std=c++17".to_owned(),
-    ];
+    let arch = format!("--gpu-architecture=sm_{sm}");
+    let mut options = Vec::from([arch, format!("-DREAL={real}"), "--std=c++17".to_owned()]);
+    options.extend(source.definitions().iter().map(|of| format!("-D{of}")));
     let key = name_of(&[&format!("{major}.{minor}"), &options.join(" "), &text]);
     let path = folder.map(|folder| folder.join(key));
     if let Some(kept) = path.as_deref().and_then(read) {

@@ -6,11 +6,13 @@
 //! It is one of two ways to the same numbers: where the library is not there, is not the driver's, has no
 //! room, refuses the size, or did not converge, there is no answer, and the host decomposes.
 
-use super::card::{Card, Kept};
-use super::product::address;
+use super::buffer::address;
+use super::card::Card;
+use super::driver::Kept;
 use crate::{Error, Result, memory};
 use cudarc::cusolver::{result, safe::DnHandle, sys};
 use cudarc::driver::CudaSlice;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,10 +89,8 @@ pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
     }
     let _kept = Kept::now()?;
     card.bind()?;
-    let solver = card
-        .solver
-        .get_or_init(|| Solver::new(card).map(Mutex::new));
-    let Some(solver) = solver else {
+    let solver = solver(card);
+    let Some(solver) = &*solver else {
         return Ok(None);
     };
     let solver = solver.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,6 +98,15 @@ pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
         Err(Error::OutOfMemory { .. }) => Ok(None),
         found => found,
     }
+}
+
+/// The library's state on a card, started once; none where it does not start.
+fn solver(card: &Card) -> Arc<Option<Mutex<Solver>>> {
+    type All = BTreeMap<usize, Arc<Option<Mutex<Solver>>>>;
+    static ALL: Mutex<All> = Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let started = || Arc::new(Solver::new(card).map(Mutex::new));
+    Arc::clone(all.entry(card.ordinal).or_insert_with(started))
 }
 
 /// Waits at the end for what was asked of a card, whatever happened: it has memory of the host.
