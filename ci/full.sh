@@ -30,6 +30,7 @@ if [ "${SKIP_TEST:-0}" != 1 ]; then
   done
   LIMIT=900 bash ci/test_spmd.sh openmpi 6
 fi
+bash ci/sklearn_suite.sh
 for version in 1.8 1.7; do
   echo "== scikit-learn $version"
   old=.venv-sklearn-$version

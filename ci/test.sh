@@ -12,6 +12,7 @@ parts=(
   "rust         ci/test_rust.sh"
   "kernels      ci/test_kernels.sh"
   "unit         ci/test_unit.sh"
+  "sklearn      ci/sklearn_suite.sh --quick"
   "spmd         ci/test_spmd.sh openmpi 1 2 3 4"
   "spmd-mpich   ci/test_spmd.sh mpich 3"
   "jobs         ci/test_jobs.sh openmpi"

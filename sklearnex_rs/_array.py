@@ -24,10 +24,13 @@ def is_foreign(array: Any) -> bool:
 def as_host(array: Any) -> Any:
     """View an array of any DLPack library as NumPy's; leave other things alone.
 
-    What is on a card is copied, where the user has asked for it.
+    What is on a card is copied, where the user has asked for it. An object that only
+    knows ``__array__`` is asked for its array: scikit-learn would not see its columns.
     """
     if not is_foreign(array):
-        return array
+        bare = hasattr(array, "__array__") and not hasattr(array, "shape")
+        frame = hasattr(array, "columns") or hasattr(array, "__dataframe__")
+        return np.asarray(array) if bare and not frame else array
     if not is_on_card(array):
         return _core.host(array)
     if 0 in getattr(array, "shape", ()):
@@ -118,7 +121,7 @@ def like(array: Any) -> Callable[[Any], Any]:
         return lambda answer: copied(answer) if is_on_card(answer) else answer
     from_dlpack = _from_dlpack(array)
     if not is_on_card(array):
-        return lambda answer: from_dlpack(np.asarray(copied(answer)))
+        return lambda answer: _beside(array, from_dlpack(np.asarray(copied(answer))))
     ordinal = array.__dlpack_device__()[1]
 
     def there(answer: Any) -> Any:
@@ -127,6 +130,14 @@ def like(array: Any) -> Callable[[Any], Any]:
         return from_dlpack(answer)
 
     return there
+
+
+def _beside(array: Any, answer: Any) -> Any:
+    """Move an answer to the device of an array, where its library has several."""
+    device = getattr(array, "device", None)
+    if not hasattr(answer, "to_device") or device in (None, answer.device):
+        return answer
+    return answer.to_device(device)
 
 
 def sent(array: Any, ordinal: int) -> Any:

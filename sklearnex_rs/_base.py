@@ -39,6 +39,10 @@ class Estimator(BaseEstimator):
     _on_cards = False
     #: Whether products of columns are decomposed.
     _decomposes = False
+    #: The type that `fit` asks scikit-learn for, and methods of a fitted model: with
+    #: FLOATS, as scikit-learn's class of that name does, it converts numeric strings.
+    _fit_dtype: Any = "numeric"
+    _dtype: Any = "numeric"
     #: The function that was called, where it is none of its methods.
     _called: str | None = None
 
@@ -88,7 +92,12 @@ class Estimator(BaseEstimator):
         if hollow or (call.spread and is_empty(X)):  # some say it only as NumPy's
             return self._empty_share(X, y, sample_weight)
         who = self._called or self
-        options = {"reset": reset, "dtype": "numeric", "estimator": who, **options}
+        options = {
+            "reset": reset,
+            "dtype": self._fit_dtype,
+            "estimator": who,
+            **options,
+        }
         if is_unused(y):
             X, y = validate_data(self, X, ensure_all_finite=False, **options), None
         else:
@@ -110,7 +119,7 @@ class Estimator(BaseEstimator):
             return rows
         options = {
             "reset": False,
-            "dtype": "numeric",
+            "dtype": self._dtype,
             "ensure_min_samples": 0 if self._shares else 1,
             "ensure_all_finite": finite,
         }

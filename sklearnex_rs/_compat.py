@@ -11,6 +11,11 @@ from scipy.sparse import csr_array, csr_matrix
 from sklearn.utils.validation import _check_sample_weight
 
 try:
+    from sklearn.utils._array_api import check_same_namespace as _same
+except ImportError:  # before 1.9
+    _same = None
+
+try:
     from sklearn import callback
 except ImportError:  # before 1.9
     callback = None
@@ -35,6 +40,12 @@ def check_sample_weight(sample_weight: Any, X: Any) -> Any:
     if "allow_all_zero_weights" in _KNOWN:  # since 1.9
         options["allow_all_zero_weights"] = True
     return _check_sample_weight(sample_weight, X, **options)
+
+
+def check_same_namespace(X: Any, estimator: Any, attribute: str, method: str) -> None:
+    """Refuse rows of another library than the model's, where scikit-learn does."""
+    if _same is not None:
+        _same(X, estimator, attribute=attribute, method=method)
 
 
 def csr_of(array: Any) -> Any:

@@ -58,7 +58,8 @@ class Labels:
             and y.shape[1] == 1
         ):
             y, self._column = np.asarray(y).ravel(), True
-        X, y = validate_data(estimator, X, y, ensure_all_finite=False, dtype="numeric")
+        options = {"ensure_all_finite": False, "dtype": estimator._fit_dtype}
+        X, y = validate_data(estimator, X, y, **options)
         X = as_float(X)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)

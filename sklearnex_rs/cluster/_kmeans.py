@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import double, here, like, room
-from sklearnex_rs._base import Estimator
+from sklearnex_rs._base import FLOATS, Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._callbacks import Attributes, FitTasks
 from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
@@ -115,6 +115,7 @@ class KMeans(
     """
 
     _on_cards = True
+    _fit_dtype = _dtype = FLOATS
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],

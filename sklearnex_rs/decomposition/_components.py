@@ -43,7 +43,7 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
 
     @property
     def _n_features_out(self) -> int:
-        return len(self.components_)
+        return int(self.components_.shape[0])
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags."""

@@ -11,6 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._incremental import IncrementalMixin
 from sklearnex_rs.decomposition._probabilistic import Projection
@@ -110,6 +111,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     """
 
     _on_cards = True
+    _fit_dtype = _dtype = FLOATS
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -277,9 +279,12 @@ class IncrementalPCA(Projection, IncrementalMixin):
         found = call.run(_core.components, *args, rows=rows)
         (n, k), (total, noise) = map(int, found[:2]), found[2:4]
         if count is not None and k < count:
+            which = (
+                "of all batches" if call.spread else "for the first partial_fit call"
+            )
             msg = (
                 f"n_components={count} must be less or equal to the batch number of "
-                f"samples {n}, of all batches so far"
+                f"samples {n} {which}."
             )
             call.refuse(ValueError(msg))
         mean, var, singular, components = np.split(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any, Self
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import like
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.decomposition._probabilistic import Projection
 from sklearnex_rs.decomposition._solvers import check_truncated, choice, memory, way_out
@@ -129,6 +131,7 @@ class PCA(Projection):
     """
 
     _on_cards = True
+    _fit_dtype = _dtype = FLOATS
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -235,7 +238,9 @@ class PCA(Projection):
         self.explained_variance_ = variances
         self.explained_variance_ratio_ = shares
         self.noise_variance_ = dtype.type(noise)
-        self.n_components_ = len(components)
+        self.n_components_: Any = len(components)
+        if not isinstance(self.n_components, Integral | None):
+            self.n_components_ = np.int64(self.n_components_)  # as scikit-learn has it
         self.n_samples_ = samples
         return rows
 

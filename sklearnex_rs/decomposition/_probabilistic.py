@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, dtype_of, here, like, room
+from sklearnex_rs._compat import check_same_namespace
 from sklearnex_rs._gaussian import Gaussian, form
 from sklearnex_rs._products import back, scaled, threads, wider
 from sklearnex_rs.decomposition._components import Components
@@ -162,6 +163,7 @@ class Projection(Components, Probabilistic):
             deviation if ``whiten=True``.
         """
         self._check_is_fitted()
+        check_same_namespace(X, self, "components_", "transform")
         return self._answer(X, self._project)
 
     def _directions(self, X: Any, *, down: bool) -> Any:
@@ -197,5 +199,6 @@ class Projection(Components, Probabilistic):
             Rows, in the library of X: the nearest to those that were transformed.
         """
         self._check_is_fitted()
+        check_same_namespace(X, self, "components_", "inverse_transform")
         least = 0 if self._shares else 1
         return back(X, lambda x: self._directions(x, down=False), self.mean_, least)

@@ -16,7 +16,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, here, is_on_card, like, sent
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._compat import check_same_namespace, check_sample_weight
 from sklearnex_rs._products import linear
 
 
@@ -32,11 +32,13 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
         coef = here(X, dense(self.coef_))
+        coef = coef.reshape(1, -1) if coef.ndim == 1 else coef  # set by hand
         return linear(X, coef.T, self.intercept_, self.n_jobs)
 
-    def _known(self, X: Any) -> Any:
+    def _known(self, X: Any, method: str) -> Any:
         """Return scores of any rows, where these are looked at."""
         check_is_fitted(self)
+        check_same_namespace(X, self, "coef_", method)
         return self._found(X, self._scores)
 
     def decision_function(self, X: Any) -> Any:
@@ -53,7 +55,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
             One column for two classes: above 0 the second is predicted. In the
             library of X.
         """
-        scores = self._known(X)
+        scores = self._known(X, "decision_function")
         return like(X)(scores.ravel() if scores.shape[1] == 1 else scores)
 
     def predict(self, X: Any) -> Any:
@@ -69,7 +71,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         y : ndarray of shape (n_samples,)
             Labels; where they are numbers, in the library of X.
         """
-        scores = self._known(X)
+        scores = self._known(X, "predict")
         numbers = self.classes_.dtype.kind in "biuf"
         labels = best(scores, self.classes_, there=numbers and is_on_card(X))
         return like(X)(labels) if numbers else labels
@@ -87,7 +89,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         probabilities : ndarray of shape (n_samples, n_classes)
             By class, in the order of ``classes_``; in the library of X.
         """
-        return like(X)(probabilities(self._known(X)))
+        return like(X)(probabilities(self._known(X, "predict_proba")))
 
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of probabilities, exact for small ones as well.
@@ -102,7 +104,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         logarithms : ndarray of shape (n_samples, n_classes)
             By class, in the order of ``classes_``; in the library of X.
         """
-        return like(X)(logarithms(self._known(X)))
+        return like(X)(logarithms(self._known(X, "predict_log_proba")))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the part of labels that are predicted.
@@ -128,7 +130,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
             if call.spread and is_empty(X):
                 return self._empty_share(as_host(X), y, sample_weight)
             guess, truth, weights = map(copied, (self.predict(X), y, sample_weight))
-            none = np.empty((len(guess), self.n_features_in_))
+            none = np.empty((len(guess), dense(self.coef_).shape[-1]))  # set by hand
             if weights is not None:
                 weights = check_sample_weight(weights, none)
             sums[1] = len(guess) if weights is None else weights.sum()

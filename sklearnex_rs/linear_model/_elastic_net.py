@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import csr_of
 from sklearnex_rs.linear_model._linear import Linear
@@ -113,6 +114,7 @@ class ElasticNet(Linear):
     __metadata_request__fit = {"check_input": metadata_routing.UNUSED}
 
     _on_cards = True
+    _fit_dtype = FLOATS
 
     _parameter_constraints: dict[str, Any] = {
         "alpha": [Interval(Real, 0, None, closed="left")],

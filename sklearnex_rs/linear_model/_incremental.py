@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval
 
 from sklearnex_rs import _core
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._incremental import IncrementalMixin, OnePass
 from sklearnex_rs.linear_model._linear import Linear
@@ -269,6 +270,8 @@ class IncrementalRidge(IncrementalLine):
     >>> model.coef_.round(6), round(float(model.intercept_), 6)
     (array([0.5]), 0.5)
     """
+
+    _fit_dtype = FLOATS
 
     _parameter_constraints: dict[str, Any] = {
         **IncrementalLine._parameter_constraints,

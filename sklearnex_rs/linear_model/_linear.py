@@ -16,7 +16,7 @@ from sklearnex_rs._array import as_host, copied, here, stays
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._card import card_rest, card_rows
-from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._compat import check_same_namespace, check_sample_weight
 from sklearnex_rs._products import linear
 
 
@@ -62,6 +62,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
             Predictions, in the library of X.
         """
         self._check_is_fitted()
+        check_same_namespace(X, self, "coef_", "predict")
         return self._answer(X, self._predict)
 
     def _predict(self, X: Any) -> Any:
@@ -110,6 +111,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
 
     def _residuals(self, call: Call, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Check a share, and return its targets beside their residuals."""
+        check_same_namespace(X, self, "coef_", "predict")
         if self._on_cards and stays(X, y, sample_weight) and not is_empty(X):
             rows = card_rows(self, X, y, sample_weight, reset=False)
             rest = card_rest(rows.x, rows.y, self.coef_, self.intercept_)

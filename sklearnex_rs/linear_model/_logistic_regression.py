@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._callbacks import FitTasks
 from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
@@ -21,17 +22,7 @@ from sklearnex_rs._labels import Labels
 from sklearnex_rs.linear_model import _penalties
 from sklearnex_rs.linear_model._classifier import LinearClassifier, dense
 
-_REACHED = "The max_iter was reached which means the coef_ did not converge."
-#: How scikit-learn's warning of each solver begins.
-_FAILED = {
-    "lbfgs": "lbfgs failed to converge after {steps} iteration(s).",
-    "liblinear": "Liblinear failed to converge, increase the number of iterations.",
-    "newton-cg": "newton-cg failed to converge at loss = {value:.6g}.",
-    "newton-cholesky": "Newton solver did not converge after {steps} iterations.",
-    "sag": _REACHED,
-    "saga": _REACHED,
-}
-SOLVERS = set(_FAILED)
+SOLVERS = set(_penalties.FAILED)
 #: Unknowns up to which second derivatives have room.
 _ROOM = 2000
 #: Part of `tol` that ends a fit, so that no gradient is larger than scikit-learn's:
@@ -134,6 +125,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
     """
 
     _on_cards = True
+    _fit_dtype = FLOATS
 
     _parameter_constraints: dict[str, list[Any]] = {
         "penalty": [
@@ -259,7 +251,8 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
             )
             if call.first:
                 self._tell(steps, converged, [value, steepness])
-            self.__dict__.update(attributes(coef), n_iter_=np.array([steps], np.int32))
+            steps_taken = like(X)(np.array([steps], np.int32))
+            self.__dict__.update(attributes(coef), n_iter_=steps_taken)
             tasks.end()
         return self
 
@@ -268,6 +261,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
     ) -> dict[str, Any]:
         """Return the fitted attributes that follow from coefficients."""
         coef = coef.reshape(-1, self.n_features_in_ + 1)
+        dtype = np.float64 if self.solver == "liblinear" else dtype
         intercept = kind(np.ascontiguousarray(coef[:, -1], dtype))
         if self.solver == "liblinear" and not self.fit_intercept:
             intercept = 0.0  # as scikit-learn has it
@@ -314,6 +308,12 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
         start[:, :-1] = coef
         if self.fit_intercept:
             start[:, -1] = copied(self.intercept_)
+        if not np.isfinite(start).all():
+            msg = (
+                "Floating-point under-/overflow occurred: coef_ or intercept_, where "
+                "warm_start=True begins, has NaN or infinity"
+            )
+            raise ValueError(msg)
         return start
 
     def _tell(self, steps: int, converged: bool, found: list[float]) -> None:
@@ -323,12 +323,9 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
                 f"largest entry of its gradient {found[1]:.3g}"
             )
         if not converged:
-            msg = (
-                f"{_FAILED[self.solver].format(steps=steps, value=found[0])} The "
-                f"gradient is {found[1]:.3g}, more than tol={self.tol}.\n"
-                f"Increase the number of iterations (max_iter={self.max_iter}); "
-                "without a penalty, classes that columns tell apart have no optimum."
-            )
+            most = int(self.max_iter)
+            text = _penalties.failure(self.solver, steps, most, found[0])
+            msg = f"{text}\nThe gradient is {found[1]:.3g}, above tol={self.tol}."
             warnings.warn(msg, ConvergenceWarning, stacklevel=3)
 
     def __sklearn_tags__(self) -> Any:

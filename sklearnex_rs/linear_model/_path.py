@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
-from sklearnex_rs._base import Estimator
+from sklearnex_rs._base import FLOATS, Estimator
 from sklearnex_rs._call import Call, Rows
 
 NONE = np.empty(0)
@@ -27,6 +27,7 @@ class ElasticNetPath(Estimator):
     """What :func:`enet_path` is told, but for the rows."""
 
     _on_cards = True
+    _fit_dtype = FLOATS
 
     _parameter_constraints: dict[str, Any] = {
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],

@@ -10,6 +10,28 @@ import numpy as np
 from sklearnex_rs import _core
 from sklearnex_rs._call import Call
 
+_REACHED = "The max_iter was reached which means the coef_ did not converge"
+#: scikit-learn's warning of each solver.
+FAILED = {
+    "lbfgs": (
+        "lbfgs failed to converge after {steps} iteration(s) (status={status}):\n"
+        "{reason}\n{advice}\n"
+        "You might also want to scale the data as shown in:\n"
+        "    https://scikit-learn.org/stable/modules/preprocessing.html\n"
+        "Please also refer to the documentation for alternative solver options:\n"
+        "    https://scikit-learn.org/stable/modules/linear_model.html"
+        "#logistic-regression"
+    ),
+    "liblinear": "Liblinear failed to converge, increase the number of iterations.",
+    "newton-cg": (
+        "newton-cg failed to converge at loss = {value}. "
+        "Increase the number of iterations."
+    ),
+    "newton-cholesky": "Newton solver did not converge after {steps} iterations.",
+    "sag": _REACHED,
+    "saga": _REACHED,
+}
+
 
 def kind(model: Any) -> str | None:
     """Return the penalty that the parameters mean."""
@@ -57,6 +79,13 @@ def check(model: Any) -> None:
     if penalty == "elasticnet" and ratio is None:
         msg = "l1_ratio must be specified when penalty is elasticnet."
         raise ValueError(msg)
+    if model.n_jobs is not None:
+        msg = (
+            "'n_jobs' has no effect since 1.8 in scikit-learn's LogisticRegression and "
+            "will be removed in 1.10; here it is the number of threads. You provided "
+            f"'n_jobs={model.n_jobs}', please leave it unspecified."
+        )
+        warnings.warn(msg, FutureWarning, stacklevel=4)
     if model.penalty is None and model.C != 1.0:
         msg = "Setting penalty=None will ignore the C and l1_ratio parameters"
         warnings.warn(msg, stacklevel=4)
@@ -131,3 +160,20 @@ def strengths(model: Any) -> list[list[float]]:
         return [[first, 0.0], [second, 0.0]]
     scale = model.intercept_scaling
     return [[first, first / scale], [second, second / scale**2]]
+
+
+def failure(solver: str, steps: int, most: int, value: float) -> str:
+    """Return scikit-learn's warning of a fit that did not converge."""
+    reached = steps >= most
+    advice = (
+        "\nIncrease the number of iterations to improve the convergence "
+        f"(max_iter={most})."
+    )
+    limit = "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"
+    return FAILED[solver].format(
+        steps=steps,
+        value=value,
+        status=1 if reached else 2,
+        reason=limit if reached else "ABNORMAL: ",
+        advice=advice if reached else "",
+    )

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
+from sklearnex_rs._base import FLOATS
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs.linear_model._linear import Linear
 from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
@@ -94,6 +95,7 @@ default='auto'
     """
 
     _on_cards = True
+    _fit_dtype = FLOATS
     _decomposes = True
 
     _parameter_constraints: dict[str, Any] = {

@@ -467,6 +467,7 @@ def test_rows_lie_in_any_way(rng, layout):
     np.testing.assert_allclose(other.coef_, plain.coef_, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:'n_jobs' has no effect:FutureWarning")
 def test_the_result_does_not_depend_on_threads(rng):
     X, y = problem(rng, n=40_000, p=3)
     one, four = (LogisticRegression(n_jobs=n).fit(X, y) for n in (1, 4))
