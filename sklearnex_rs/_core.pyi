@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 # A name a line would be a page.
 # fmt: off
 __all__ = [
-    "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
+    "CallsDifferError", "CardArray", "Comm", "CudaError", "CudaUnavailableError",
+    "InternalError", "NotFiniteError", "RankLeftError", "RanksDifferError", "Seat",
+    "absorb_columns",
     "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
     "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
     "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
@@ -358,6 +360,24 @@ def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
+
+class NotFiniteError(ValueError):
+    """Rows, or sums of them, hold a NaN or an infinity."""
+
+class RanksDifferError(ValueError):
+    """Ranks passed different parameters, columns or types."""
+
+class CallsDifferError(RuntimeError):
+    """Ranks made different calls on one communicator."""
+
+class RankLeftError(RuntimeError):
+    """A rank left while others still wait for it."""
+
+class CudaError(RuntimeError):
+    """A call of CUDA failed."""
+
+class InternalError(RuntimeError):
+    """A fault of this library; please report it."""
 
 def cusolver_columns() -> int: ...
 def cards() -> int:

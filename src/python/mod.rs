@@ -32,7 +32,10 @@ mod _core {
     #[pymodule_export]
     use super::decomposition::{form, pca, project, truncated_svd};
     #[pymodule_export]
-    use super::error::CudaUnavailableError;
+    use super::error::{
+        CallsDifferError, CudaError, CudaUnavailableError, InternalError, NotFiniteError,
+        RankLeftError, RanksDifferError,
+    };
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]
