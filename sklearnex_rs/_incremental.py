@@ -368,4 +368,3 @@ def _one(rows: Rows, dtype: Any) -> Rows:
 
     x, y, w = map(first, (rows.x, rows.y, rows.w))
     return replace(rows, x=x, y=y, w=w, most=1)
-

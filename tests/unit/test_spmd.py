@@ -1,6 +1,7 @@
 """SPMD estimators on worlds of threads: models, words, messages, errors."""
 
 import inspect
+import pickle
 import re
 import threading
 import time
@@ -196,6 +197,8 @@ def agreed(rng):
             try:
                 call(comm, X.copy(), y.copy())
             except Exception as error:
+                again = pickle.loads(pickle.dumps(error))
+                assert (type(again), again.args) == (type(error), error.args)
                 said = type(error), str(error)
             else:
                 said = None
@@ -207,7 +210,7 @@ def agreed(rng):
         answers = spmd.run(size, program)
         assert answers[0] is not None
         assert answers == answers[:1] * size
-        assert answers[0][0] is kind
+        assert issubclass(answers[0][0], kind)
         for word in words:
             assert word in answers[0][1], answers[0][1]
 
@@ -365,6 +368,31 @@ def test_a_rank_that_does_not_come_is_named(rng):
         assert words in said
         assert took < 2.4
     assert len({coef for *_, coef in answers}) == 1
+
+
+def test_errors_of_the_core_have_classes(rng):
+    X = rng.standard_normal((8, 2))
+
+    def program(comm):
+        found = []
+        for share in (X[:, : 1 + comm.rank % 2], X):
+            try:
+                if comm.rank or share is X:
+                    spmd.PCA(comm=comm).fit(share)
+                else:
+                    spmd.KMeans(2, comm=comm).fit(share)
+            except (ValueError, RuntimeError) as error:
+                found.append(type(error).__name__)
+        if comm.rank == 0:
+            return found
+        with pytest.raises(RuntimeError) as left:
+            spmd.PCA(comm=comm).fit(X)
+        return [*found, type(left.value).__name__]
+
+    assert spmd.run(2, program) == [
+        ["RanksDifferError"],
+        ["RanksDifferError", "RankLeftError"],
+    ]
 
 
 def test_a_rank_that_leaves_is_noticed(rng):
