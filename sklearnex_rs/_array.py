@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearnex_rs import _core, _cuda
-from sklearnex_rs._config import get_config
+from sklearnex_rs._config import settings
 
 CUDA = (2, 13)  # DLPack's numbers of devices: a card's memory, managed memory
 
@@ -32,10 +32,15 @@ def as_host(array: Any) -> Any:
         return _core.host(array)
     if 0 in getattr(array, "shape", ()):
         return np.empty(array.shape)
-    if get_config().device != "cpu":
+    if not falls_back():
         _cuda.ready()  # first of all, whether there are cards
         raise NotImplementedError(no_kernel("this"))
     return copied(array)
+
+
+def falls_back() -> bool:
+    """Say whether the user lets arrays on a GPU be copied to the host."""
+    return settings().device == "cpu" or settings().allow_fallback_to_host
 
 
 def no_kernel(what: str) -> str:
@@ -101,7 +106,7 @@ def is_on_card(array: Any) -> bool:
 
 def stays(*arrays: Any) -> bool:
     """Say whether rows are on a card, and shall stay there."""
-    return get_config().device != "cpu" and any(map(is_on_card, arrays))
+    return settings().device != "cpu" and any(map(is_on_card, arrays))
 
 
 def like(array: Any) -> Callable[[Any], Any]:

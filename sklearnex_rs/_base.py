@@ -11,7 +11,7 @@ from sklearn import get_config as get_sklearn_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, is_foreign, like, stays
@@ -48,6 +48,14 @@ class Estimator(BaseEstimator):
     def _alone(self) -> bool:
         """Say whether there is no other rank, without asking any."""
         return True
+
+    def _by_itself(self) -> dict[str, Any]:
+        """Return the parameters with which a copy is on one process."""
+        return {}
+
+    def _check_is_fitted(self) -> None:
+        """Raise NotFittedError before a method that needs fitted attributes."""
+        check_is_fitted(self)
 
     def _check_params(self) -> None:
         if not get_sklearn_config()["skip_parameter_validation"]:

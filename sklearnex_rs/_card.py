@@ -11,15 +11,17 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import _check_n_features
 
 from sklearnex_rs import _core, _cuda
-from sklearnex_rs._array import here, is_on_card, no_kernel, on_card
+from sklearnex_rs._array import falls_back, here, is_on_card, no_kernel, on_card
 from sklearnex_rs._call import Rows
-from sklearnex_rs._config import get_config
+from sklearnex_rs._config import settings
 
 
 def moved(estimator: Any, rows: Rows) -> Rows:
     """Return checked rows of the host where `config_context` puts them."""
-    device = get_config().device
+    device = settings().device
     if device in (None, "cpu") or not len(rows.x):
+        return rows
+    if not estimator._on_cards and falls_back():
         return rows
     _cuda.ready()
     if not estimator._on_cards:

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sklearn
 from scipy.sparse import csr_array, csr_matrix
 from sklearn.utils.validation import _check_sample_weight
 
+try:
+    from sklearn import callback
+except ImportError:  # before 1.9
+    callback = None
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 _KNOWN = inspect.signature(_check_sample_weight).parameters
+
+#: scikit-learn's, or nothing where it has no callbacks.
+CallbackSupportMixin: Any = getattr(
+    callback, "CallbackSupportMixin", type("CallbackSupportMixin", (), {})
+)
+
+
+def with_callbacks(method: Method) -> Method:
+    """Have scikit-learn's callbacks torn down after `fit`, whatever happens in it."""
+    return method if callback is None else callback.with_callbacks(method)
 
 
 def check_sample_weight(sample_weight: Any, X: Any) -> Any:

@@ -1,5 +1,6 @@
 """The extension module: functions in, plain arrays out."""
 
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -206,6 +207,7 @@ def kmeans(
     limit: int,
     told: bool,
     threads: int,
+    observer: Callable[[_Numbers], bool] | None,
 ) -> tuple[_Numbers, Any, float, _Numbers, list[tuple[float, float]], bool]:
     """Return centers around `place`, labels, inertia, counts, history, strictness."""
 
@@ -241,6 +243,7 @@ def logistic(
     intercept: list[bool],
     stop: tuple[list[float], int, int],
     threads: int,
+    observer: Callable[[_Numbers], bool] | None,
 ) -> tuple[_Numbers, int, bool, float, float]:
     """Return coefficients beside intercepts, steps, convergence, value, gradient."""
 

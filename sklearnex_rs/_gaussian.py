@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, double, room
@@ -34,7 +33,7 @@ class Gaussian(Estimator):
 
         def check() -> Rows:
             nonlocal volume
-            check_is_fitted(self)
+            self._check_is_fitted()
             none = call.spread and is_empty(X)
             rows = None if none else self._check_more(X)
             precision, volume = self._volume()

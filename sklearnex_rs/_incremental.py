@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import gen_batches, metadata_routing
 
 from sklearnex_rs import _core
@@ -23,10 +22,9 @@ from sklearnex_rs._call import (
     portable,
     rebuilt,
 )
+from sklearnex_rs._lazy import LOCAL, LazyAttributes, is_fitted_attribute
 from sklearnex_rs._memory import LARGE, free
 from sklearnex_rs._threads import ranks_on_node, thread_count
-
-_LOCAL = ("n_features_in_", "feature_names_in_")  # known before all ranks agree
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ class OnePass(Estimator):
         return state
 
 
-class IncrementalMixin(OnePass):
+class IncrementalMixin(LazyAttributes, OnePass):
     """Rows come in batches: ``partial_fit`` any number of times, then ``finalize``.
 
     Among several ranks ``partial_fit`` is local, and its errors are; ``finalize`` is
@@ -177,7 +175,8 @@ class IncrementalMixin(OnePass):
         """Set the fitted attributes, from the batches of all ranks so far.
 
         Collective: every rank calls it, also one that had no batch. Other batches may
-        follow, and another call.
+        follow, and another call. With ``config_context(spmd_finalize="lazy")`` the
+        first use of a fitted attribute calls it, which is collective then.
 
         Returns
         -------
@@ -280,7 +279,7 @@ class IncrementalMixin(OnePass):
         rows = Rows.of(X, None if unused else y, sample_weight)
         if first:
             self._know(rows)
-        return replace(rows, names=tuple(getattr(self, _LOCAL[1], ())))
+        return replace(rows, names=tuple(getattr(self, LOCAL[1], ())))
 
     def _advance(self, step: Callable[[], Seen | None]) -> Self:
         """Go on to what `step` brings to know; finalize on one rank."""
@@ -331,33 +330,8 @@ class IncrementalMixin(OnePass):
 
     def _unsettle(self) -> None:
         """Drop what was fitted without the last batches."""
-        for name in [name for name in vars(self) if _is_fitted(name)]:
+        for name in [name for name in vars(self) if is_fitted_attribute(name)]:
             delattr(self, name)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Raise, in words that name ``finalize``, unless there is something fitted."""
-        if not any(map(_is_fitted, vars(self))):
-            self._refuse("this method")
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        if name.endswith("_") and not name.startswith("_"):
-            if not any(map(_is_fitted, vars(self))):
-                self._refuse(f"'{name}'")
-        msg = f"{type(self).__name__!r} object has no attribute {name!r}"
-        raise AttributeError(msg)
-
-    def _refuse(self, what: str) -> NoReturn:
-        msg = (
-            f"This {type(self).__name__} instance is not fitted yet. Call 'fit', or "
-            f"'partial_fit' and then 'finalize' on every rank, before using {what}."
-        )
-        raise NotFittedError(msg)
-
-
-def _is_fitted(name: str) -> bool:
-    public = name.endswith("_") and not name.startswith("_")
-    return public and name not in _LOCAL
 
 
 def _one(rows: Rows, dtype: Any) -> Rows:

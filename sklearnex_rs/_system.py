@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from importlib.metadata import version
 
 import numpy
 import sklearn
@@ -18,8 +19,6 @@ def show_config() -> None:
     MPI is named where the program has loaded it; it is not loaded for this. What
     of CUDA is found is loaded.
     """
-    from sklearnex_rs import __version__
-
     threads, why = thread_count(None, [], 0)
     mpi = sys.modules.get("mpi4py.MPI")
     library = "not loaded"
@@ -32,7 +31,7 @@ def show_config() -> None:
         if path is not None:
             cuda[name] += f", {path}"
     for name, value in (
-        ("sklearnex_rs", __version__),
+        ("sklearnex_rs", version("sklearnex_rs")),
         ("python", platform.python_version()),
         ("scikit-learn", sklearn.__version__),
         ("numpy", numpy.__version__),

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import metadata_routing
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
@@ -154,7 +153,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
         precision_ : ndarray of shape (n_features, n_features)
             As it is kept, or computed from `covariance_`.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         if self.store_precision:
             return self.precision_
         return like(self.covariance_)(self._precision())
@@ -196,7 +195,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
             ``(x - location_) @ precision @ (x - location_)``, float64, in the library
             of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._answer(X, self._distances)
 
     def _distances(self, rows: Any) -> Any:
@@ -229,7 +228,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
         result : float
             The norm, or its square.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         if norm not in ("frobenius", "spectral"):
             msg = "Only spectral and frobenius norms are implemented"
             raise NotImplementedError(msg)

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, is_on_card, no_kernel
+from sklearnex_rs._array import copied, falls_back, is_on_card, no_kernel
 from sklearnex_rs._call import Call, Rows
 
 
@@ -107,12 +107,13 @@ class Draws:
         """Return what a callable makes of the first rank's rows around the place."""
 
         def make(state: Any) -> Any:
-            if is_on_card(self.rows.x):
+            if is_on_card(self.rows.x) and not falls_back():
                 raise NotImplementedError(no_kernel("init by a callable"))
-            place = np.asarray(self.place, self.rows.x.dtype)
-            around = np.subtract(self.rows.x, place, order="C")
+            rows = copied(self.rows.x)
+            place = np.asarray(self.place, rows.dtype)
+            around = np.subtract(rows, place, order="C")
             centers = init(around, n_clusters, random_state=state)
-            return given(centers, n_clusters, self.rows.x)
+            return given(centers, n_clusters, rows)
 
         return self.first(make)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -13,16 +12,23 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, double, here, like, room
+from sklearnex_rs._array import double, here, like, room
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
+from sklearnex_rs._callbacks import Attributes, FitTasks
+from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
 from sklearnex_rs._products import threads, wider
-from sklearnex_rs.cluster._draws import Draws, given
+from sklearnex_rs.cluster._draws import Draws
 from sklearnex_rs.cluster._partition import Partition, same
+from sklearnex_rs.cluster._starts import number_of_runs, starts
 
 
 class KMeans(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, Estimator
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClusterMixin,
+    Estimator,
 ):
     """K-means clustering.
 
@@ -64,6 +70,9 @@ class KMeans(
         processor's registers, and rows that a bound shows to keep their center are
         not read again (Hamerly's, four bytes a row; not where rows are shorter than
         128 bytes or have weights).
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -121,6 +130,7 @@ class KMeans(
         "random_state": ["random_state"],
         "copy_x": ["boolean"],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -135,6 +145,7 @@ class KMeans(
         random_state: Any = None,
         copy_x: bool = True,
         algorithm: str = "lloyd",
+        n_jobs: int | None = None,
     ) -> None:
         self.n_clusters = n_clusters
         self.init = init
@@ -145,8 +156,10 @@ class KMeans(
         self.random_state = random_state
         self.copy_x = copy_x
         self.algorithm = algorithm
+        self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:  # noqa: ARG002
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Find clusters.
 
         Parameters
@@ -181,24 +194,37 @@ class KMeans(
             self._know(rows)
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
-            begin, told = self._begin(call, rows, draws), self._told(call)
+            begin, told = starts(self, call, rows, draws), self._told(call)
+            runs = number_of_runs(self, call)
+            most = runs * (int(self.max_iter) + 1)
+            tasks = FitTasks(self, call, (X, y, sample_weight), most)
+            centers = partial(self._centers, like(X), rows.x.dtype, place)
+            how = (place, tolerance, told, centers)
             best = None
-            for _ in range(self._runs(call)):
-                found = self._run(call, rows, (place, tolerance, told), begin())
+            for _ in range(runs):
+                found = self._run(tasks, rows, how, begin())
                 if best is None or (
                     found.inertia < best.inertia and not same(call, found, best)
                 ):
                     best = found
             assert best is not None
             if call.first:
-                best.warn(stacklevel=2)
-        kind, dtype = like(X), rows.x.dtype
-        self.cluster_centers_ = kind((best.centers + place).astype(dtype))
-        self._n_features_out = self.n_clusters
-        self.labels_ = kind(best.labels)
-        self.inertia_ = best.inertia
-        self.n_iter_ = len(best.history)
+                best.warn(stacklevel=3)
+            self.__dict__.update(centers(best.centers), inertia_=best.inertia)
+            self.labels_ = like(X)(best.labels)
+            self.n_iter_ = len(best.history)
+            tasks.end()
         return self
+
+    def _centers(
+        self, kind: Any, dtype: Any, place: Any, centers: Any
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that follow from centers around a place."""
+        centers = (centers.reshape(-1, len(place)) + place).astype(dtype)
+        return {
+            "cluster_centers_": kind(centers),
+            "_n_features_out": self.n_clusters,
+        }
 
     def _look(self, call: Call, rows: Rows) -> tuple[Any, float]:
         """Return the means of columns, and how far centers may move at the end."""
@@ -212,57 +238,24 @@ class KMeans(
         call.weigh(rows)
         return mean, float(np.mean(squares / count) * self.tol)
 
-    def _runs(self, call: Call) -> int:
-        """Return the number of runs."""
-        many = (isinstance(self.init, str) and self.init == "random") or callable(
-            self.init
-        )
-        runs = (10 if many else 1) if self.n_init == "auto" else int(self.n_init)
-        if is_array(self.init) and runs != 1:
-            msg = (
-                "Explicit initial center position passed: performing only one init in "
-                f"{type(self).__name__} instead of n_init={runs}."
-            )
-            if call.first:
-                warnings.warn(msg, RuntimeWarning, stacklevel=3)
-            return 1
-        if self.algorithm == "elkan" and self.n_clusters == 1 and call.first:
-            msg = (
-                "algorithm='elkan' doesn't make sense for a single cluster. Using "
-                "'lloyd' instead."
-            )
-            warnings.warn(msg, RuntimeWarning, stacklevel=3)
-        return runs
-
-    def _begin(self, call: Call, rows: Rows, draws: Draws) -> Callable[[], Any]:
-        """Return what makes the first centers of a run, around the mean."""
-        if isinstance(self.init, str):
-            ways = {
-                "k-means++": draws.plus_plus,
-                "k-means||": draws.oversampled,
-                "random": draws.without_return,
-            }
-            return lambda: ways[self.init](self.n_clusters)
-        if is_array(self.init):
-            k, centers = self.n_clusters, copied(self.init)
-            mine = call.check(lambda: given(centers, k, rows.x), rows)
-            return lambda: mine - draws.place
-        return lambda: draws.called(self.init, self.n_clusters)
-
     def _told(self, call: Call) -> bool:
         """Say whether the first rank tells of rounds; the others then count for it."""
         mine = bytes([bool(self.verbose)])
         return any(call.send(_core.Comm.broadcast, mine) if call.spread else mine)
 
     def _run(
-        self, call: Call, rows: Rows, how: tuple[Any, float, bool], start: Any
+        self,
+        tasks: FitTasks,
+        rows: Rows,
+        how: tuple[Any, float, bool, Attributes],
+        start: Any,
     ) -> Partition:
-        place, tolerance, told = how
-        speak = told and call.first
+        place, tolerance, told, centers = how
+        speak = told and tasks.call.first
         if speak:
             print("Initialization complete")
         found = Partition(
-            *call.run(
+            *tasks.run(
                 _core.kmeans,
                 rows.x,
                 rows.w,
@@ -271,8 +264,11 @@ class KMeans(
                 tolerance,
                 int(self.max_iter),
                 told,
-                call.threads(),
+                tasks.call.threads(),
                 rows=rows,
+                iteration="lloyd-iter",
+                attributes=centers,
+                start=start,
             )
         )
         if speak:
@@ -294,7 +290,10 @@ class KMeans(
         """
         check_is_fitted(self)
         return self._answer(
-            X, lambda x: _core.nearest(x, double(x, self.cluster_centers_), threads())
+            X,
+            lambda x: _core.nearest(
+                x, double(x, self.cluster_centers_), threads(self.n_jobs)
+            ),
         )
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -337,7 +336,9 @@ class KMeans(
         centers = here(X, self.cluster_centers_)
         X = X.astype(wider(X, centers.dtype), copy=False)
         out = room(X, len(centers), X.dtype)
-        _core.distances(X, centers.astype(X.dtype, copy=False), out, threads())
+        _core.distances(
+            X, centers.astype(X.dtype, copy=False), out, threads(self.n_jobs)
+        )
         return out
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -391,8 +392,3 @@ class KMeans(
             rows = call.agree(check)
             args = (rows.x, rows.w, centers, call.threads())
             return -float(call.run(_core.inertia, *args, rows=rows))
-
-
-def is_array(init: Any) -> bool:
-    """Say whether these are centers."""
-    return not isinstance(init, str) and not callable(init)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._call import Call, Rows
@@ -203,7 +202,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
         NotFittedError
             Before `fit`, or `finalize`.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return super().get_feature_names_out(input_features)
 
     def partial_fit(self, X: Any, y: Any = None, check_input: bool = True) -> Self:  # noqa: ARG002

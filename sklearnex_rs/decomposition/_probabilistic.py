@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, dtype_of, here, like, room
@@ -35,7 +34,7 @@ class Probabilistic(Gaussian):
             ``components_.T @ diag(v) @ components_ + noise_variance_ * I``, ``v``
             being what the variances exceed the noise.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         components, excess, noise = self._model()
         cov = (components.T * excess) @ components
         cov.flat[:: len(cov) + 1] += noise
@@ -54,7 +53,7 @@ class Probabilistic(Gaussian):
         LinAlgError
             If the covariance is singular.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._in_kind(self._precision())
 
     def _precision(self) -> Any:
@@ -93,7 +92,7 @@ class Probabilistic(Gaussian):
         ll : ndarray of shape (n_samples,)
             Log-likelihoods, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
 
         def likelihoods(rows: Any) -> Any:
             precision, volume = self._volume()
@@ -137,7 +136,7 @@ class Projection(Components, Probabilistic):
             Centered rows along each component, in the library of X; divided by the
             deviation if ``whiten=True``.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._answer(X, self._project)
 
     def _directions(self, X: Any, *, down: bool) -> Any:
@@ -156,7 +155,7 @@ class Projection(Components, Probabilistic):
             components.T.astype(dtype, copy=False),
             room(X, len(components), dtype),
         )
-        _core.project(X, mean, columns, out, threads())
+        _core.project(X, mean, columns, out, threads(self.n_jobs))
         return out
 
     def inverse_transform(self, X: Any) -> Any:
@@ -172,6 +171,6 @@ class Projection(Components, Probabilistic):
         X_original : ndarray of shape (n_samples, n_features)
             Rows, in the library of X: the nearest to those that were transformed.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         least = 0 if self._shares else 1
         return back(X, lambda x: self._directions(x, down=False), self.mean_, least)

@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import here, like
@@ -44,6 +43,9 @@ class TruncatedSVD(Components):
         For compatibility: nothing is drawn.
     tol : float, default=0.0
         For compatibility, as `n_iter`.
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -98,6 +100,7 @@ class TruncatedSVD(Components):
         "power_iteration_normalizer": [StrOptions({"auto", "QR", "LU", "none"})],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -110,6 +113,7 @@ class TruncatedSVD(Components):
         power_iteration_normalizer: str = "auto",
         random_state: Any = None,
         tol: float = 0.0,
+        n_jobs: int | None = None,
     ) -> None:
         self.n_components = n_components
         self.algorithm = algorithm
@@ -118,6 +122,7 @@ class TruncatedSVD(Components):
         self.power_iteration_normalizer = power_iteration_normalizer
         self.random_state = random_state
         self.tol = tol
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002
         """Fit the model.
@@ -204,11 +209,11 @@ class TruncatedSVD(Components):
         X_new : ndarray of shape (n_samples, n_components)
             ``X @ components_.T``, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        return linear(X, here(X, self.components_).T, 0.0)
+        return linear(X, here(X, self.components_).T, 0.0, self.n_jobs)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the rows that have these places along the components.
@@ -223,6 +228,6 @@ class TruncatedSVD(Components):
         X_original : ndarray of shape (n_samples, n_features)
             ``X @ components_``, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         least = 0 if self._shares else 1
         return back(X, lambda x: here(x, self.components_), 0.0, least)

@@ -64,6 +64,9 @@ class ElasticNet(Linear):
         first.
     selection : {'cyclic', 'random'}, default='cyclic'
         Whether columns take turns or are drawn; those that scikit-learn draws.
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -123,6 +126,7 @@ class ElasticNet(Linear):
         "positive": ["boolean"],
         "random_state": ["random_state"],
         "selection": [StrOptions({"cyclic", "random"})],
+        "n_jobs": [None, Integral],
     }
 
     path = staticmethod(enet_path)
@@ -141,6 +145,7 @@ class ElasticNet(Linear):
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
+        n_jobs: int | None = None,
     ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -153,6 +158,7 @@ class ElasticNet(Linear):
         self.positive = positive
         self.random_state = random_state
         self.selection = selection
+        self.n_jobs = n_jobs
 
     def fit(
         self,
@@ -266,6 +272,9 @@ class Lasso(ElasticNet):
     fit_intercept, precompute, copy_X, max_iter, tol, warm_start, positive, \
 random_state, selection
         As of :class:`ElasticNet`.
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -306,6 +315,7 @@ feature_names_in_
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
+        n_jobs: int | None = None,
     ) -> None:
         super().__init__(
             alpha=alpha,
@@ -319,4 +329,5 @@ feature_names_in_
             positive=positive,
             random_state=random_state,
             selection=selection,
+            n_jobs=n_jobs,
         )

@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, here, stays
@@ -62,7 +61,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predictions, in the library of X.
         """
-        check_is_fitted(self)
+        self._check_is_fitted()
         return self._answer(X, self._predict)
 
     def _predict(self, X: Any) -> Any:
@@ -90,7 +89,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         """
 
         def check() -> Rows:
-            check_is_fitted(self)
+            self._check_is_fitted()
             return self._residuals(call, X, y, sample_weight)
 
         with Call(self, "score") as call:

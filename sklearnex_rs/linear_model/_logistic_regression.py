@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -14,6 +15,8 @@ from sklearn.utils._param_validation import Hidden, Interval, StrOptions
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs._callbacks import FitTasks
+from sklearnex_rs._compat import CallbackSupportMixin, with_callbacks
 from sklearnex_rs._labels import Labels
 from sklearnex_rs.linear_model import _penalties
 from sklearnex_rs.linear_model._classifier import LinearClassifier, dense
@@ -37,7 +40,7 @@ _SURE = {"lbfgs": 0.02}
 _SURER = 1e-5
 
 
-class LogisticRegression(LinearClassifier):
+class LogisticRegression(CallbackSupportMixin, LinearClassifier):
     """Logistic regression: binary, or multinomial by the softmax.
 
     Minimises ``sum_i w_i loss_i + penalty / C``. Rows are read once for each round,
@@ -186,6 +189,7 @@ class LogisticRegression(LinearClassifier):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.
 
@@ -231,30 +235,44 @@ class LogisticRegression(LinearClassifier):
             free = self.solver != "liblinear"
             tol = float(self.tol)
             tols = [tol, _SURE.get(self.solver, _SURER) * tol]
-            coef, steps, converged, value, steepness = call.run(
+            attributes = partial(self._attributes, classes, like(X), rows.x.dtype)
+            tasks = FitTasks(
+                self, call, (X, y, sample_weight), max(int(self.max_iter), 1) + 1
+            )
+            start = self._start(call, rows, len(classes))
+            coef, steps, converged, value, steepness = tasks.run(
                 _core.logistic,
                 rows.x,
                 rows.y,
                 rows.w,
                 weights,
                 total,
-                self._start(call, rows, len(classes)),
+                start,
                 _penalties.strengths(self),
                 [bool(self.fit_intercept), bool(self.fit_intercept) and free],
                 (tols, int(self.max_iter), _ROOM),
                 call.threads(),
                 rows=rows,
+                iteration=f"{self.solver}-iter",
+                attributes=attributes,
+                start=start,
             )
             if call.first:
                 self._tell(steps, converged, [value, steepness])
-        kind, dtype = like(X), rows.x.dtype
-        self.classes_ = classes
-        self.coef_ = kind(np.ascontiguousarray(coef[:, :-1], dtype))
-        self.intercept_ = kind(np.ascontiguousarray(coef[:, -1], dtype))
-        if self.solver == "liblinear" and not self.fit_intercept:
-            self.intercept_ = 0.0  # as scikit-learn has it
-        self.n_iter_ = np.array([steps], np.int32)
+            self.__dict__.update(attributes(coef), n_iter_=np.array([steps], np.int32))
+            tasks.end()
         return self
+
+    def _attributes(
+        self, classes: Any, kind: Any, dtype: Any, coef: Any
+    ) -> dict[str, Any]:
+        """Return the fitted attributes that follow from coefficients."""
+        coef = coef.reshape(-1, self.n_features_in_ + 1)
+        intercept = kind(np.ascontiguousarray(coef[:, -1], dtype))
+        if self.solver == "liblinear" and not self.fit_intercept:
+            intercept = 0.0  # as scikit-learn has it
+        coef = kind(np.ascontiguousarray(coef[:, :-1], dtype))
+        return {"classes_": classes, "coef_": coef, "intercept_": intercept}
 
     def _weights(self, call: Call, classes: Any, sums: Any) -> tuple[Any, float]:
         """Return what rows of each class weigh, beside their own, and all together."""
@@ -312,32 +330,6 @@ class LogisticRegression(LinearClassifier):
                 "without a penalty, classes that columns tell apart have no optimum."
             )
             warnings.warn(msg, ConvergenceWarning, stacklevel=3)
-
-    def set_callbacks(self, *callbacks: Any) -> Self:
-        """Refuse scikit-learn's callbacks: steps run in compiled code.
-
-        Parameters
-        ----------
-        callbacks : callback instances
-            What scikit-learn's own class would call after each step.
-
-        Returns
-        -------
-        self : LogisticRegression
-            The estimator, if there are none.
-
-        Raises
-        ------
-        NotImplementedError
-            If there are any.
-        """
-        if not callbacks:
-            return self
-        msg = (
-            "callbacks are not supported; verbose=1 prints how a fit ended, and "
-            "max_iter with warm_start=True makes some steps at a time"
-        )
-        raise NotImplementedError(msg)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: 'liblinear' is for two classes."""

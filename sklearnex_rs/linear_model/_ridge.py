@@ -51,6 +51,9 @@ default='auto'
         squares on the reduced, penalised Gram matrix.
     random_state : int, RandomState instance, default=None
         For compatibility: nothing is drawn.
+    n_jobs : int, default=None
+        Number of threads, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
+        The result does not depend on it.
 
     Attributes
     ----------
@@ -102,6 +105,7 @@ default='auto'
         "solver": [StrOptions(SOLVERS)],
         "positive": ["boolean"],
         "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -115,6 +119,7 @@ default='auto'
         solver: str = "auto",
         positive: bool = False,
         random_state: Any = None,
+        n_jobs: int | None = None,
     ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -124,6 +129,7 @@ default='auto'
         self.solver = solver
         self.positive = positive
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the model.

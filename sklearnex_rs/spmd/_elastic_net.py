@@ -164,9 +164,9 @@ class ElasticNet(SPMDMixin, _ElasticNet):
     Parameters
     ----------
     alpha, l1_ratio, fit_intercept, precompute, max_iter, copy_X, tol, warm_start, \
-positive, random_state, selection
+positive, random_state, selection, n_jobs
         As of :class:`sklearnex_rs.linear_model.ElasticNet`; the same on all ranks,
-        but for `copy_X`.
+        but for `copy_X` and `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -222,6 +222,7 @@ feature_names_in_
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -236,6 +237,7 @@ feature_names_in_
             positive=positive,
             random_state=random_state,
             selection=selection,
+            n_jobs=n_jobs,
         )
         self.comm = comm
 
@@ -248,9 +250,9 @@ class Lasso(SPMDMixin, _Lasso):
     Parameters
     ----------
     alpha, fit_intercept, precompute, copy_X, max_iter, tol, warm_start, positive, \
-random_state, selection
+random_state, selection, n_jobs
         As of :class:`sklearnex_rs.linear_model.Lasso`; the same on all ranks, but
-        for `copy_X`.
+        for `copy_X` and `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -301,6 +303,7 @@ feature_names_in_
         positive: bool = False,
         random_state: Any = None,
         selection: str = "cyclic",
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -314,5 +317,6 @@ feature_names_in_
             positive=positive,
             random_state=random_state,
             selection=selection,
+            n_jobs=n_jobs,
         )
         self.comm = comm

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from sklearn.base import clone
 
-from sklearnex_rs.spmd._ranks import Joined, join, size_of
+from sklearnex_rs.spmd._ranks import Joined, join, one_rank, size_of
 
 
 class SPMDMixin:
@@ -26,6 +26,9 @@ class SPMDMixin:
     def _alone(self) -> bool:
         return size_of(self.comm) == 1
 
+    def _by_itself(self) -> dict[str, Any]:
+        return {"comm": one_rank()}
+
     def __sklearn_clone__(self) -> Self:
         params = self.get_params(deep=False)  # type: ignore[attr-defined]
         twins = {
@@ -36,6 +39,8 @@ class SPMDMixin:
         for name in ("_metadata_request", "_sklearn_output_config"):
             if name in self.__dict__:
                 setattr(new, name, copy.deepcopy(self.__dict__[name]))
+        if "_skl_callbacks" in self.__dict__:  # shared by clones, as in scikit-learn
+            new.__dict__["_skl_callbacks"] = self.__dict__["_skl_callbacks"]
         return new
 
     def __getstate__(self) -> dict[str, Any]:

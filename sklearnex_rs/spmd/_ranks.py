@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sklearnex_rs import _core
-from sklearnex_rs._config import get_config
+from sklearnex_rs._config import config_context, get_config, settings
 from sklearnex_rs._threads import say
 from sklearnex_rs.spmd import _guard
 
@@ -82,9 +82,13 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     answers: list[Any] = [None] * size
     errors: list[BaseException | None] = [None] * size
 
+    config = get_config()
+    config.pop("target_offload")  # another name of `device`
+
     def one(seat: _core.Seat) -> None:
         try:
-            answers[seat.rank] = program(ThreadComm(seat))
+            with config_context(**config):
+                answers[seat.rank] = program(ThreadComm(seat))
         except BaseException as error:
             errors[seat.rank] = error
         finally:
@@ -104,6 +108,11 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     return answers
 
 
+def one_rank() -> ThreadComm:
+    """Return a communicator whose only rank is this thread."""
+    return ThreadComm(_core.seats(1)[0])
+
+
 def mpi() -> Any:
     """Return mpi4py's ``MPI``, which initialises MPI."""
     try:
@@ -120,7 +129,7 @@ def mpi() -> Any:
 
 def join(comm: Any, method: str) -> Joined:
     """Return the ranks of one call of ``method``, and why it may not go on."""
-    config = get_config()
+    config = settings()
     if isinstance(comm, ThreadComm):
         return comm._seat.join(method, config.spmd_timeout), None
     MPI, comm = mpi(), _intracomm(comm)

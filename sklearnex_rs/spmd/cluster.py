@@ -20,11 +20,12 @@ class KMeans(SPMDMixin, _KMeans):
 
     Parameters
     ----------
-    n_clusters, init, n_init, max_iter, tol, verbose, random_state, copy_x, algorithm
+    n_clusters, init, n_init, max_iter, tol, verbose, random_state, copy_x, algorithm, \
+n_jobs
         As of :class:`sklearnex_rs.cluster.KMeans`; the same on all ranks, but for
-        `verbose` and `copy_x`: the first rank prints. Unless `random_state` is a
-        number, the first rank draws; a callable `init` is called on the first rank,
-        with its rows.
+        `verbose`, `copy_x` and `n_jobs`: the first rank prints. Unless
+        `random_state` is a number, the first rank draws; a callable `init` is
+        called on the first rank, with its rows.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -53,6 +54,9 @@ class KMeans(SPMDMixin, _KMeans):
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
     ``transform`` : local. Likewise.
+
+    ``set_callbacks`` : local. `fit` calls them on the first rank, with its rows; they
+    must call nothing that is collective.
 
     A rank without rows may pass an empty array, and has no say in types or names.
     If any rank fails, all ranks raise its error, with the rank in front, and `comm`
@@ -84,6 +88,7 @@ class KMeans(SPMDMixin, _KMeans):
         random_state: Any = None,
         copy_x: bool = True,
         algorithm: str = "lloyd",
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -96,5 +101,6 @@ class KMeans(SPMDMixin, _KMeans):
             random_state=random_state,
             copy_x=copy_x,
             algorithm=algorithm,
+            n_jobs=n_jobs,
         )
         self.comm = comm

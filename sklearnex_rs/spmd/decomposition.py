@@ -22,9 +22,9 @@ class PCA(SPMDMixin, _PCA):
     Parameters
     ----------
     n_components, copy, whiten, svd_solver, tol, iterated_power, n_oversamples, \
-power_iteration_normalizer, random_state
+power_iteration_normalizer, random_state, n_jobs
         As of :class:`sklearnex_rs.decomposition.PCA`, where ``n_samples`` are the rows
-        of all ranks; the same on all ranks, but for `copy`.
+        of all ranks; the same on all ranks, but for `copy` and `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -87,6 +87,7 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
         n_oversamples: int = 10,
         power_iteration_normalizer: str = "auto",
         random_state: Any = None,
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -99,6 +100,7 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
             n_oversamples=n_oversamples,
             power_iteration_normalizer=power_iteration_normalizer,
             random_state=random_state,
+            n_jobs=n_jobs,
         )
         self.comm = comm
 
@@ -113,9 +115,9 @@ class TruncatedSVD(SPMDMixin, _TruncatedSVD):
     Parameters
     ----------
     n_components, algorithm, n_iter, n_oversamples, power_iteration_normalizer, \
-random_state, tol
+random_state, tol, n_jobs
         As of :class:`sklearnex_rs.decomposition.TruncatedSVD`, where ``n_samples`` are
-        the rows of all ranks; the same on all ranks.
+        the rows of all ranks; the same on all ranks, but for `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -170,6 +172,7 @@ n_features_in_, feature_names_in_
         power_iteration_normalizer: str = "auto",
         random_state: Any = None,
         tol: float = 0.0,
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -180,6 +183,7 @@ n_features_in_, feature_names_in_
             power_iteration_normalizer=power_iteration_normalizer,
             random_state=random_state,
             tol=tol,
+            n_jobs=n_jobs,
         )
         self.comm = comm
 

@@ -148,7 +148,8 @@ random_state, solver, max_iter, verbose, warm_start, n_jobs
 
     ``densify`` : local. It undoes that.
 
-    ``set_callbacks`` : local. It refuses any.
+    ``set_callbacks`` : local. `fit` calls them on the first rank, with its rows; they
+    must call nothing that is collective.
 
     A rank without rows may pass an empty array, and has no say in types, names or
     classes. If any rank fails, all ranks raise its error, with the rank in front,
@@ -217,9 +218,9 @@ class Ridge(SPMDMixin, _Ridge):
 
     Parameters
     ----------
-    alpha, fit_intercept, copy_X, max_iter, tol, solver, positive, random_state
+    alpha, fit_intercept, copy_X, max_iter, tol, solver, positive, random_state, n_jobs
         As of :class:`sklearnex_rs.linear_model.Ridge`; the same on all ranks, but
-        for `copy_X`.
+        for `copy_X` and `n_jobs`.
     comm : mpi4py.MPI.Intracomm, default=None
         The ranks. None: ``MPI.COMM_WORLD``, looked up at the first collective call.
 
@@ -267,6 +268,7 @@ class Ridge(SPMDMixin, _Ridge):
         solver: str = "auto",
         positive: bool = False,
         random_state: Any = None,
+        n_jobs: int | None = None,
         comm: Any = None,
     ) -> None:
         super().__init__(
@@ -278,5 +280,6 @@ class Ridge(SPMDMixin, _Ridge):
             solver=solver,
             positive=positive,
             random_state=random_state,
+            n_jobs=n_jobs,
         )
         self.comm = comm

@@ -9,7 +9,7 @@
 //! its centre, when centres moved by no more than the tolerance, or after `limit` rounds. Labels are
 //! those of the last centres.
 
-use super::{Model, Rounds, one_pass, rounds};
+use super::{Model, Observer, Rounds, one_pass, rounds};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -31,6 +31,8 @@ pub struct KMeans<'r, 'a, 'm, D: Kernels, T: Real> {
     pub limit: usize,
     /// Whether the history tells inertia.
     pub told: bool,
+    /// On the first rank: sees the centres around `place` after each iteration.
+    pub observer: Option<Observer<'r>>,
 }
 
 /// What follows from a start.
@@ -227,6 +229,17 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     }
 }
 
+impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
+    /// The same; it also stops where the observer says so.
+    fn observed(&self, (model, stop): (Walk, bool)) -> Result<(Walk, bool)> {
+        let Some(observer) = self.task.observer else {
+            return Ok((model, stop));
+        };
+        let enough = observer(&model.centers)?;
+        Ok((model, stop || enough))
+    }
+}
+
 impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
     type Summary = Round;
     type Model = Walk;
@@ -257,13 +270,13 @@ impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
                     return Ok((model, false));
                 }
                 let parts = copies(seen)?;
-                Ok(self.moved(model, parts, seen))
+                self.observed(self.moved(model, parts, seen))
             }
             Round::Farthest(far) => {
                 let seen = self.seen.take().ok_or(Error::Shape("rounds"))?;
                 let mut parts = copies(&seen)?;
                 relocate(&mut parts, far);
-                Ok(self.moved(model, parts, &seen))
+                self.observed(self.moved(model, parts, &seen))
             }
         }
     }

@@ -15,7 +15,7 @@
 //!
 //! The first rank's iterate goes round before each look; on a line it is judged by `solve::Line`.
 
-use super::{Odds, Rounds, lead, moments, rounds, spread};
+use super::{Observer, Odds, Rounds, lead, moments, rounds, spread};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -56,6 +56,8 @@ pub struct LogisticRegression<'r, 'a, 'm, D: Kernels, T: Real> {
     pub limit: usize,
     /// Second derivatives of more unknowns have no room.
     pub room: usize,
+    /// On the first rank: sees the coefficients after each step.
+    pub observer: Option<Observer<'r>>,
 }
 
 /// How steps are found.
@@ -73,15 +75,9 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
         let (width, way) = (self.rows.shape().1 + 1, self.way(start.len()));
         let (mean, metric) = self.place(comm, way, start.len() / width)?;
-        let around = |coef: &mut [f64], sign: f64| {
-            for coef in coef.chunks_exact_mut(width) {
-                let shift = coef.iter().zip(&mean).map(|(c, mean)| c * mean);
-                coef[width - 1] += sign * shift.sum::<f64>();
-            }
-        };
         let begin = lead(comm, || {
             let mut coef = memory::copy(start, "coefficients")?;
-            around(&mut coef, 1.0);
+            shift_intercepts(&mut coef, &mean, 1.0);
             Ok(Odds {
                 coef,
                 steps: 0,
@@ -96,8 +92,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let found = rounds(&mut climb, comm, begin, limit)?;
         lead(comm, || {
             let mut odds = found.clone();
-            around(&mut odds.coef, -1.0);
-            climb.goal.settle(&mut odds.coef);
+            odds.coef = climb.for_columns_as_they_are(&odds.coef)?;
             Ok(odds)
         })
     }
@@ -159,6 +154,15 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     }
 }
 
+/// Moves intercepts to where rows are put around the means, or back.
+fn shift_intercepts(coef: &mut [f64], mean: &[f64], sign: f64) {
+    let width = mean.len() + 1;
+    for coef in coef.chunks_exact_mut(width) {
+        let shift = coef.iter().zip(mean).map(|(c, mean)| c * mean);
+        coef[width - 1] += sign * shift.sum::<f64>();
+    }
+}
+
 /// The steps from one iterate to the next.
 struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
@@ -212,13 +216,33 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
         })
     }
 
+    /// Coefficients for columns that are not centred.
+    fn for_columns_as_they_are(&self, coef: &[f64]) -> Result<Vec<f64>> {
+        let mut coef = memory::copy(coef, "coefficients")?;
+        shift_intercepts(&mut coef, self.mean, -1.0);
+        self.goal.settle(&mut coef);
+        Ok(coef)
+    }
+
+    /// Whether the observer of this step wants no other.
+    fn enough(&self, coef: &[f64]) -> Result<bool> {
+        match self.task.observer {
+            Some(observer) => observer(&self.for_columns_as_they_are(coef)?),
+            None => Ok(false),
+        }
+    }
+
     /// Judges the iterate; if it is on the way, brings the next trial.
     fn descend(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
         let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+        let mut enough = false;
         if let Some([coef, before]) = &self.at {
             let slope = (self.way != Way::Proximal).then(|| dot(&gradient, &self.step));
             match self.line.judge(self.far, value, slope) {
-                Verdict::Accept => odds.steps += 1,
+                Verdict::Accept => {
+                    odds.steps += 1;
+                    enough = self.enough(&odds.coef)?;
+                }
                 Verdict::Over => {
                     odds.coef = memory::copy(coef, "coefficients")?;
                     return Ok(self.rest(odds));
@@ -236,8 +260,8 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             }
         }
         (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
-        if odds.steepness <= self.task.tol[1] || odds.steps >= self.task.limit {
-            let converged = odds.steepness <= self.task.tol[0];
+        if enough || odds.steepness <= self.task.tol[1] || odds.steps >= self.task.limit {
+            let converged = enough || odds.steepness <= self.task.tol[0];
             return Ok(odds.over(converged));
         }
         if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
@@ -319,6 +343,10 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             return Ok(odds.over(converged));
         }
         odds.steps += 1;
+        if self.enough(&x)? {
+            odds.coef = x;
+            return Ok(odds.over(true));
+        }
         odds.coef = next;
         Ok((odds, false))
     }

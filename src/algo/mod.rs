@@ -138,6 +138,9 @@ fn eigen<D: Device>(device: &D, (p, threads): (usize, usize), s: &[f64]) -> Resu
     })
 }
 
+/// Sees each iteration's model on the first rank, and says whether to stop.
+pub type Observer<'o> = &'o (dyn Fn(&[f64]) -> Result<bool> + Sync);
+
 /// Sees the rows again and again.
 pub trait Rounds {
     /// What is kept of the rows in one round.

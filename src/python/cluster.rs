@@ -4,6 +4,7 @@ use super::{
     array::{Answers, Held, Told, data},
     comm::Comm,
     error::raise,
+    observer,
 };
 use crate::algo::{self, Draws, KMeans};
 use crate::{dispatch, real::Real};
@@ -126,7 +127,7 @@ type Clustered<'py> = (
 
 /// Lloyd's rounds over the rows of all ranks; `start` are centres around `place`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, told, threads))]
+#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, told, threads, observer))]
 #[allow(clippy::too_many_arguments)] // rows, their place, when to stop
 pub(super) fn kmeans<'py>(
     comm: &Bound<'py, Comm>,
@@ -138,8 +139,10 @@ pub(super) fn kmeans<'py>(
     limit: usize,
     told: bool,
     threads: usize,
+    observer: Option<Py<PyAny>>,
 ) -> PyResult<Clustered<'py>> {
     let (py, lent) = (comm.py(), [Some(x), None, w]);
+    let observer = observer::observer(observer);
     let (place, start) = (place.as_slice()?, start.as_array());
     let start: Vec<f64> = start.iter().copied().collect();
     let (centers, labels, inertia, counts, history, strict) =
@@ -152,6 +155,7 @@ pub(super) fn kmeans<'py>(
                     tolerance,
                     limit,
                     told,
+                    observer: observer.as_ref().map(|observer| observer as _),
                 };
                 let found = task.fit(comm, start)?;
                 Ok((

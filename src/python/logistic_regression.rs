@@ -1,6 +1,6 @@
 //! Logistic regression.
 
-use super::{array::data, comm::Comm};
+use super::{array::data, comm::Comm, observer};
 use crate::{algo::LogisticRegression, dispatch};
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ type Fitted<'py> = (Bound<'py, PyArray2<f64>>, usize, bool, f64, f64);
 /// by first and second power, for coefficients and for intercepts; `stop`: the gradient that is small
 /// enough, the one that ends it, steps, and unknowns whose second derivatives have room.
 #[pyfunction]
-#[pyo3(signature = (comm, x, y, w, classes, total, start, penalties, intercept, stop, threads))]
+#[pyo3(signature = (comm, x, y, w, classes, total, start, penalties, intercept, stop, threads, observer))]
 #[allow(clippy::too_many_arguments)] // rows, what is sought, when to stop
 pub(super) fn logistic<'py>(
     comm: &Bound<'py, Comm>,
@@ -27,7 +27,9 @@ pub(super) fn logistic<'py>(
     intercept: [bool; 2],
     stop: ([f64; 2], usize, usize),
     threads: usize,
+    observer: Option<Py<PyAny>>,
 ) -> PyResult<Fitted<'py>> {
+    let observer = observer::observer(observer);
     let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
     let (weights, start) = (classes.as_slice()?, start.as_array());
     let shape = start.dim();
@@ -44,6 +46,7 @@ pub(super) fn logistic<'py>(
                 tol,
                 limit,
                 room,
+                observer: observer.as_ref().map(|observer| observer as _),
             };
             task.fit(comm, &start)
         })

@@ -9,6 +9,7 @@ mod error;
 mod linalg;
 mod linear_model;
 mod logistic_regression;
+mod observer;
 mod stream;
 mod system;
 

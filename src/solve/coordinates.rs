@@ -2,7 +2,7 @@
 //! other (Friedman, Hastie and Tibshirani 2010); where that takes long, by Cholesky among those that are
 //! not zero.
 
-use super::newton::{RIDGE, solved};
+use super::definite::{RIDGE, solved};
 use crate::{Result, memory};
 
 /// How much of the first sweep's change may be left, and how many sweeps there are at most.

@@ -4,11 +4,14 @@
 
 use super::orthogonal::scratch;
 use crate::{Result, memory};
-use faer::dyn_stack::MemStack;
-use faer::linalg::cholesky::llt::factor;
+use faer::dyn_stack::{MemStack, StackReq};
+use faer::linalg::cholesky::llt::{factor, solve};
 use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::{Accum, MatMut, MatRef, Par, Spec};
+
+/// What is added to a diagonal, relative to it: nothing is quite flat.
+pub(super) const RIDGE: f64 = 1e-12;
 
 /// `R`, column by column, of the `q × q` matrix `S`, given by its lower half, and how steep the first
 /// `p` columns are: `‖R⁻¹‖_F` where all have length 1. None where rounding leaves no `R`.
@@ -51,6 +54,30 @@ pub fn root(q: usize, p: usize, mut s: Vec<f64>) -> Result<Option<(Vec<f64>, f64
         }
     }
     Ok(Some((root, steep)))
+}
+
+/// Solves in place; says whether the matrix is definite.
+pub(super) fn solved(size: usize, matrix: &mut [f64], right: &mut [f64]) -> Result<bool> {
+    let (par, params) = (Par::Seq, Spec::default());
+    let need = factor::cholesky_in_place_scratch::<f64>(size, par, params);
+    let regularization = factor::LltRegularization::default();
+    let done = factor::cholesky_in_place(
+        MatMut::from_column_major_slice_mut(matrix, size, size),
+        regularization,
+        par,
+        MemStack::new(&mut scratch(need)?),
+        params,
+    );
+    if done.is_err() {
+        return Ok(false);
+    }
+    solve::solve_in_place(
+        MatRef::from_column_major_slice(matrix, size, size),
+        MatMut::from_column_major_slice_mut(right, size, 1),
+        par,
+        MemStack::new(&mut scratch(StackReq::EMPTY)?),
+    );
+    Ok(right.iter().all(|step| step.is_finite()))
 }
 
 /// `AB`, `h × m`, of `h × k` and `k × m` matrices.

@@ -1,14 +1,9 @@
 //! Steps from first and second derivatives: Newton's, by Cholesky; with absolute values as a penalty
 //! too, by coordinates.
 
-use super::{coordinates::Coordinates, orthogonal::scratch};
+use super::coordinates::Coordinates;
+use super::definite::{RIDGE, solved};
 use crate::{Result, memory};
-use faer::dyn_stack::MemStack;
-use faer::linalg::cholesky::llt::{factor, solve};
-use faer::{MatMut, MatRef, Par, Spec};
-
-/// What is added to a diagonal, relative to it: nothing is quite flat.
-pub(super) const RIDGE: f64 = 1e-12;
 
 /// Second derivatives of `m` scores with `width` unknowns each.
 #[derive(Debug)]
@@ -135,28 +130,4 @@ impl Curvature {
         };
         way.descend()
     }
-}
-
-/// Solves in place; says whether the matrix is definite.
-pub(super) fn solved(size: usize, matrix: &mut [f64], right: &mut [f64]) -> Result<bool> {
-    let (par, params) = (Par::Seq, Spec::default());
-    let need = factor::cholesky_in_place_scratch::<f64>(size, par, params);
-    let regularization = factor::LltRegularization::default();
-    let done = factor::cholesky_in_place(
-        MatMut::from_column_major_slice_mut(matrix, size, size),
-        regularization,
-        par,
-        MemStack::new(&mut scratch(need)?),
-        params,
-    );
-    if done.is_err() {
-        return Ok(false);
-    }
-    solve::solve_in_place(
-        MatRef::from_column_major_slice(matrix, size, size),
-        MatMut::from_column_major_slice_mut(right, size, 1),
-        par,
-        MemStack::new(&mut scratch(faer::dyn_stack::StackReq::EMPTY)?),
-    );
-    Ok(right.iter().all(|step| step.is_finite()))
 }

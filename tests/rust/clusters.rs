@@ -321,6 +321,7 @@ fn partition(comm: &dyn Communicator, x: &Array2<f64>, draws: &[f64]) -> (Vec<f6
         tolerance,
         limit,
         told: true,
+        observer: None,
     };
     let found = task.fit(comm, start).unwrap();
     let labels = device.labels_to_host(found.labels).unwrap();

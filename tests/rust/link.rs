@@ -364,6 +364,7 @@ impl Problem {
                 tol: [self.tol, 0.02 * self.tol],
                 limit: 2000,
                 room: self.room,
+                observer: None,
             };
             task.fit(comm, &start)
         })

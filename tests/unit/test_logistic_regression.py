@@ -450,13 +450,6 @@ def test_verbose_says_how_it_ended(rng, capsys):
     assert not capsys.readouterr().out
 
 
-def test_callbacks_are_refused_with_the_way_out():
-    model = LogisticRegression()
-    assert model.set_callbacks() is model
-    with pytest.raises(NotImplementedError, match="warm_start=True"):
-        model.set_callbacks(print)
-
-
 @pytest.mark.parametrize("layout", ["F", "gaps", "int8"])
 def test_rows_lie_in_any_way(rng, layout):
     X, y = problem(rng, m=3)

@@ -1,6 +1,7 @@
 //! Messages under way, and the buffer they use.
 
-use super::{Options, Ours, checked, int, none, wait::wait};
+use super::calls::{Options, checked, int, none};
+use super::duplicate::{Ours, wait};
 use crate::{Error, Result, block::Block, comm::Op, memory};
 use mpi::{ffi, traits::AsRaw};
 use std::ffi::c_void;

@@ -4,7 +4,9 @@
 //! with the user's communicator. A duplicate on which a call was given up holds messages that
 //! nobody will take: it is left alone, and the next call makes another.
 
-use super::{Block, Options, checked, none, notice::Post, wait};
+use super::calls::{Options, checked, none};
+use super::duplicate::Ours;
+use super::{notice::Post, wait};
 use crate::Result;
 use mpi::topology::SimpleCommunicator;
 use mpi::{
@@ -31,17 +33,6 @@ struct State {
     /// A duplication under way that some rank had not come to: where the handle will be written,
     /// and the request.
     begun: Option<(usize, ffi::MPI_Request)>,
-}
-
-/// A duplicate.
-pub(super) struct Ours {
-    pub(super) comm: ManuallyDrop<SimpleCommunicator>,
-    pub(super) rank: usize,
-    pub(super) size: usize,
-    /// What every rank said of itself when it was made.
-    pub(super) said: OnceLock<Arc<Vec<Block>>>,
-    calls: Arc<AtomicU64>,
-    broken: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -174,39 +165,5 @@ impl Home {
             calls: Arc::clone(&self.calls),
             broken: AtomicBool::new(false),
         }))
-    }
-}
-
-impl Ours {
-    /// Whether a call was given up here.
-    pub(super) fn is_broken(&self) -> bool {
-        self.broken.load(Relaxed)
-    }
-
-    /// No more messages here.
-    pub(super) fn give_up(&self) {
-        self.broken.store(true, Relaxed);
-    }
-
-    /// The number of the call under way.
-    pub(super) fn now(&self) -> u64 {
-        self.calls.load(Relaxed)
-    }
-
-    /// One more call, made or missed.
-    pub(super) fn count(&self) {
-        self.calls.fetch_add(1, Relaxed);
-    }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        let mut over = 0;
-        // SAFETY: allowed at any time.
-        unsafe { ffi::MPI_Finalized(&raw mut over) };
-        if over == 0 && !self.is_broken() {
-            // SAFETY: dropped once, here.
-            unsafe { ManuallyDrop::drop(&mut self.comm) };
-        }
     }
 }

@@ -5,34 +5,22 @@
 //! because counts and displacements of MPI are `int`.
 #![allow(unsafe_code)] // a foreign library
 
+mod calls;
+mod duplicate;
 mod flight;
 mod home;
 mod notice;
 mod wait;
 
-use super::{Communicator, Op, Pending, clock::Clock};
+use super::{Communicator, Op, Pending};
 use crate::{Error, Result, block::Block, memory};
+use duplicate::Ours;
 use flight::Flight;
-use home::{Home, Ours};
-use mpi::ffi;
+use home::Home;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use calls::{Options, Watch};
 pub use mpi_sys::Library;
-
-/// What a rank does while it waits: signals of the host program come through here.
-pub type Watch = Box<dyn Fn() -> Result<()> + Send + Sync>;
-
-/// How one call communicates.
-pub struct Options {
-    /// Its deadline.
-    pub clock: Clock,
-    /// The largest message, in bytes; the same on all ranks.
-    pub limit: usize,
-    /// Whether MPI allows one call at a time in the process.
-    pub serialized: bool,
-    /// Looked at while waiting.
-    pub watch: Watch,
-}
 
 /// What joining a communicator brings.
 pub struct Join {
@@ -209,32 +197,4 @@ impl Communicator for Mpi {
     fn abandon(&self, error: &Error) {
         self.ours().abandon(&self.options, self.home.now(), error);
     }
-}
-
-/// Our numbers of ranks as MPI's.
-fn int(n: usize) -> i32 {
-    i32::try_from(n).unwrap_or(i32::MAX)
-}
-
-/// Runs MPI's functions, one at a time where MPI wants that, and looks at their return codes.
-///
-/// The crate `mpi` drops return codes, and mpi4py asks MPI to return rather than abort; so without
-/// this a truncated message would be wrong data and no error.
-fn checked<R>(options: &Options, calls: impl FnOnce() -> R) -> Result<R> {
-    static ONE: Mutex<()> = Mutex::new(());
-    let guard = options
-        .serialized
-        .then(|| ONE.lock().unwrap_or_else(PoisonError::into_inner));
-    let answer = calls();
-    drop(guard);
-    match mpi_sys::take_error() {
-        Some((code, call)) => Err(Error::Transport { code, call }),
-        None => Ok(answer),
-    }
-}
-
-/// The null request.
-fn none() -> ffi::MPI_Request {
-    // SAFETY: the statics are written once, by `adopt`, before any communicator exists.
-    unsafe { ffi::RSMPI_REQUEST_NULL }
 }

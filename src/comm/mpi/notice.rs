@@ -5,9 +5,9 @@
 //! a kind says "I am here, and have waited too long": from those who do not say so within a grace
 //! period follows who is missing.
 
-use super::{Options, Ours, checked, int, none};
+use super::calls::{Options, checked, int, none};
 use crate::{Error, Result};
-use mpi::{ffi, traits::AsRaw};
+use mpi::ffi;
 use std::time::{Duration, Instant};
 
 /// The tag of notices on our duplicate.
@@ -49,12 +49,12 @@ impl Notice {
 
 impl Post {
     /// On a duplicate.
-    pub(super) fn on(ours: &Ours) -> Self {
+    pub(super) fn on(comm: ffi::MPI_Comm, rank: usize, size: usize) -> Self {
         Self {
-            comm: ours.comm.as_raw(),
+            comm,
             tag: NOTICE,
-            rank: ours.rank,
-            size: ours.size,
+            rank,
+            size,
         }
     }
 

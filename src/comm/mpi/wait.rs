@@ -1,7 +1,7 @@
 //! Waiting for messages: busily at first, then giving the processor away.
 
-use super::{Options, Ours, checked, notice::Post};
-use crate::{Error, Result};
+use super::calls::{Options, checked};
+use crate::Result;
 use mpi::ffi;
 use std::time::{Duration, Instant};
 
@@ -41,29 +41,6 @@ pub(super) fn poll(
     }
 }
 
-/// Waits for all requests; those that are complete are gone from the list, also after an error.
-pub(super) fn wait(
-    ours: &Ours,
-    options: &Options,
-    requests: &mut Vec<ffi::MPI_Request>,
-) -> Result<()> {
-    let done = || {
-        while let Some(request) = requests.last_mut() {
-            if !test(options, request)? {
-                return Ok(false);
-            }
-            requests.pop();
-        }
-        Ok(true)
-    };
-    poll(done, |start| ours.glance(options, start)).inspect_err(|error| {
-        // Of an error of MPI's the others do not know yet: see `abandon`.
-        if !matches!(error, Error::Transport { .. }) {
-            ours.give_up();
-        }
-    })
-}
-
 /// Whether a request is complete; gives MPI a turn.
 pub(super) fn test(options: &Options, request: &mut ffi::MPI_Request) -> Result<bool> {
     let mut flag = 0;
@@ -72,54 +49,4 @@ pub(super) fn test(options: &Options, request: &mut ffi::MPI_Request) -> Result<
         ffi::MPI_Test(request, &raw mut flag, ffi::RSMPI_STATUS_IGNORE);
     })?;
     Ok(flag != 0)
-}
-
-impl Ours {
-    /// Looks at signals, at what others say, and at the clock.
-    pub(super) fn glance(&self, options: &Options, start: Instant) -> Result<()> {
-        (options.watch)().inspect_err(|error| self.abandon(options, self.now(), error))?;
-        let post = self.post();
-        if let Some(notice) = post.receive(options)? {
-            self.give_up();
-            if notice.call < self.now() {
-                return Err(Error::Stale);
-            }
-            return Err(notice
-                .error()
-                .unwrap_or_else(|| post.missing(options, self.now(), (&[notice.from], start))));
-        }
-        if options.clock.is_over(start) {
-            self.give_up();
-            return Err(post.missing(options, self.now(), (&[], start)));
-        }
-        Ok(())
-    }
-
-    /// What is heard before a new call starts here: of an earlier call, that the duplicate is no
-    /// longer whole; of the call to come, that this rank is late for it, and has so made it.
-    pub(super) fn hear(&self, options: &Options) -> Result<()> {
-        (options.watch)()?;
-        let Some(notice) = self.post().receive(options)? else {
-            return Ok(());
-        };
-        self.give_up();
-        if notice.call <= self.now() {
-            return Ok(());
-        }
-        self.count();
-        Err(notice.error().unwrap_or_else(|| options.clock.missed()))
-    }
-
-    fn post(&self) -> Post {
-        Post::on(self)
-    }
-
-    /// Tells the others that this rank leaves the call under way, and why.
-    pub(super) fn abandon(&self, options: &Options, call: u64, error: &Error) {
-        if !self.is_broken() && self.size > 1 {
-            self.give_up();
-            self.post()
-                .tell(options, call, error.kind(), &error.to_string());
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! and is not read.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
-use super::nearest::Centers;
+use super::centers::Centers;
 use super::tiles::Found;
 use crate::{Result, memory, real::Real};
 use pulp::{Arch, NullaryFnOnce};

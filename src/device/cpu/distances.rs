@@ -5,7 +5,7 @@
 use super::Cpu;
 use super::ahead::ask;
 use super::blocks::{Scratch, blocks, groups};
-use super::nearest::{Centers, exact};
+use super::centers::{Centers, exact};
 use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
 use crate::{Error, Result, memory, real::Real};

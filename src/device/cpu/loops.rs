@@ -1,7 +1,7 @@
 //! Loops that touch every entry, compiled for several processors and chosen at run time.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
-use super::blocks::Part;
+use super::part::Part;
 use crate::real::Real;
 use ndarray::{ArrayView2, Axis};
 use pulp::{Arch, NullaryFnOnce};

@@ -3,6 +3,7 @@
 mod ahead;
 mod blocks;
 mod bounds;
+mod centers;
 mod curves;
 mod distances;
 mod divide;
@@ -11,8 +12,10 @@ mod factor;
 mod gram;
 mod link;
 mod loops;
+mod means;
 mod moments;
 mod nearest;
+mod part;
 mod pool;
 mod product;
 mod residual;

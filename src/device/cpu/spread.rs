@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use super::blocks::{Scratch, block, blocks, groups};
-use super::moments::{looked, mean_of, origin};
+use super::means::{looked, mean_of, origin};
 use crate::device::{Data, Looked};
 use crate::{Result, memory, real::Real};
 use std::ops::Range;

@@ -5,8 +5,8 @@
 use super::Cpu;
 use super::blocks::{Scratch, blocks, groups};
 use super::bounds::{Bounds, Drift, Stale, margins};
+use super::centers::Centers;
 use super::loops::total;
-use super::nearest::Centers;
 use super::tiles::Found;
 use crate::device::{Assigned, Data};
 use crate::{Result, memory, real::Real};

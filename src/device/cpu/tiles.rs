@@ -2,13 +2,15 @@
 //! stored. Vectors lie along the centres.
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
+use super::CpuRows;
 use super::ahead::ask;
-use super::blocks::is_whole;
-use super::nearest::Centers;
+use super::blocks::{Scratch, is_whole};
+use super::centers::{Centers, exact};
 use crate::{Result, memory, real::Real};
 use faer::traits::{RealReg, SimdCtx};
 use pulp::bytemuck::cast_slice;
-use pulp::{Simd, WithSimd};
+use pulp::{Arch, Simd, WithSimd};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Centres, rows of a pitch, and for each row: the number of its centre, its score, how far behind
@@ -38,6 +40,39 @@ impl<T: Real> Found<T> {
             gaps: memory::zeros(size, "distances")?,
             squares: memory::zeros(size, "distances")?,
         })
+    }
+}
+
+impl<T: Real> Centers<'_, T> {
+    /// The nearest centre of the rows of a block.
+    pub(super) fn nearest(
+        &self,
+        x: &CpuRows<'_, T>,
+        [block, next]: [&[usize]; 2],
+        scratch: &Scratch<T>,
+        found: &mut Found<T>,
+    ) -> Result<()> {
+        Arch::new().dispatch(Nearest {
+            centers: self,
+            rows: (scratch.entries(block.len()), scratch.pitch()),
+            next: (x.to_slice().unwrap_or_default(), next),
+            found,
+        });
+        let mut z = Vec::new(); // a row, where it is wanted
+        for (i, row) in block.iter().enumerate() {
+            let doubt = T::of(self.doubt(found.squares[i]));
+            if found.gaps[i]
+                .partial_cmp(&doubt)
+                .is_none_or(Ordering::is_le)
+            {
+                if z.is_empty() {
+                    z = memory::zeros(self.p, "a row")?;
+                }
+                exact(x, *row, &self.place, &mut z);
+                found.labels[i] = self.nearest_exactly(&z)?;
+            }
+        }
+        Ok(())
     }
 }
 
