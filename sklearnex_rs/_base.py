@@ -133,7 +133,7 @@ class Estimator(BaseEstimator):
         except ValueError as error:
             found, failure = np.array(np.nan), error
         with np.errstate(all="ignore"):
-            whole = np.isfinite(found.sum())
+            whole = found.dtype.kind != "f" or np.isfinite(found.sum())
         if not whole:
             if isinstance(rows, _core.CardArray):
                 finite_on_card(rows, "X")

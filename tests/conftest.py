@@ -1,8 +1,88 @@
-"""Data makers and tolerances for all tests."""
+"""Data makers and tolerances for all tests, which cases run, and their global seeds."""
+
+import os
+import random
+import zlib
+from collections import defaultdict
+from itertools import combinations
+
+# References take one thread: where xdist or mpirun have a process on each core, threads
+# of BLAS and OpenMP that wait for each other by spinning take ten times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--all-cases", action="store_true", help="run what `pairwise` leaves out, too"
+    )
+
+
+def pytest_configure(config):
+    line = "pairwise: of crossed parameters, run as many cases as show every pair"
+    config.addinivalue_line("markers", line)
+
+
+def values(item):
+    """Name what a case has of each parameter; those that are given together are one."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    found = {name: (name, id(value)) for name, value in params.items()}
+    for mark in item.iter_markers("parametrize"):
+        if not isinstance(mark.args[0], str):
+            found[mark.args[0][0]] = tuple(found.pop(name) for name in mark.args[0])
+    return list(found.values())
+
+
+def cover(cases):
+    """Return the places of a few that have every pair of values that all cases have."""
+    pairs = [{frozenset(pair) for pair in combinations(case, 2)} for case in cases]
+    missing, kept, gain = set().union(*pairs), [], dict(enumerate(map(len, pairs)))
+    while missing:
+        most, place = 0, -1
+        for at, bound in sorted(gain.items(), key=lambda item: (-item[1], item[0])):
+            if bound <= most:  # it can only have fallen
+                break
+            gain[at] = len(pairs[at] & missing)
+            if gain[at] > most:
+                most, place = gain[at], at
+        missing -= pairs[place]
+        kept.append(place)
+        del gain[place]
+    return kept
+
+
+def pytest_collection_modifyitems(config, items):
+    """Of each test that is marked `pairwise`, keep as many cases as show every pair."""
+    if config.getoption("--all-cases"):
+        return
+    tests, left = defaultdict(list), set()
+    for item in items:
+        if item.get_closest_marker("pairwise") and len(values(item)) > 1:
+            tests[item.nodeid.partition("[")[0]].append(item)
+    for cases in tests.values():
+        kept = cover([values(case) for case in cases])
+        left |= set(cases) - {cases[place] for place in kept}
+    config.hook.pytest_deselected(items=[item for item in items if item in left])
+    items[:] = [item for item in items if item not in left]
+
+
+@pytest.fixture(autouse=True)
+def _global_generators(request):
+    """Seed them for each test alike, unless `SKLEARNEX_RS_TEST_SEED` asks for others.
+
+    Ranks have different ones, as they have when nobody seeds them.
+    """
+    names = ("SKLEARNEX_RS_TEST_SEED", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
+    text = " ".join(
+        [request.node.nodeid, *(os.environ.get(name, "") for name in names)]
+    )
+    seed = zlib.crc32(text.encode())
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
 
 
 @pytest.fixture

@@ -38,7 +38,14 @@ pub struct Data<'a, 'm, D: Device, T: Real> {
     pub w: Option<&'a D::Rows<'m, T>>,
 }
 
-impl<D: Device, T: Real> Data<'_, '_, D, T> {
+impl<'a, 'm, D: Device, T: Real> Data<'a, 'm, D, T> {
+    /// Rows, targets and weights. Fails where there are no rows.
+    pub fn of(device: &'a D, [x, y, w]: &'a [Option<D::Rows<'m, T>>; 3]) -> Result<Self> {
+        let x = x.as_ref().ok_or(crate::Error::Shape("there are no rows"))?;
+        let (y, w) = (y.as_ref(), w.as_ref());
+        Ok(Self { device, x, y, w })
+    }
+
     /// `(n, p, m)`.
     pub fn shape(&self) -> (usize, usize, usize) {
         let (n, p) = D::shape(self.x);

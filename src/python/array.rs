@@ -1,17 +1,15 @@
-//! NumPy and DLPack arrays in, zero copy.
-#![allow(unsafe_code)] // borrowed memory
+//! Rows in and answers out, zero copy: NumPy's arrays and those on cards.
 
-use super::card::{CardArray, Held as OnCard};
+use super::card::{CardArray, Held as OnCard, Typed, beside};
+use crate::device::cuda::{Cuda, CudaLabels, CudaOut, CudaRows};
 use crate::device::{Cpu, Data, Device, Input, Kernels, NearestKernels};
-use crate::{Error, Result, real::Real};
-use dlpark::ffi::{DLDataType, DLDataTypeCode, DLDeviceType};
-use dlpark::python::{ImportRequest, ImportedDlpack};
-use ndarray::{ArrayView2, ArrayViewD, Axis, IxDyn, ShapeBuilder};
+use crate::{Result, real::Real};
+use ndarray::ArrayView2;
 use numpy::{
-    Element, IntoPyArray, PyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2,
+    Element, IntoPyArray, PyArrayMethods, PyReadonlyArray2, PyReadwriteArray2,
     PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// Rows, targets and weights, borrowed from NumPy, or by DLPack, while a call runs.
@@ -132,20 +130,38 @@ impl Answers for Cpu {
     }
 }
 
+impl Answers for Cuda {
+    type Room<'py, T: Real + Element> = Typed<'py, T>;
+
+    fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>) -> PyResult<Typed<'py, T>> {
+        beside(self, out)
+    }
+
+    type Numbers<'py, T: Real + Element> = Typed<'py, T>;
+
+    fn numbers<'py, T: Real + Element>(&self, of: &Bound<'py, PyAny>) -> PyResult<Typed<'py, T>> {
+        beside(self, of)
+    }
+
+    fn lent<'o, T: Real + Element>(numbers: &'o Typed<'_, T>) -> CudaRows<'o, T> {
+        numbers.rows()
+    }
+
+    fn told(&self, labels: CudaLabels) -> Result<Told> {
+        Ok(Told::Card(CardArray::of_labels(&self.0, labels)))
+    }
+
+    fn out<'o, T: Real + Element>(room: &'o mut Typed<'_, T>) -> PyResult<CudaOut<'o, T>> {
+        Ok(room.out())
+    }
+}
+
 /// Rows as a device has them, with targets and weights.
 pub(super) fn data<'a, 'm, D: Device, T: Real>(
     device: &'a D,
     rows: &'a [Option<D::Rows<'m, T>>; 3],
 ) -> Result<Data<'a, 'm, D, T>> {
-    let [Some(x), y, w] = rows else {
-        return Err(Error::Shape("there are no rows"));
-    };
-    Ok(Data {
-        device,
-        x,
-        y: y.as_ref(),
-        w: w.as_ref(),
-    })
+    Data::of(device, rows)
 }
 
 fn each<'py, T: Element>(
@@ -171,132 +187,4 @@ fn each<'py, T: Element>(
 
 fn view<'a, T: Element>(array: Option<&'a PyReadonlyArray2<'_, T>>) -> Option<ArrayView2<'a, T>> {
     array.map(|array| array.as_array())
-}
-
-/// Keeps what a DLPack producer lent; NumPy's view of it points here.
-#[pyclass(frozen, module = "sklearnex_rs._core")]
-struct Lent(ImportedDlpack);
-
-// SAFETY: the memory is only read, and the producer's deleter takes the GIL itself.
-unsafe impl Sync for Lent {}
-
-/// NumPy's read-only view of any library's array on the host; floats of 16 bits as `float32`.
-#[pyfunction]
-pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let imported = import(array)?;
-    let facts = imported.validate().map_err(broken)?;
-    let place = facts.device().device_type;
-    if place != DLDeviceType::CPU && place != DLDeviceType::CUDAHOST {
-        return Err(PyBufferError::new_err(format!(
-            "the array is not in host memory (DLPack device type {}); move it to the host first",
-            place.0
-        )));
-    }
-    let dtype = facts.dtype();
-    let lent = Bound::new(array.py(), Lent(imported))?;
-    macro_rules! first_match {
-        ($($t:ty: $as:expr),* $(,)?) => {
-            $(if dtype.matches($as) { return view_of::<$t>(&lent, $as); })*
-        };
-    }
-    first_match!(
-        f64: DLDataType::F64, f32: DLDataType::F32, i64: DLDataType::I64, i32: DLDataType::I32,
-        i16: DLDataType::I16, i8: DLDataType::I8, u64: DLDataType::U64, u32: DLDataType::U32,
-        u16: DLDataType::U16, u8: DLDataType::U8, bool: DLDataType::BOOL,
-    );
-    let short = dtype.bits == 16 && dtype.lanes == 1;
-    match dtype.code {
-        DLDataTypeCode::FLOAT if short => {
-            let bits = view_of::<u16>(&lent, dtype)?;
-            bits.call_method1("view", ("f2",))?
-                .call_method1("astype", ("f4",))
-        }
-        DLDataTypeCode::BFLOAT if short => upper(&view_of::<u16>(&lent, dtype)?),
-        _ => Err(PyTypeError::new_err(format!(
-            "arrays of {dtype:?} are not supported"
-        ))),
-    }
-}
-
-/// `bfloat16`, of which these are the bits, as `float32`: they are its upper half.
-pub(super) fn upper<'py>(bits: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let wide = bits.call_method1("astype", ("u4",))?;
-    let wide = wide.call_method1("__lshift__", (16,))?;
-    wide.call_method1("view", ("f4",))
-}
-
-pub(super) fn broken(error: impl std::fmt::Display) -> PyErr {
-    PyValueError::new_err(error.to_string())
-}
-
-/// By the protocol; producers that do not know `max_version` are asked in the old way.
-fn import(array: &Bound<'_, PyAny>) -> PyResult<ImportedDlpack> {
-    match ImportRequest::new(array.as_borrowed())?.import(None, None) {
-        Err(error) if error.is_instance_of::<PyTypeError>(array.py()) => {
-            let capsule = array.call_method0("__dlpack__")?;
-            ImportRequest::new(capsule.as_borrowed())?.import(None, None)
-        }
-        other => other,
-    }
-}
-
-fn view_of<'py, T: Element>(
-    lent: &Bound<'py, Lent>,
-    dtype: DLDataType,
-) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: NumPy's array holds `lent`, which holds the memory.
-    let array = unsafe {
-        let view = strided::<T>(&lent.get().0, dtype)?;
-        PyArray::borrow_from_array(&view, lent.clone().into_any())
-    };
-    array.call_method1("setflags", (false,))?;
-    Ok(array.into_any())
-}
-
-/// A view of any strides, negative ones and empty arrays too, which `dlpark`'s own refuses.
-///
-/// # Safety
-/// `imported` must outlive the view, and nobody may write meanwhile.
-unsafe fn strided<T>(imported: &ImportedDlpack, dtype: DLDataType) -> PyResult<ArrayViewD<'_, T>> {
-    let facts = imported.validate().map_err(broken)?;
-    if !facts.dtype().matches(dtype) {
-        return Err(PyTypeError::new_err("the array's type changed"));
-    }
-    let shape: Vec<usize> = facts
-        .shape()
-        .iter()
-        .map(|n| usize::try_from(n.unsigned_abs()))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(broken)?;
-    if shape.contains(&0) {
-        let nowhere = std::ptr::NonNull::<T>::dangling().as_ptr();
-        // SAFETY: nothing is read.
-        return Ok(unsafe { ArrayViewD::from_shape_ptr(IxDyn(&shape), nowhere) });
-    }
-    let strides = facts.strides_or_compact().map_err(broken)?.into_owned();
-    let start = usize::try_from(facts.byte_offset()).map_err(broken)?;
-    // SAFETY: the producer's offset is inside of its memory.
-    let mut first = unsafe { facts.data_ptr().cast::<u8>().add(start) }.cast::<T>();
-    let mut positive = Vec::new();
-    let mut flipped = Vec::new();
-    for (axis, (&n, &stride)) in shape.iter().zip(&strides).enumerate() {
-        if stride < 0 {
-            #[allow(clippy::cast_possible_wrap, clippy::cast_possible_truncation)]
-            let back = (n as isize - 1) * stride as isize;
-            // SAFETY: the first element in memory, by the producer's shape and strides.
-            first = unsafe { first.offset(back) };
-            flipped.push(axis);
-        }
-        positive.push(usize::try_from(stride.unsigned_abs()).map_err(broken)?);
-    }
-    if !(first as usize).is_multiple_of(align_of::<T>()) {
-        return Err(PyValueError::new_err("the array is not aligned"));
-    }
-    let shape = IxDyn(&shape).strides(IxDyn(&positive));
-    // SAFETY: the producer's shape and strides describe its memory, which the caller keeps.
-    let mut view = unsafe { ArrayViewD::from_shape_ptr(shape, first) };
-    for axis in flipped {
-        view.invert_axis(Axis(axis));
-    }
-    Ok(view)
 }

@@ -304,8 +304,9 @@ fn adopt(module: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = module.py();
     let adopted = READY.get_or_try_init(py, || {
         let file = CString::new(module.getattr("__file__")?.extract::<String>()?)?;
-        // SAFETY: the file is loaded already (NOLOAD), so this only counts a reference. dlsym on
-        // the handle searches the module's own dependencies: exactly mpi4py's libmpi.
+        // SAFETY: Python has imported this very file, and NOLOAD runs no code: it counts a reference, which
+        // is never given back; `file` ends with a nul. dlsym on the handle searches the module's own
+        // dependencies: mpi4py's libmpi.
         let dl = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW | libc::RTLD_NOLOAD) };
         if dl.is_null() {
             return Err(PyRuntimeError::new_err("mpi4py.MPI is not a shared object"));
@@ -321,7 +322,9 @@ fn adopt(module: &Bound<'_, PyAny>) -> PyResult<()> {
             status_bytes: size("Status")?,
             status_fields: status_fields(module, size("Status")?)?,
         };
-        // SAFETY: mpi4py has initialised MPI on import; this runs once, before any MPI call.
+        // SAFETY: the sizes, fields and constants are mpi4py's, of the library that `dl` leads to. `READY`
+        // lets this run once, with others waiting, before `Mpi::join`, which is the only way to this
+        // crate's other uses of MPI.
         unsafe { comm::adopt(library, |name| constant(module, name)) }
     });
     adopted.copied()
@@ -345,7 +348,8 @@ fn status_fields(module: &Bound<'_, PyAny>, bytes: usize) -> PyResult<[usize; 3]
         status.call_method1(*set, (mark,))?;
     }
     let at: usize = module.call_method1("_addressof", (&status,))?.extract()?;
-    // SAFETY: `status` is alive and has `bytes` bytes, all initialised by mpi4py.
+    // SAFETY: mpi4py says where its `MPI_Status` is, and that it has `bytes` bytes (a C struct of `int`s,
+    // so aligned), which its constructor set; `status` keeps it until the end of this function.
     let ints = unsafe { std::slice::from_raw_parts(at as *const c_int, bytes / 4) };
     match MARKS.map(|mark| ints.iter().position(|int| *int == mark)) {
         [Some(source), Some(tag), Some(error)] => Ok([source, tag, error]),

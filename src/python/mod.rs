@@ -5,6 +5,7 @@ mod card;
 mod cluster;
 mod comm;
 mod decomposition;
+mod dlpack;
 mod error;
 mod linalg;
 mod linear_model;
@@ -16,8 +17,6 @@ mod system;
 /// Everything exported, in one list.
 #[pyo3::pymodule]
 mod _core {
-    #[pymodule_export]
-    use super::array::host;
     #[pymodule_export]
     use super::card::CardArray;
     #[pymodule_export]
@@ -32,6 +31,8 @@ mod _core {
     use super::comm::{Comm, Seat, mpi, seats, solo};
     #[pymodule_export]
     use super::decomposition::{form, pca, project, truncated_svd};
+    #[pymodule_export]
+    use super::dlpack::host;
     #[pymodule_export]
     use super::error::{
         CallsDifferError, CudaError, CudaUnavailableError, InternalError, NotFiniteError,

@@ -5,8 +5,11 @@ set -euo pipefail
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
 cd "$(dirname "$0")"
+# Sizes of tiles and blocks are those that kernels are launched with.
+KERNEL_CONSTANTS=$out/constants cargo test -q --release --locked --no-default-features --features cuda \
+  --manifest-path ../../Cargo.toml --test cubins constants
 for kind in plain asan; do
-  flags=(-std=c++17 -O1 -g -fPIC -ffp-contract=off -Wno-attributes)
+  flags=(-I"$out/constants" -std=c++17 -O1 -g -fPIC -ffp-contract=off -Wno-attributes)
   if [ $kind = asan ]; then flags+=(-fsanitize=address,undefined -fno-sanitize-recover=undefined '-fsanitize-sections=emulated_shared'); fi
   g++ "${flags[@]}" -DREAL=float -DEMULATOR_IMPL -c kernels.cpp -o "$out/float-$kind.o"
   g++ "${flags[@]}" -DREAL=double -c kernels.cpp -o "$out/double-$kind.o"

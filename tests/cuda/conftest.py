@@ -11,13 +11,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from emulated import SHAPES, as_parameter
 
+KIND = os.environ.get("KERNELS_KIND", "plain")
 ORDERS = {"forward": (0, 1), "reverse": (1, 1), "random": (2, 7)}
+if KIND == "asan":  # where a kernel reads and writes is the same in any order
+    del ORDERS["forward"], ORDERS["reverse"]
 
 
 @pytest.fixture(scope="module")
 def library():
-    kind = os.environ.get("KERNELS_KIND", "plain")
-    path = f"{os.environ['KERNELS']}/libkernels-{kind}.so"
+    path = f"{os.environ['KERNELS']}/libkernels-{KIND}.so"
     return ctypes.CDLL(path)
 
 

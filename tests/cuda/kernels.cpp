@@ -1,34 +1,36 @@
-// Every kernel for rows of REAL, on the host.
+// Every kernel for rows of REAL, on the host. What launches know as well is in the header before each file, which
+// comes from Rust (see build.sh).
 #include "emulator.h"
 
+#include "moments.h"
 #include "../../src/device/cuda/moments.cu"
-#undef BATCH
 #undef WIDTH
-#undef TARGETS
+#include "product.h"
 #include "../../src/device/cuda/product.cu"
-#undef TARGETS
 #undef DEPTH
 #undef OWN
 #undef LANES
+#include "nearest.h"
 #include "../../src/device/cuda/nearest.cu"
-#undef SPAN
 #undef DEPTH
 #undef OWN
+#include "draw.h"
 #include "../../src/device/cuda/draw.cu"
-#undef BATCH
 #undef WIDTH
 #undef EACH
-#undef ROWS
+#undef TARGETS
+#include "link.h"
 #include "../../src/device/cuda/link.cu"
-#undef BATCH
+#include "factor.h"
 #include "../../src/device/cuda/factor.cu"
+#include "cast.h"
 #include "../../src/device/cuda/cast.cu"
+#include "classes.h"
 #include "../../src/device/cuda/classes.cu"
 #undef DEPTH
-#undef PANEL
+#include "tensor.h"
 #include "../../src/device/cuda/tensor.cu"
-#undef SPAN
-#undef DEPTH
+#include "centers.h"
 #include "../../src/device/cuda/centers.cu"
 
 REGISTER(NAME(origin))

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from cards import Array, Late, Old, rows
 
-from sklearnex_rs import CudaUnavailableError, config_context, show_config, spmd
+from sklearnex_rs import (
+    CudaUnavailableError,
+    _core,
+    _cuda,
+    config_context,
+    show_config,
+    spmd,
+)
 from sklearnex_rs.linear_model import LinearRegression
 
 pytestmark = pytest.mark.skipif(
@@ -75,6 +82,17 @@ def test_second_looks(rng, assert_close, tolerance, case, intercept, dtype):
     assert_close(model.singular_.array, host.singular_, tolerance(dtype))
     if case not in ("bad", "far") or dtype == "f8":
         assert_close(model.coef_.array, host.coef_, max(tolerance(dtype), 1e-8))
+
+
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "i8", "f2", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(24,), (8, 3), (3, 1)])
+def test_sums_are_those_of_the_host(shape, dtype):
+    numbers = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    assert _cuda.ready()
+    array = _core.to_card(numbers, 0)
+    assert array.sum() == pytest.approx(numbers.sum(dtype=float), rel=1e-14)
+    assert array.largest() == numbers.max()
+    assert array.finite()
 
 
 def test_numbers_that_are_on_their_way_are_waited_for(rng, assert_close):

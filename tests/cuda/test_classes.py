@@ -5,6 +5,7 @@ import pytest
 from emulated import REALS, close, empty
 from scipy.special import expit, log_expit, log_softmax, softmax
 
+pytestmark = pytest.mark.pairwise
 SHAPES = [(1, 1), (700, 1), (1, 2), (7, 3), (130, 17), (33, 32), (64, 33), (5, 200)]
 ODD = [0.0, -0.0, np.inf, -np.inf, np.nan, 750.0, -750.0, 1e-30, 3e38, -3e38]
 

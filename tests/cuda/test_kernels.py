@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from emulated import BATCH, PANEL, Case, close, empty, laid
 
+pytestmark = pytest.mark.pairwise
+
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_means_and_spreads(rng, launch, shape, dtype, layout, weighted):

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from emulated import Case, close, empty
 
+pytestmark = pytest.mark.pairwise
+
 
 class Losses:
     """Rows with classes, and what is true of them, in double."""

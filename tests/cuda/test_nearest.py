@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from emulated import Case, close, empty, laid
 
+pytestmark = pytest.mark.pairwise
 PIECE = 1024
 DOUBT = ("share", "least", "coarse")
 COARSE = 2 * (2**-10 + 2**-22)  # of gaps: both scores, by two factors of 11 bits

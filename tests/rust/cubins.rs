@@ -45,6 +45,31 @@ fn every_kernel_compiles_for_every_architecture() {
     });
 }
 
+/// What launches know too stands in Rust alone; and where `KERNEL_CONSTANTS` names a folder, it gets a header
+/// for each file of kernels, which the emulator is built with (`tests/cuda/build.sh`).
+#[test]
+fn constants_of_kernels_come_from_their_launches() {
+    let folder = env::var_os("KERNEL_CONSTANTS").map(PathBuf::from);
+    for source in Source::ALL {
+        let mut header = String::new();
+        for definition in source.definitions() {
+            let (name, value) = definition.split_once('=').unwrap();
+            let used = source.text.contains(name) || name == "THREADS";
+            assert!(used, "{} does not name {name}", source.name);
+            let twice = source.text.contains(&format!("#define {name} "));
+            assert!(!twice, "{} defines {name} once more", source.name);
+            for part in ["#undef ", name, "\n#define ", name, " ", value, "\n"] {
+                header.push_str(part);
+            }
+        }
+        if let Some(folder) = &folder {
+            fs::create_dir_all(folder).unwrap();
+            let name = Path::new(source.name).with_extension("h");
+            fs::write(folder.join(name), header).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_card_that_is_newer_than_the_compiler_is_told() {
     let said = match cubin_at(None, &SOURCE, "float", 999) {
@@ -61,6 +86,7 @@ fn a_mistake_is_told_with_its_line() {
     let wrong = Source {
         name: "wrong.cu",
         text: "#include \"common.cuh\"\n\nint nothing = missing;\n",
+        constants: &[],
     };
     match cubin_at(None, &wrong, "float", 90) {
         Err(Error::NoCuda(_)) => {}

@@ -36,7 +36,7 @@ CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the 
     "faer": r"(real\.rs|solve/|device/cpu/)",
 }
 UNSAFE = (
-    r"(comm/mpi/mod|python/array|python/comm|mpi-sys/src/lib|device/cpu/ahead)\.rs"
+    r"(comm/mpi/mod|python/dlpack|python/comm|mpi-sys/src/lib|device/cpu/ahead)\.rs"
     r"|device/cuda/|python/card/"
 )
 CONCRETE = (
@@ -247,6 +247,127 @@ def doors(root):
                 yield f"{path}: must never name _core"
 
 
+def flat(tree):
+    """Each path of a `use`, whose braces are opened."""
+    head, brace, rest = tree.partition("{")
+    if not brace:
+        yield "".join(tree.split(" as ")[0].split())
+        return
+    depth, item = 0, ""
+    for letter in rest.rsplit("}", 1)[0] + ",":
+        depth += (letter == "{") - (letter == "}")
+        if letter != "," or depth:
+            item += letter
+            continue
+        if item.strip():
+            yield from flat(head + item)
+        item = ""
+
+
+USE = r"(?m)^\s*(?:pub(?:\(.*?\))? )?use\s+([^;]*);"
+
+
+class Modules:
+    """The modules of the crate, and the files that each names.
+
+    A name that a module only passes on counts for the file it comes from; so does a
+    `mod.rs` that declares its children and passes their names on name none of them.
+    """
+
+    def __init__(self, root):
+        self.paths, self.code, self.uses = {}, {}, {}
+        for path, room, text in rust(root):
+            parts = tuple(
+                p for p in path.with_suffix("").parts if p not in ("mod", "lib")
+            )
+            if room == "mpi-sys":  # a crate of its own, whose items are one list
+                continue
+            self.paths[parts] = path
+            self.code[parts] = re.sub(rf"{USE}|\bmod \w+;", "", code(text))
+            trees = re.findall(USE, code(text))
+            self.uses[parts] = [path for tree in trees for path in flat(tree)]
+        self.passed_on = {
+            parts: {path.split("::")[-1]: path.split("::") for path in uses}
+            for parts, uses in self.uses.items()
+        }
+
+    def file(self, module, names, seen=()):
+        """The module that defines what a path names; None if it is no path of ours."""
+        first, *rest = names
+        if first == "super":
+            at = module[:-1]
+            while rest[:1] == ["super"]:
+                at, rest = at[:-1], rest[1:]
+        elif first in ("crate", "self"):
+            at = () if first == "crate" else module
+        elif (*module, first) in self.paths:
+            at = (*module, first)
+        else:
+            return None
+        for i, name in enumerate(rest):
+            if (*at, name) in self.paths:
+                at = (*at, name)
+            elif name in self.passed_on[at] and (at, name) not in seen:
+                onward = self.passed_on[at][name] + rest[i + 1 :]
+                return self.file(at, onward, (*seen, (at, name)))
+            else:
+                break
+        return at
+
+    def named(self, module):
+        """The files that a module names."""
+        text, parent = self.code[module], self.paths[module].stem == "mod"
+        paths = set(re.findall(r"(?<![\w:$])\w+(?:::\w+)+", text))
+        for path in self.uses[module]:
+            last = re.escape(path.split("::")[-1])
+            if not parent or re.search(rf"\b{last}\b", text):
+                paths.add(path)
+        found = {self.file(module, path.split("::")) for path in paths}
+        return {self.paths[at].as_posix() for at in found - {None, module, ()}}
+
+
+def package(root):
+    """Each module of the package, and the modules of it that it imports."""
+    modules = {}
+    for path, tree in python(root, "sklearnex_rs"):
+        parts = path.with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        modules[name] = path.as_posix(), tree
+    for name, (path, tree) in modules.items():
+        named = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    whole = f"{node.module}.{alias.name}"
+                    module = whole in modules or alias.name == "_core"
+                    named.add(whole if module else node.module)
+        yield path, {modules[other][0] for other in named & modules.keys() - {name}}
+
+
+def circle(graph):
+    """A circle of the graph, if there is one, without what hangs on it."""
+    graph = dict(graph)
+    while True:
+        ends = {name for name, named in graph.items() if not named & graph.keys()}
+        named = set().union(*graph.values()) if graph else set()
+        ends |= graph.keys() - named
+        if not ends:
+            return sorted(graph)
+        graph = {name: graph[name] for name in graph.keys() - ends}
+
+
+def circles(root):
+    modules = Modules(root)
+    files = {
+        path.as_posix(): modules.named(parts) for parts, path in modules.paths.items()
+    }
+    for graph in (files, dict(package(root))):
+        if found := circle(graph):
+            yield f"a circle: {', '.join(found)} name each other"
+
+
 def check(law):
     found = list(law(ROOT))
     assert not found, "\n".join(found)
@@ -296,6 +417,10 @@ def test_modules_of_the_package_name_only_what_they_may():
     check(arrows)
 
 
+def test_files_name_each_other_in_no_circle():
+    check(circles)
+
+
 def test_only_compat_compares_versions():
     check(versions)
 
@@ -337,6 +462,18 @@ OFFENCES = [
     (arrows, "sklearnex_rs/spmd/__init__.py", "from sklearnex_rs import _core"),
     (arrows, "sklearnex_rs/cluster.py", "import sklearnex_rs.linear_model"),
     (arrows, "sklearnex_rs/spmd/cluster.py", "import sklearnex_rs.linear_model"),
+    (circles, "src/solve/spectrum.rs", "use super::lbfgs::Memory;"),
+    (circles, "src/solve/orthogonal.rs", "use super::{Ask, Spectrum};"),
+    (circles, "src/device/cpu/part.rs", "fn f() { super::blocks::groups(1, 1) }"),
+    (circles, "src/device/cuda/rows.rs", "use crate::device::cuda::{Card, ready};"),
+    (circles, "src/device/nearest.rs", "use super::Input;"),
+    (circles, "src/comm/mpi/calls.rs", "use super::super::{Mpi as _, Op};"),
+    (circles, "sklearnex_rs/_array.py", "from sklearnex_rs._base import Estimator"),
+    (
+        circles,
+        "sklearnex_rs/_system.py",
+        "def f(): from sklearnex_rs import __version__",
+    ),
     (versions, "sklearnex_rs/_base.py", "new = sklearn.__version__ > '1.8'"),
     (versions, "sklearnex_rs/_base.py", "from sklearn.utils import parse_version"),
     (doors, "tests/unit/test_x.py", "from sklearnex_rs import _core"),

@@ -44,6 +44,7 @@ pub(super) fn checked<R>(options: &Options, calls: impl FnOnce() -> R) -> Result
 
 /// The null request.
 pub(super) fn none() -> ffi::MPI_Request {
-    // SAFETY: the statics are written once, by `adopt`, before any communicator exists.
+    // SAFETY: the statics are written once, by `adopt`, which `python::comm` calls before it makes the
+    // first `Mpi`; from then on they are only read.
     unsafe { ffi::RSMPI_REQUEST_NULL }
 }

@@ -117,10 +117,11 @@ impl Ours {
 impl Drop for Ours {
     fn drop(&mut self) {
         let mut over = 0;
-        // SAFETY: allowed at any time.
+        // SAFETY: the MPI standard allows `MPI_Finalized` at any time, and `over` is a local.
         unsafe { ffi::MPI_Finalized(&raw mut over) };
         if over == 0 && !self.is_broken() {
-            // SAFETY: dropped once, here.
+            // SAFETY: only this `Drop` takes the communicator, which MPI still knows (it is not finalised)
+            // and on which no call was given up.
             unsafe { ManuallyDrop::drop(&mut self.comm) };
         }
     }

@@ -85,7 +85,8 @@ impl<B: Default + Send + 'static> Flight<B> {
         for start in (0..length).step_by(piece) {
             let from = at(&mut self.sent, start);
             let count = int(piece.min(length - start));
-            // SAFETY: `sent` holds these bytes until the request is complete, or for ever.
+            // SAFETY: `count` bytes from there on are inside of `sent`, which nobody touches before `land`;
+            // `Drop` frees it only once no request is under way, and else leaks it.
             self.start(|comm, request| unsafe {
                 ffi::MPI_Isend(
                     from,
@@ -125,7 +126,8 @@ impl<B: Default + Send + 'static> Flight<B> {
             for begin in (start..start + length).step_by(piece) {
                 let count = int(piece.min(start + length - begin));
                 let to = at(&mut self.sent, begin);
-                // SAFETY: `sent` holds these bytes until the request is complete, or for ever.
+                // SAFETY: as of `send`: `count` bytes inside of `sent`, which `cut` waits for, or `Drop`
+                // leaks.
                 self.start(|comm, request| unsafe {
                     ffi::MPI_Ibcast(to, count, ffi::RSMPI_UINT8_T, int(root), comm, request);
                 })?;
@@ -139,7 +141,9 @@ impl<B: Default + Send + 'static> Flight<B> {
         let mut ints = self.beside(ints)?;
         let [counts, starts] = [0, 1].map(|which| ints.buffer[which].as_ptr());
         let to = at(&mut self.sent, 0);
-        // SAFETY: all three buffers are kept until the request is complete, or for ever.
+        // SAFETY: counts and displacements have a number for each rank and lead no further than `total`,
+        // the length of what was `sent`; all three move into `ints` below, whose `Drop` frees them only
+        // once no request is under way, and else leaks them. A `Vec` that moves keeps its memory.
         ints.start(|comm, request| unsafe {
             let (from, byte) = (ffi::RSMPI_IN_PLACE, ffi::RSMPI_UINT8_T);
             ffi::MPI_Iallgatherv(from, 0, byte, to, counts, starts, byte, comm, request);
@@ -169,7 +173,8 @@ impl Flight<Vec<f64>> {
         for start in (0..length).step_by(piece) {
             let to = at(&mut self.buffer, start);
             let count = int(piece.min(length - start));
-            // SAFETY: `buffer` holds these numbers until the request is complete, or for ever.
+            // SAFETY: `count` numbers from there on are inside of `buffer`, which nobody touches before
+            // `land`; `Drop` frees it only once no request is under way, and else leaks it.
             self.start(|comm, request| unsafe {
                 let op = match op {
                     Op::Sum => ffi::RSMPI_SUM,
@@ -190,7 +195,8 @@ impl Flight<Vec<u8>> {
         for start in (inside..length).step_by(piece) {
             let to = at(&mut self.buffer, start);
             let count = int(piece.min(length - start));
-            // SAFETY: `buffer` holds these bytes until the request is complete, or for ever.
+            // SAFETY: `count` bytes from there on are inside of `buffer`, which nobody touches before
+            // `land`; `Drop` frees it only once no request is under way, and else leaks it.
             self.start(|comm, request| unsafe {
                 ffi::MPI_Ibcast(to, count, ffi::RSMPI_UINT8_T, int(root), comm, request);
             })?;
@@ -204,7 +210,8 @@ impl Flight<Vec<u8>> {
         for start in (0..length).step_by(piece) {
             let to = at(&mut self.buffer, start);
             let count = int(piece.min(length - start));
-            // SAFETY: `buffer` holds these bytes until the request is complete, or for ever.
+            // SAFETY: `count` bytes from there on are inside of `buffer`, which nobody touches before
+            // `land`; `Drop` frees it only once no request is under way, and else leaks it.
             self.start(|comm, request| unsafe {
                 ffi::MPI_Irecv(
                     to,
@@ -225,7 +232,9 @@ impl Flight<Vec<u64>> {
     /// Sends the first length to `to` and brings the second from `from`.
     pub(super) fn swap_lengths(mut self, to: usize, from: usize) -> Result<Self> {
         let [theirs, mine] = [1, 0].map(|which| at(&mut self.buffer, which));
-        // SAFETY: `buffer` holds both words until the requests are complete, or for ever.
+        // SAFETY: `buffer` has two words (see `start_exchange`, the only caller); MPI writes the second and
+        // reads the first, nobody else touches them before `land`, and `Drop` leaks them while a request is
+        // under way.
         self.start(|comm, request| unsafe {
             ffi::MPI_Irecv(
                 theirs,
@@ -237,7 +246,7 @@ impl Flight<Vec<u64>> {
                 request,
             );
         })?;
-        // SAFETY: as above.
+        // SAFETY: the same two words.
         self.start(|comm, request| unsafe {
             ffi::MPI_Isend(mine, 1, ffi::RSMPI_UINT64_T, int(to), LENGTH, comm, request);
         })?;
@@ -249,7 +258,8 @@ impl Flight<Vec<u64>> {
         let rank = self.ours.rank;
         self.buffer[rank] = mine;
         let to = at(&mut self.buffer, 0);
-        // SAFETY: `buffer` holds a word for each rank until the request is complete, or for ever.
+        // SAFETY: `buffer` has a word for each rank (see `start_all_gather`, the only caller), nobody
+        // touches it before `land`, and `Drop` leaks it while the request is under way.
         self.start(|comm, request| unsafe {
             let (from, word) = (ffi::RSMPI_IN_PLACE, ffi::RSMPI_UINT64_T);
             ffi::MPI_Iallgather(from, 0, word, to, 1, word, comm, request);
@@ -261,7 +271,8 @@ impl Flight<Vec<u64>> {
 impl<B: Default + Send + 'static> Drop for Flight<B> {
     fn drop(&mut self) {
         if self.requests.is_empty() {
-            // SAFETY: nothing is under way, and each is dropped once, here.
+            // SAFETY: `requests` is empty, so MPI is done with both buffers; nothing else drops these three
+            // fields.
             unsafe {
                 ManuallyDrop::drop(&mut self.ours);
                 ManuallyDrop::drop(&mut self.buffer);

@@ -45,8 +45,9 @@ impl Home {
     pub(super) fn of(user: usize, options: &Options) -> Result<Arc<Self>> {
         let raw = mpi_sys::handle::<ffi::MPI_Comm>(user);
         checked(options, || {
-            // SAFETY: the caller hands in a live intracommunicator. `from_raw` would own, and free,
-            // it, hence ManuallyDrop; it must not be given the two predefined ones.
+            // SAFETY: the handle is of an intracommunicator (the door asks mpi4py for the class), which mpi4py's object
+            // keeps alive during this call. `from_raw` would own, and free, it, hence ManuallyDrop; it must not be
+            // given the two predefined ones, which have an arm each.
             let mut user = ManuallyDrop::new(unsafe {
                 match raw {
                     r if r == ffi::RSMPI_COMM_WORLD => SimpleCommunicator::world(),
@@ -142,7 +143,8 @@ impl Home {
     fn begin(&self, options: &Options) -> Result<(usize, ffi::MPI_Request)> {
         let place: *mut usize = Box::leak(Box::new(0));
         let mut request = none();
-        // SAFETY: `place` stays.
+        // SAFETY: `place` is leaked, so MPI may write the handle at any time; `user` is alive as long as
+        // `self` is its attribute.
         checked(options, || unsafe {
             ffi::MPI_Comm_idup(self.user, place.cast::<c_void>(), &raw mut request);
         })?;
@@ -150,8 +152,9 @@ impl Home {
     }
 
     fn adopt(&self, place: usize, options: &Options) -> Result<Arc<Ours>> {
-        // SAFETY: the request is complete, so the handle is written and nobody else points to it;
-        // it is a new communicator, ours alone. Errors must come back whatever the user's are.
+        // SAFETY: `duplicate` waited until the request was complete, so the handle is written and MPI no
+        // longer points to it; `place` is the box that `begin` leaked, taken back once, as `begun` was
+        // taken. The communicator is new, ours alone. Errors must come back whatever the user's are.
         let comm = checked(options, || unsafe {
             let handle = mpi_sys::handle::<ffi::MPI_Comm>(*Box::from_raw(place as *mut usize));
             ffi::MPI_Comm_set_errhandler(handle, ffi::RSMPI_ERRORS_RETURN);

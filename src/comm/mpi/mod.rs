@@ -38,7 +38,7 @@ pub unsafe fn adopt<E>(
     library: Library,
     constant: impl FnMut(&str) -> std::result::Result<usize, E>,
 ) -> std::result::Result<(), E> {
-    // SAFETY: the caller keeps the same contract.
+    // SAFETY: `init`'s contract is this function's, which its caller keeps.
     unsafe { mpi_sys::init(library, constant) }
 }
 

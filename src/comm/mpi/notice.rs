@@ -78,7 +78,9 @@ impl Post {
         let bytes: &'static mut [u8] = bytes.leak();
         for rank in (0..self.size).filter(|rank| *rank != self.rank) {
             let mut request = none();
-            // SAFETY: `bytes` lives for ever.
+            // SAFETY: `bytes` was leaked, so MPI may read it at any time; the communicator is the duplicate
+            // or the user's own, which MPI keeps as long as our attribute is on it, and `adopt` came before
+            // either.
             let _ = checked(options, || unsafe {
                 let (from, count) = (bytes.as_ptr().cast(), int(bytes.len()));
                 let byte = ffi::RSMPI_UINT8_T;
@@ -98,8 +100,9 @@ impl Post {
     /// A notice that has come, if any. Another message is left where it is.
     pub(super) fn receive(&self, options: &Options) -> Result<Option<Notice>> {
         let mut bytes = [0_u8; LENGTH];
-        // SAFETY: all pointers are to locals. What is matched is the message that was looked at, the
-        // first of its sender's, and has as many bytes as there is room for.
+        // SAFETY: all pointers are to locals that outlive these blocking calls. The message received is the
+        // one that `MPI_Improbe` matched: it is of the source and tag probed, so the first of its sender's,
+        // and was compared with LENGTH, the size of `bytes`. The zeroed status is plain integers.
         let from = checked(options, || unsafe {
             let (mut flag, mut count) = (0, 0);
             let mut message = ffi::RSMPI_MESSAGE_NULL;

@@ -44,7 +44,9 @@ pub(super) fn poll(
 /// Whether a request is complete; gives MPI a turn.
 pub(super) fn test(options: &Options, request: &mut ffi::MPI_Request) -> Result<bool> {
     let mut flag = 0;
-    // SAFETY: a live request, whose memory its owner keeps; `mpi-sys` allows a null status.
+    // SAFETY: `request` came from a call that `Flight::start` or `begin` made, and was not complete before
+    // (those that are go from the list); its buffers are kept by that `Flight`, or were leaked. `mpi-sys`
+    // takes a null status for none.
     checked(options, || unsafe {
         ffi::MPI_Test(request, &raw mut flag, ffi::RSMPI_STATUS_IGNORE);
     })?;

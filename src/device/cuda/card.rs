@@ -1,6 +1,8 @@
 //! One card: its primary context, which other libraries use as well, a stream of our own, and kernels.
 
-use super::{Source, cards, compile::cubin, failed, solver::Solver};
+use super::buffer::{Room, address};
+use super::compile::{Source, cubin};
+use super::driver::{Kept, cards, failed};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError,
@@ -20,8 +22,6 @@ pub struct Card {
     pub(super) stream: Arc<CudaStream>,
     modules: Mutex<HashMap<(&'static str, &'static str), Arc<CudaModule>>>,
     pinned: Mutex<Pinned>,
-    /// Once it is wanted; none where it does not start.
-    pub(super) solver: OnceLock<Option<Mutex<Solver>>>,
     pool: Option<Pool>,
 }
 
@@ -31,37 +31,18 @@ const PINNED: usize = 1 << 20;
 /// As many, once they are wanted.
 struct Pinned(*mut u8);
 
-// SAFETY: whoever has the lock has the memory alone.
+// SAFETY: the pointer stands behind `Card::pinned`'s lock, and no copy of it leaves `fetch_into`: whoever
+// has the lock has the memory alone. The driver's host memory belongs to no thread.
 unsafe impl Send for Pinned {}
 
 /// Where memory comes from: not the card's default pool, which is other libraries' as well.
 struct Pool(sys::CUmemoryPool);
 
-// SAFETY: the driver takes calls from any thread, and the pool lives as long as the process.
+// SAFETY: the handle is only passed to the driver, which takes calls from any thread; the pool is never
+// destroyed.
 unsafe impl Send for Pool {}
-// SAFETY: the same.
+// SAFETY: the same: a shared handle is only copied.
 unsafe impl Sync for Pool {}
-
-/// The context that the caller has on this thread, which is there again at the end.
-pub struct Kept(Option<sys::CUcontext>);
-
-impl Kept {
-    /// Only where the driver was found.
-    pub fn now() -> Result<Self> {
-        let now = result::ctx::get_current();
-        Ok(Self(
-            now.map_err(|error| failed("the context in force", error))?,
-        ))
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        let before = self.0.unwrap_or(std::ptr::null_mut());
-        // SAFETY: it was in force on this thread when `self` was made.
-        let _ = unsafe { result::ctx::set_current(before) };
-    }
-}
 
 /// The card of that number.
 pub fn card(ordinal: usize) -> Result<Arc<Card>> {
@@ -87,7 +68,9 @@ impl Card {
     fn new(ordinal: usize) -> Result<Self> {
         let wrong = |error| failed("a card's first use", error);
         let context = CudaContext::new(ordinal).map_err(wrong)?;
-        // SAFETY: all work is on one stream, which is waited for before anything is read or freed.
+        // SAFETY: events order work on different streams. Here all is on one: kernels, copies, and
+        // allocations, which are freed on it, too; and whatever leaves was waited for (`fetch_into`, and
+        // the `wait` at the end of each method).
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream().map_err(wrong)?;
         let pool = pool(&context).map_err(wrong)?;
@@ -99,7 +82,6 @@ impl Card {
             stream,
             modules: Mutex::default(),
             pinned: Mutex::new(Pinned(std::ptr::null_mut())),
-            solver: OnceLock::new(),
             pool,
         })
     }
@@ -139,12 +121,15 @@ impl Card {
 
     fn taken<N: DeviceRepr>(&self, n: usize) -> std::result::Result<CudaSlice<N>, DriverError> {
         let Some(Pool(pool)) = self.pool else {
-            // SAFETY: kernels write it before they, or `fetch`, read it.
+            // SAFETY: what is in it may be anything, and `DeviceRepr` numbers have no forbidden bits; each
+            // caller has a kernel or a copy write it before it is read.
             return unsafe { self.stream.alloc(n) };
         };
         let (mut first, bytes) = (0, n.saturating_mul(size_of::<N>()));
         self.context.bind_to_thread()?;
-        // SAFETY: the same; and the slice frees it on this stream, which is how pools take it back.
+        // SAFETY: the driver has made `bytes` bytes, so `n` numbers, aligned to 256, of which nobody else
+        // knows; the slice frees them on this stream, which is how a pool takes them back. What is in them
+        // may be anything, as above.
         unsafe {
             let stream = self.stream.cu_stream();
             sys::cuMemAllocFromPoolAsync(&raw mut first, bytes, pool, stream).result()?;
@@ -170,9 +155,10 @@ impl Card {
         if n == 0 {
             return Ok(room);
         }
-        let (first, stream) = (super::product::address(&room), self.stream.cu_stream());
+        let (first, stream) = (address(&room), self.stream.cu_stream());
         self.bind()?;
-        // SAFETY: there is room for as many, and any bits are a number.
+        // SAFETY: `room` has just been made for `n` numbers, the stream and the current context are its
+        // card's.
         let done = unsafe { result::memset_d8_async(first, 0xff, size_of::<i32>() * n, stream) };
         done.map_err(|error| failed("a fill", error))?;
         Ok(room)
@@ -196,6 +182,9 @@ impl Card {
     ) -> Result<()> {
         let wrong = |error| failed("a copy to the host", error);
         let bytes = size_of_val(out);
+        if room.len() < out.len() {
+            return Err(Error::Shape("numbers of a card"));
+        }
         if bytes > PINNED {
             let done = self.stream.memcpy_dtoh(&room.slice(..out.len()), out);
             done.map_err(wrong)?;
@@ -207,20 +196,24 @@ impl Card {
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         self.context.bind_to_thread().map_err(wrong)?;
         if pinned.0.is_null() {
-            // SAFETY: it lives as long as the process, as the card does.
+            // SAFETY: the card's context is current (bound above); the memory is never freed, as the card
+            // is never dropped.
             pinned.0 = unsafe { result::malloc_host(PINNED, 0) }
                 .map_err(wrong)?
                 .cast();
         }
-        let from = super::product::address(room);
-        // SAFETY: there is as much room, and nobody else has it before the lock is given back.
+        let from = address(room);
+        // SAFETY: `bytes` is at most PINNED (checked above), as much as was allocated, and the lock is ours
+        // until the end.
         let through = unsafe { std::slice::from_raw_parts_mut(pinned.0, bytes) };
-        // SAFETY: `room` is alive, and the copy is over before `through` is read.
+        // SAFETY: `room` has as many numbers as `out` (checked at the start), and is borrowed; `wait` below
+        // comes before `through` is read or given back.
         let done =
             unsafe { result::memcpy_dtoh_async(&mut *through, from, self.stream.cu_stream()) };
         done.map_err(wrong)?;
         self.wait()?;
-        // SAFETY: `out` has as many bytes, and numbers are plain bits.
+        // SAFETY: `bytes` is the size of `out`, which is no part of the pinned memory; any bits that a
+        // kernel wrote to a slice of `N` are an `N`.
         unsafe { std::ptr::copy_nonoverlapping(through.as_ptr(), out.as_mut_ptr().cast(), bytes) };
         Ok(())
     }
@@ -247,7 +240,8 @@ impl Card {
         self.context.bind_to_thread().map_err(wrong)?;
         if !out.is_empty() {
             let stream = self.stream.cu_stream();
-            // SAFETY: the caller's; and it is over before `out` is read.
+            // SAFETY: the caller has as many bytes from `first` on; `wait` below comes before `out` is
+            // given back.
             unsafe { result::memcpy_dtoh_async(out, first, stream) }.map_err(wrong)?;
         }
         self.wait()
@@ -279,6 +273,43 @@ impl Card {
     }
 }
 
+impl Room {
+    /// Bytes of the host.
+    pub fn of(card: &Arc<Card>, bytes: &[u8]) -> Result<Self> {
+        let _kept = Kept::now()?;
+        let sent = card.send(bytes)?;
+        card.wait()?;
+        Ok(Self::of_bytes(sent))
+    }
+
+    /// Room for bytes, whatever is in it.
+    pub fn bare(card: &Arc<Card>, bytes: usize) -> Result<Self> {
+        let _kept = Kept::now()?;
+        let room = card.room(bytes, "answers")?;
+        card.wait()?;
+        Ok(Self::of_bytes(room))
+    }
+
+    /// A copy of bytes of the card.
+    ///
+    /// # Safety
+    /// There must be as many from `first` on, of an owner that is alive.
+    pub unsafe fn copy(card: &Arc<Card>, first: u64, bytes: usize) -> Result<Self> {
+        let room = Self::bare(card, bytes)?;
+        if bytes > 0 {
+            let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
+            card.bind()?;
+            let to = room.first();
+            // SAFETY: the caller has as many bytes from `first` on until this returns, after `wait`; `room`
+            // was made for as many, and nobody else knows it yet.
+            let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
+            done.map_err(|error| failed("a copy", error))?;
+            card.wait()?;
+        }
+        Ok(room)
+    }
+}
+
 /// The first architecture whose tensor cores have TF32 and double.
 pub(super) const AMPERE: i32 = 80;
 
@@ -306,7 +337,9 @@ fn pool(context: &CudaContext) -> std::result::Result<Option<Pool>, DriverError>
     };
     let (mut pool, mut kept) = (std::ptr::null_mut(), KEPT);
     let what = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-    // SAFETY: all are alive, and the attribute is of 64 bits.
+    // SAFETY: the pointers are to locals that outlive both calls, `how` is zero wherever the driver wants
+    // it to be, the pool is the one just made, and the driver reads this attribute as 64 bits, which `kept`
+    // has.
     unsafe {
         sys::cuMemPoolCreate(&raw mut pool, &raw const how).result()?;
         sys::cuMemPoolSetAttribute(pool, what, (&raw mut kept).cast()).result()?;

@@ -1,8 +1,9 @@
 //! Numbers of other kinds, widened on a card: launches of `cast.cu`.
 
-use super::Source;
-use super::card::{Card, Kept};
-use super::product::Room;
+use super::buffer::Room;
+use super::card::Card;
+use super::compile::Source;
+use super::driver::Kept;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{alone, few, run, whole};
 use crate::{Error, Result, real::Real};
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub(super) const SOURCE: Source = Source {
     name: "cast.cu",
     text: include_str!("cast.cu"),
+    constants: &[],
 };
 
 /// DLPack's kind of rows.
@@ -38,16 +40,17 @@ pub(super) fn by_rows<T: Real>(
     rows: &CudaRows<'_, T>,
 ) -> Result<(u64, Option<Room>)> {
     if rows.is_plain() {
-        return Ok((rows.first, None));
+        return Ok((rows.first(), None));
     }
     let of = Foreign {
-        first: rows.first,
-        shape: rows.shape,
-        steps: rows.steps,
+        first: rows.first(),
+        shape: rows.shape(),
+        steps: rows.steps(),
         kind: FLOAT,
         bytes: few(size_of::<T>())?,
     };
-    // SAFETY: who lends them is alive.
+    // SAFETY: `CudaRows::new` had its caller promise that each of these numbers is a `T` on the card for as long as
+    // the rows are borrowed, which is until after this call; DLPack's kind and size are those of `T`.
     let copy = unsafe { of.cast::<T>(card) }?;
     Ok((copy.first(), Some(copy)))
 }
@@ -61,8 +64,8 @@ impl Cuda {
         least: Option<f64>,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
-        let (_kept, card, (many, columns)) = (Kept::now()?, &self.0, rows.shape);
-        if squares.shape != (many, 1) {
+        let (_kept, card, (many, columns)) = (Kept::now()?, &self.0, rows.shape());
+        if squares.shape() != (many, 1) {
             return Err(Error::Shape("variances and components"));
         }
         let out = out.room(many * columns)?;
@@ -70,14 +73,18 @@ impl Cuda {
             return Ok(());
         }
         let (n, p) = (whole(many)?, whole(columns)?);
+        let (first, steps) = (rows.first(), rows.steps());
+        let (square, step) = (squares.first(), squares.steps().0);
         let (by, least) = (i32::from(least.is_some()), least.unwrap_or(0.0));
         let kernel = card.kernel::<T>(SOURCE, "scaled")?;
         let mut launch = card.stream.launch_builder(&kernel);
-        launch.arg(&rows.first).arg(&n).arg(&p);
-        launch.arg(&rows.steps.0).arg(&rows.steps.1);
-        launch.arg(&squares.first).arg(&squares.steps.0);
+        launch.arg(&first).arg(&n).arg(&p);
+        launch.arg(&steps.0).arg(&steps.1);
+        launch.arg(&square).arg(&step);
         launch.arg(&by).arg(&least).arg(&out);
-        run(launch, alone(many * columns)?)?;
+        // SAFETY: `scaled` reads n × p rows and a square for each (their shapes were compared above), and writes
+        // n × p numbers, as many as `out.room` has checked.
+        unsafe { run(launch, alone(many * columns)?) }?;
         card.wait()
     }
 }
@@ -86,7 +93,8 @@ impl Foreign {
     /// The same as `T`, row by row.
     ///
     /// # Safety
-    /// Its owner must be alive.
+    /// Each number that shape and steps describe must be on `card`, of this kind and size, and stay there
+    /// until this returns; nobody may write to it meanwhile.
     pub unsafe fn cast<T: Real>(&self, card: &Arc<Card>) -> Result<Room> {
         let numbers = self.shape.0 * self.shape.1;
         let room = Room::bare(card, numbers * size_of::<T>())?;
@@ -99,7 +107,9 @@ impl Foreign {
             launch.arg(&first).arg(&n).arg(&p);
             launch.arg(&self.steps.0).arg(&self.steps.1);
             launch.arg(&self.kind).arg(&self.bytes).arg(&out);
-            run(launch, alone(numbers)?)?;
+            // SAFETY: `cast` reads n × p numbers, which the caller vouches for, and writes as many `T`, for which
+            // `room` was made.
+            unsafe { run(launch, alone(numbers)?) }?;
             card.wait()?;
         }
         Ok(room)

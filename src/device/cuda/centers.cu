@@ -2,10 +2,8 @@
 
 // The centre nearest to each row, by tensor cores: argmax zᵀc − ½‖c‖², as in nearest.cu.
 
-#define HIGH 128   // rows of a tile: 32 for each of 4 pairs of warps
-#define SPAN 128   // its centres: 64 for either of a pair
-#define DEPTH 16   // its columns
-#define PITCH (DEPTH + 4)
+// From centers.rs: HIGH rows of a tile, 32 for each of 4 pairs of warps; SPAN centres, 64 for either of a
+// pair; DEPTH columns, PITCH apart; rows are SKEW further apart than they are wide.
 #define LARGE 1e38 // what terms are below, to be floats
 
 // The best and the second best of what two threads have; of equals the first.
@@ -53,7 +51,7 @@ static __device__ __forceinline__ void rows_of(const NAME(Rows) & a, const int* 
             const bool inside = base + r < n && first + c < a.p;
             const i64 i = list && inside ? list[base + r] : base + r;
             const float z = inside ? (float)((double)entry(a, i, first + c) - place[first + c]) : 0.0f;
-            left[r * (wide + 4) + c] = COARSE ? as_float(to_tf32(z)) : z;
+            left[r * (wide + SKEW) + c] = COARSE ? as_float(to_tf32(z)) : z;
         }
 }
 
@@ -64,7 +62,7 @@ struct NAME(Stage) {
 static __device__ __forceinline__ NAME(Stage) fetched(const float* centers, int steps, int stage) {
     NAME(Stage) next;
     for (int l = 0; l < 2; ++l) {
-        const int e = threadIdx.x + 256 * l;
+        const int e = threadIdx.x + THREADS * l;
         const i64 row = (i64)(stage / steps) * SPAN + e / 4;
         const float* from = centers + row * (steps * DEPTH) + stage % steps * DEPTH + e % 4 * 4;
         const float4 four = *(const float4*)from;
@@ -76,7 +74,7 @@ static __device__ __forceinline__ NAME(Stage) fetched(const float* centers, int 
 template <bool COARSE>
 static __device__ __forceinline__ void keep(const NAME(Stage) & next, float* right) {
     for (int l = 0; l < 2; ++l) {
-        const int e = threadIdx.x + 256 * l;
+        const int e = threadIdx.x + THREADS * l;
         for (int i = 0; i < 4; ++i) {
             const float x = next.of[4 * l + i];
             right[e / 4 * PITCH + e % 4 * 4 + i] = COARSE ? as_float(to_tf32(x)) : x;
@@ -197,7 +195,7 @@ static __device__ __forceinline__ void nearest_of(const NAME(Rows) & a, const NA
                                                   const NAME(Doubt) & doubt, int* labels, int* list,
                                                   int* many) {
     DYNAMIC(float, left);
-    float* right = left + HIGH * (wide + 4);
+    float* right = left + HIGH * (wide + SKEW);
     const int warp = threadIdx.x / 32, rows = warp % 4 * 32, columns = warp / 4 * 64;
     const int steps = (a.p + DEPTH - 1) / DEPTH, stages = (k + SPAN - 1) / SPAN * steps;
     const i64 n = of.list ? *of.many : a.n;
@@ -223,7 +221,7 @@ static __device__ __forceinline__ void nearest_of(const NAME(Rows) & a, const NA
             if (step == 0)
                 for (int e = 0; e < 64; ++e) sums[e / 32][e / 4 % 8][e % 4] = 0.0f;
             const float* those = right + (stage & 1) * (SPAN * PITCH) + columns * PITCH;
-            multiplied<COARSE>(sums, own, stage < steps, left + rows * (wide + 4) + within, wide + 4,
+            multiplied<COARSE>(sums, own, stage < steps, left + rows * (wide + SKEW) + within, wide + SKEW,
                                those, k - first);
             if (step == steps - 1) compared(sums, own, first, halves, k - first);
             if (stage + 1 < stages) keep<COARSE>(next, right + ((stage + 1) & 1) * (SPAN * PITCH));
@@ -239,7 +237,7 @@ static __device__ __forceinline__ void nearest_of(const NAME(Rows) & a, const NA
 // infinite halves beyond k. Rows of a tile stay in shared memory, `wide` columns at a time. Blocks: any; 256
 // threads; shared: HIGH (wide + 4) + 2 SPAN PITCH floats. Reads each row once if p ≤ wide, else k / 128
 // times; writes 4 bytes a row.
-extern "C" __global__ void __launch_bounds__(256, 2)
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
     NAME(nearest_tf32x3)(NAME(Rows) a, NAME(Some) of, const double* place, const float* centers,
                          const float* halves, int k, int wide, NAME(Doubt) doubt, int* labels) {
     nearest_of<false>(a, of, place, centers, halves, k, wide, doubt, labels, nullptr, nullptr);
@@ -247,7 +245,7 @@ extern "C" __global__ void __launch_bounds__(256, 2)
 
 // The same by single products of numbers of 11 bits; rows for which these are not enough are listed, in
 // any order.
-extern "C" __global__ void __launch_bounds__(256, 2)
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
     NAME(nearest_tf32)(NAME(Rows) a, const double* place, const float* centers, const float* halves, int k,
                        int wide, NAME(Doubt) doubt, int* labels, int* list, int* many) {
     const NAME(Some) of = {nullptr, nullptr};

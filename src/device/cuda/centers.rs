@@ -5,31 +5,47 @@
 //! products of such numbers, and then by differences in double. So labels are those of exact numbers,
 //! whichever way they were found.
 
-use super::Source;
-use super::card::{AMPERE, Card, Kept, grid};
-use super::nearest::SOURCE;
-use super::product::address;
+use super::buffer::address;
+use super::card::{AMPERE, Card, grid};
+use super::compile::{Source, THREADS};
+use super::driver::Kept;
 use super::rows::CudaRows;
-use super::work::{THREADS, Work, alone, few, granted, run};
+use super::work::{Work, alone, few, granted, run};
 use crate::{Error, Result, real::Real};
 use cudarc::driver::{CudaFunction, CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
 use std::marker::PhantomData;
 
+/// The kernels.
+pub(super) const SOURCE: Source = Source {
+    name: "nearest.cu",
+    text: include_str!("nearest.cu"),
+    constants: &[("SPAN", SPAN as f64), ("TIE", TIE)],
+};
 /// The kernels for tensor cores.
 pub(super) const TILES: Source = Source {
     name: "centers.cu",
     text: include_str!("centers.cu"),
+    constants: &[
+        ("HIGH", HIGH as f64),
+        ("SPAN", HIGH as f64),
+        ("DEPTH", DEPTH as f64),
+        ("PITCH", PITCH as f64),
+        ("SKEW", SKEW as f64),
+    ],
 };
 /// Centres that tensor cores are worth it for; and that one product of 11 bits is.
 const MANY: usize = 16;
 const COARSE: usize = 64;
-/// As in `nearest.cu`.
+/// Rows, and centres, of a tile of `nearest`.
 const SPAN: usize = 64;
+/// What the order of sums may leave in distances, relative to their terms.
 const TIE: f64 = 1e-12;
-/// As in `centers.cu`: rows, and centres, of a tile; its columns; and how far apart their rows lie.
+/// Rows, and centres, of a tile for tensor cores; its columns; how far apart its rows lie in shared memory,
+/// and by how much more than they are long.
 const HIGH: usize = 128;
 const DEPTH: usize = 16;
-const PITCH: usize = DEPTH + 4;
+const PITCH: usize = DEPTH + SKEW;
+const SKEW: usize = 4;
 /// Columns of rows that stay in shared memory: 88 kB, which every card with such tensor cores has.
 const WIDE: usize = 128;
 /// Blocks of kernels that go on by themselves.
@@ -45,7 +61,7 @@ struct Doubt {
     longest: u64,
 }
 
-// SAFETY: it has the layout of the kernels' struct, and no hidden bytes.
+// SAFETY: `repr(C)` gives it the layout of the kernels' `Doubt`: three doubles and an address, without gaps.
 unsafe impl DeviceRepr for Doubt {}
 
 /// Centres on the card, beside rows of `T`.
@@ -80,7 +96,8 @@ impl<T: Real> Centers<T> {
 
     /// Of the card.
     pub(super) fn around(card: &Card, centers: &CudaRows<'_, f64>) -> Result<Self> {
-        let (k, p) = centers.shape;
+        let (k, p) = centers.shape();
+        let (first, steps) = (centers.first(), centers.steps());
         if k * p == 0 {
             return Err(Error::Shape("centers"));
         }
@@ -89,11 +106,12 @@ impl<T: Real> Centers<T> {
             let (many, width) = (few(k)?, few(p)?);
             let kernel = card.kernel::<T>(SOURCE, "around")?;
             let mut launch = card.stream.launch_builder(&kernel);
-            launch.arg(&centers.first);
-            launch.arg(&centers.steps.0).arg(&centers.steps.1);
+            launch.arg(&first).arg(&steps.0).arg(&steps.1);
             launch.arg(&many).arg(&width);
             launch.arg(&sent[0]).arg(&sent[1]);
-            run(launch, warps(p)?)?;
+            // SAFETY: `around` reads k × p centres, and writes p numbers of a place and k × p of centres, for which
+            // both parts of `sent` were made.
+            unsafe { run(launch, warps(p)?) }?;
             let made = Self::packed(card, (k, p), sent)?;
             card.wait()?; // their owner may take them back
             Ok(made)
@@ -146,7 +164,9 @@ impl<T: Real> Centers<T> {
         }
         launch.arg(&centers.packed).arg(&centers.halves);
         launch.arg(&centers.longest);
-        run(launch, warps(high)?)?;
+        // SAFETY: `pack` reads k × p centres, of which `packed`'s callers have sent as many, and writes high × wide
+        // numbers and `high` halves, for which `Self` has room in the type that `tensor` says, and one length.
+        unsafe { run(launch, warps(high)?) }?;
         Ok(centers)
     }
 
@@ -168,15 +188,25 @@ impl<T: Real> Centers<T> {
         }
     }
 
+    /// Fails unless rows have as many columns.
+    pub(super) fn fit(&self, work: &Work<'_, T>) -> Result<()> {
+        let fits = work.raw.width() == self.p;
+        fits.then_some(()).ok_or(Error::Shape("centers and rows"))
+    }
+
     /// New labels of rows, in `room`, in the coarse way if that is `wanted`; whether it is for rows such as
     /// these from now on.
     pub(super) fn find(
         &self,
-        work: &Work<'_>,
+        work: &Work<'_, T>,
         room: &CudaSlice<i32>,
         wanted: bool,
     ) -> Result<bool> {
         let card = work.card;
+        self.fit(work)?;
+        if room.len() < work.n {
+            return Err(Error::Shape("labels are not of these rows"));
+        }
         // A flag; how many rows are in doubt.
         let told: CudaSlice<i32> = card.cleared(2, "a flag")?;
         let coarse = wanted && self.tensor && self.k >= COARSE && few(work.n).is_ok();
@@ -200,7 +230,7 @@ impl<T: Real> Centers<T> {
     }
 
     /// In floats, without tensor cores.
-    fn floats(&self, work: &Work<'_>, room: &CudaSlice<i32>) -> Result<()> {
+    fn floats(&self, work: &Work<'_, T>, room: &CudaSlice<i32>) -> Result<()> {
         let (k, doubt) = (few(self.k)?, self.doubt());
         let kernel = work.card.kernel::<T>(SOURCE, "nearest")?;
         let mut launch = work.card.stream.launch_builder(&kernel);
@@ -208,11 +238,13 @@ impl<T: Real> Centers<T> {
         launch.arg(&self.packed).arg(&self.halves).arg(&k);
         launch.arg(&doubt.share).arg(&doubt.least);
         launch.arg(&self.longest).arg(room);
-        run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?)
+        // SAFETY: `nearest` reads the rows, p numbers of a place, k × p numbers of centres and k halves, which
+        // `packed` made in the type of the rows, and writes a label for each row: see `find`, which asks for this.
+        unsafe { run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?) }
     }
 
     /// By one product of numbers of 11 bits; rows in doubt are listed, and counted.
-    fn rounded(&self, work: &Work<'_>, room: &CudaSlice<i32>, list: [u64; 2]) -> Result<()> {
+    fn rounded(&self, work: &Work<'_, T>, room: &CudaSlice<i32>, list: [u64; 2]) -> Result<()> {
         let (kernel, how, wide) = self.tiles(work, "nearest_tf32", usize::MAX)?;
         let ([list, many], k, doubt) = (list, few(self.k)?, self.doubt());
         let mut launch = work.card.stream.launch_builder(&kernel);
@@ -220,11 +252,18 @@ impl<T: Real> Centers<T> {
         launch.arg(&self.packed).arg(&self.halves);
         launch.arg(&k).arg(&wide).arg(&doubt);
         launch.arg(room).arg(&list).arg(&many);
-        run(launch, how)
+        // SAFETY: as of `split`; and the list, of a number for each row, and its counter are those of `find`, which
+        // keeps both until it has waited.
+        unsafe { run(launch, how) }
     }
 
     /// By three products of such numbers, as exact as floats; of all rows, or of those that are listed.
-    fn split(&self, work: &Work<'_>, room: &CudaSlice<i32>, some: Option<[u64; 2]>) -> Result<()> {
+    fn split(
+        &self,
+        work: &Work<'_, T>,
+        room: &CudaSlice<i32>,
+        some: Option<[u64; 2]>,
+    ) -> Result<()> {
         let blocks = some.map_or(usize::MAX, |_| BLOCKS);
         let (kernel, how, wide) = self.tiles(work, "nearest_tf32x3", blocks)?;
         let (k, some) = (few(self.k)?, some.unwrap_or_default());
@@ -236,13 +275,16 @@ impl<T: Real> Centers<T> {
         launch.arg(&work.raw).arg(&some).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves);
         launch.arg(&k).arg(&wide).arg(&doubt).arg(room);
-        run(launch, how)
+        // SAFETY: the kernel reads the rows, of a list those that `rounded` has put there, p numbers of a place, and
+        // whole tiles of floats and halves, which `packed` made (`tensor` is set wherever this is called: see
+        // `find`), and writes a label for each row; `tiles` says how much shared memory it has.
+        unsafe { run(launch, how) }
     }
 
     /// A kernel for tensor cores, its launch, and how many columns of rows it keeps at a time.
     fn tiles(
         &self,
-        work: &Work<'_>,
+        work: &Work<'_, T>,
         name: &str,
         most: usize,
     ) -> Result<(CudaFunction, LaunchConfig, i32)> {
@@ -255,14 +297,21 @@ impl<T: Real> Centers<T> {
     }
 
     /// Rows that are left in doubt, in double; says where one is not finite.
-    fn settle(&self, work: &Work<'_>, room: &CudaSlice<i32>, told: &CudaSlice<i32>) -> Result<()> {
+    fn settle(
+        &self,
+        work: &Work<'_, T>,
+        room: &CudaSlice<i32>,
+        told: &CudaSlice<i32>,
+    ) -> Result<()> {
         let k = few(self.k)?;
         let kernel = work.card.kernel::<T>(SOURCE, "settle")?;
         let mut launch = work.card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place).arg(&self.exact);
         launch.arg(&k).arg(&self.longest).arg(room).arg(told);
         let blocks = work.n.div_ceil(THREADS as usize).min(BLOCKS);
-        run(launch, grid([blocks, 1], THREADS)?)
+        // SAFETY: `settle` reads the rows, p numbers of a place and k × p of centres, reads and writes a label for
+        // each row, and writes a flag: see `find`.
+        unsafe { run(launch, grid([blocks, 1], THREADS)?) }
     }
 }
 
@@ -273,5 +322,5 @@ fn warps(many: usize) -> Result<LaunchConfig> {
 
 /// Bytes of shared memory: rows of a tile, and two tiles of centres.
 fn shared(wide: usize) -> usize {
-    size_of::<f32>() * (HIGH * (wide + 4) + 2 * HIGH * PITCH)
+    size_of::<f32>() * (HIGH * (wide + SKEW) + 2 * HIGH * PITCH)
 }

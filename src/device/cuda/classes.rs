@@ -1,16 +1,18 @@
 //! What scores say of classes, on a card: launches of `classes.cu`.
 
-use super::Source;
-use super::card::{Kept, grid};
-use super::product::Room;
+use super::buffer::Room;
+use super::card::grid;
+use super::compile::{Source, THREADS};
+use super::driver::Kept;
 use super::rows::{Cuda, CudaOut, CudaRows};
-use super::work::{THREADS, few, run, whole, width};
+use super::work::{few, run, whole, width};
 use crate::{Error, Result, real::Real};
 use cudarc::driver::{LaunchConfig, PushKernelArg};
 
 pub(super) const SOURCE: Source = Source {
     name: "classes.cu",
     text: include_str!("classes.cu"),
+    constants: &[],
 };
 /// Threads that share a row at most.
 const LANES: usize = 32;
@@ -23,29 +25,33 @@ fn lanes(n: usize, m: usize) -> Result<(i32, LaunchConfig)> {
 }
 
 impl Cuda {
-    /// Of each row the number of its highest score, of 4 bytes; or the class of that number, where classes
-    /// are given, and the bytes of each.
+    /// Of each row the number of its highest score, of 4 bytes; or the class of that number, where the bytes of
+    /// classes are given, one after the other, and how many bytes each has.
     pub fn best<T: Real>(
         &self,
         scores: &CudaRows<'_, T>,
         classes: Option<(&CudaRows<'_, u8>, usize)>,
     ) -> Result<Room> {
-        let (n, m) = scores.shape;
-        let fits = classes.is_none_or(|(all, _)| all.is_plain() && all.shape.0 >= m.max(2));
+        let (n, m) = scores.shape();
+        let fits = classes.is_none_or(|(all, bytes)| {
+            all.is_plain() && all.shape().0 >= m.max(2) * bytes && bytes.is_power_of_two()
+        });
         if m == 0 || !fits || !scores.is_plain() {
             return Err(Error::Shape("scores and classes"));
         }
-        let (place, bytes) = classes.map_or((0, 4), |(all, bytes)| (all.first, bytes));
+        let (place, bytes) = classes.map_or((0, 4), |(all, bytes)| (all.first(), bytes));
         let room = Room::bare(&self.0, n * bytes)?;
         if n > 0 {
             let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
             let (count, many, bytes) = (whole(n)?, few(m)?, few(bytes)?);
-            let (first, to) = (scores.first, room.first());
+            let (first, to) = (scores.first(), room.first());
             let kernel = card.kernel::<T>(SOURCE, "best")?;
             let mut launch = card.stream.launch_builder(&kernel);
             launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
             launch.arg(&place).arg(&bytes).arg(&to);
-            run(launch, how)?;
+            // SAFETY: `best` reads n × m scores, which lie one by one (checked), and of classes those below
+            // max(m, 2), which there are (checked); it writes `bytes` for each row, for which `room` was made.
+            unsafe { run(launch, how) }?;
             card.wait()?;
         }
         Ok(room)
@@ -58,7 +64,7 @@ impl Cuda {
         logarithms: bool,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
-        let (n, m) = scores.shape;
+        let (n, m) = scores.shape();
         let (to, logarithms) = (out.room(n * m.max(2))?, i32::from(logarithms));
         if m == 0 || !scores.is_plain() {
             return Err(Error::Shape("scores"));
@@ -67,12 +73,14 @@ impl Cuda {
             return Ok(());
         }
         let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
-        let (count, many, first) = (whole(n)?, few(m)?, scores.first);
+        let (count, many, first) = (whole(n)?, few(m)?, scores.first());
         let kernel = card.kernel::<T>(SOURCE, "shares")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
         launch.arg(&logarithms).arg(&to);
-        run(launch, how)?;
+        // SAFETY: `shares` reads n × m scores, which lie one by one (checked), and writes n × max(m, 2), as many
+        // as `out.room` has checked.
+        unsafe { run(launch, how) }?;
         card.wait()
     }
 }

@@ -3,7 +3,7 @@
 //! To code, not to PTX: a driver refuses PTX that is newer than itself, but runs code that a newer
 //! compiler of its own generation made.
 
-use super::EXTRA;
+use super::driver::EXTRA;
 use crate::{Error, Result};
 use cudarc::nvrtc::{result, sys};
 use std::ffi::{CStr, CString};
@@ -15,11 +15,8 @@ use std::{env, fs};
 /// What all kernels share.
 const COMMON: &str = include_str!("common.cuh");
 
-/// Products of columns for tensor cores.
-pub(super) const TENSOR: Source = Source {
-    name: "tensor.cu",
-    text: include_str!("tensor.cu"),
-};
+/// Threads of a block, but where a thread has a number of its own.
+pub(super) const THREADS: u32 = 256;
 
 /// A file of kernels.
 #[derive(Clone, Copy, Debug)]
@@ -28,22 +25,17 @@ pub struct Source {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+    /// What it is compiled with, by name: sizes of tiles and blocks, which launches know as well.
+    pub constants: &'static [(&'static str, f64)],
 }
 
 impl Source {
-    /// Every file of kernels.
-    pub const ALL: [Self; 10] = [
-        super::cast::SOURCE,
-        super::centers::TILES,
-        super::classes::SOURCE,
-        super::draw::SOURCE,
-        super::factor::SOURCE,
-        super::link::SOURCE,
-        super::moments::SOURCE,
-        super::nearest::SOURCE,
-        super::product::SOURCE,
-        TENSOR,
-    ];
+    /// What it is compiled with, as definitions of macros: `NAME=value`.
+    pub fn definitions(&self) -> Vec<String> {
+        let threads = ("THREADS", f64::from(THREADS));
+        let all = std::iter::once(&threads).chain(self.constants);
+        all.map(|(name, value)| format!("{name}={value}")).collect()
+    }
 
     /// With what it includes: NVRTC sees no files.
     fn whole(&self) -> String {
@@ -54,14 +46,14 @@ impl Source {
 
 /// The version of NVRTC; or what to install.
 pub(super) fn compiler() -> Result<(i32, i32)> {
-    // SAFETY: this loads the library, and runs nothing but its initialisers.
+    // SAFETY: `dlopen` runs the initialisers of the library of that name: NVRTC's, which the user installed.
     if !unsafe { sys::is_culib_present() } {
         return Err(Error::NoCuda(format!(
             "NVRTC, which compiles kernels, was not found: {EXTRA}"
         )));
     }
     let (mut major, mut minor) = (0, 0);
-    // SAFETY: both are alive, and the library is there.
+    // SAFETY: the library was found just above, and both pointers are to locals.
     let done = unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) };
     done.result().map_err(failed)?;
     Ok((major, minor))
@@ -70,12 +62,13 @@ pub(super) fn compiler() -> Result<(i32, i32)> {
 /// Whether NVRTC knows an architecture; or what to install.
 fn knows(sm: i32) -> Result<()> {
     let mut count = 0;
-    // SAFETY: `count` is alive, and the library is there.
+    // SAFETY: `cubin_at`, the only caller, asked for `compiler` first, so the library is there; `count` is
+    // a local.
     let asked = unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) };
     asked.result().map_err(failed)?;
     let count = usize::try_from(count).unwrap_or(0);
     let mut known: Vec<i32> = crate::memory::zeros(count, "names of architectures")?;
-    // SAFETY: `known` has as many as NVRTC asked for.
+    // SAFETY: `known` has as many numbers as NVRTC has just said that it writes.
     let asked = unsafe { sys::nvrtcGetSupportedArchs(known.as_mut_ptr()) };
     asked.result().map_err(failed)?;
     if known.contains(&sm) {
@@ -96,11 +89,9 @@ pub fn cubin(source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
 pub fn cubin_at(folder: Option<&Path>, source: &Source, real: &str, sm: i32) -> Result<Vec<u8>> {
     let (major, minor) = compiler()?;
     let text = source.whole();
-    let options = [
-        format!("--gpu-architecture=sm_{sm}"),
-        format!("-DREAL={real}"),
-        "--std=c++17".to_owned(),
-    ];
+    let arch = format!("--gpu-architecture=sm_{sm}");
+    let mut options = Vec::from([arch, format!("-DREAL={real}"), "--std=c++17".to_owned()]);
+    options.extend(source.definitions().iter().map(|of| format!("-D{of}")));
     let key = name_of(&[&format!("{major}.{minor}"), &options.join(" "), &text]);
     let path = folder.map(|folder| folder.join(key));
     if let Some(kept) = path.as_deref().and_then(read) {
@@ -176,7 +167,8 @@ fn compile(name: &'static str, text: &str, options: &[String]) -> Result<Vec<u8>
     let text = CString::new(text).map_err(|_| Error::Shape("a source holds a zero"))?;
     let name = CString::new(name).map_err(|_| Error::Shape("a name holds a zero"))?;
     let program = result::create_program(&text, Some(&name)).map_err(failed)?;
-    // SAFETY: the program is alive until it is destroyed, once, below.
+    // SAFETY: `create_program` has just made the program, `built` does not keep it, and it is destroyed
+    // once, after that.
     let (code, _) = unsafe { (built(program, options), result::destroy_program(program)) };
     code
 }
@@ -184,11 +176,11 @@ fn compile(name: &'static str, text: &str, options: &[String]) -> Result<Vec<u8>
 /// # Safety
 /// `program` must be alive.
 unsafe fn built(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8>> {
-    // SAFETY: the caller's.
+    // SAFETY: the caller's program is alive.
     if let Err(error) = unsafe { result::compile_program(program, options) } {
-        // SAFETY: the same.
+        // SAFETY: it still is.
         let log = unsafe { result::get_program_log(program).map_err(failed)? };
-        // SAFETY: NVRTC ends its log by a zero.
+        // SAFETY: NVRTC ends its log by a zero, inside of `log`, which has the size that it asked for.
         let log = unsafe { CStr::from_ptr(log.as_ptr()) };
         return Err(Error::Cuda {
             step: "a kernel's compilation",
@@ -196,11 +188,11 @@ unsafe fn built(program: sys::nvrtcProgram, options: &[String]) -> Result<Vec<u8
         });
     }
     let mut bytes = 0;
-    // SAFETY: the caller's, and `bytes` is alive.
+    // SAFETY: the caller's program is alive, and was compiled; `bytes` is a local.
     let asked = unsafe { sys::nvrtcGetCUBINSize(program, &raw mut bytes) };
     asked.result().map_err(failed)?;
     let mut code: Vec<u8> = crate::memory::zeros(bytes, "a kernel's code")?;
-    // SAFETY: the same, and `code` has the size that NVRTC asked for.
+    // SAFETY: the same program; `code` has as many bytes as NVRTC has just said that it writes.
     let copied = unsafe { sys::nvrtcGetCUBIN(program, code.as_mut_ptr().cast()) };
     copied.result().map_err(failed)?;
     Ok(code)

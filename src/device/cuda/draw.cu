@@ -2,11 +2,9 @@
 
 // Single rows and points, as draws and empty clusters want them. Every sum has one order.
 
-#define SPAN 64     // rows of a tile
-#define DEPTH 16    // its columns
-#define POINTS 16   // its points
+// From draw.rs: SPAN rows and POINTS points of a tile; PIECE rows whose potentials are summed together.
+#define DEPTH 16    // columns of a tile
 #define OWN 4       // points of a thread
-#define PIECE 1024  // rows whose potentials are summed together
 
 // ‖z − c‖² of each row and its centre, in double. A thread a row.
 extern "C" __global__ void NAME(apart)(NAME(Rows) a, const double* place, const double* centers,
@@ -46,7 +44,7 @@ static __device__ void squares(const NAME(Rows) & a, i64 base, const REAL* point
     const int t = threadIdx.x, r = t % SPAN, first = t / SPAN * OWN;
     for (int u = 0; u < OWN; ++u) sums[u] = REAL(0);
     for (int column = 0; column < a.p; column += DEPTH) {
-        for (int e = t; e < SPAN * DEPTH; e += 256) {
+        for (int e = t; e < SPAN * DEPTH; e += THREADS) {
             int row = a.near ? e / DEPTH : e % SPAN, c = a.near ? e % DEPTH : e / SPAN;
             bool inside = base + row < a.n && column + c < a.p;
             z[row][c] = inside ? entry(a, base + row, column + c) : REAL(0);

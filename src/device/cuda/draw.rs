@@ -1,13 +1,12 @@
 //! Single rows on a card, as draws and empty clusters want them: launches of `draw.cu`.
 
-use super::Source;
+use super::buffer::{address, bytes};
 use super::card::{Card, grid};
 use super::cast::by_rows;
 use super::centers::Centers;
-use super::nearest::CudaLabels;
-use super::product::{Room, address, bytes};
+use super::compile::{Source, THREADS};
 use super::rows::{Cuda, CudaOut, CudaRows};
-use super::work::{THREADS, Work, alone, few, run, whole};
+use super::work::{Work, alone, few, run, whole};
 use crate::device::{Data, Far, PIECE};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
@@ -16,26 +15,44 @@ use std::ops::Range;
 pub(super) const SOURCE: Source = Source {
     name: "draw.cu",
     text: include_str!("draw.cu"),
+    constants: &[
+        ("SPAN", SPAN as f64),
+        ("POINTS", POINTS as f64),
+        ("PIECE", PIECE as f64),
+    ],
 };
-/// As in `draw.cu`.
+/// Rows of a tile, and its points.
 const SPAN: usize = 64;
 const POINTS: usize = 16;
 
-/// A row, around a place if that is anywhere, and its weight behind it.
-pub(super) fn gather<T: Real>(work: &Work<'_>, row: usize, place: u64) -> Result<Vec<f64>> {
-    let (card, numbers, row) = (work.card, work.raw.width() + 1, whole(row)?);
+/// A row, around a place if there is one, and its weight behind it.
+pub(super) fn gather<T: Real>(
+    work: &Work<'_, T>,
+    row: usize,
+    place: Option<&CudaSlice<f64>>,
+) -> Result<Vec<f64>> {
+    let (card, p) = (work.card, work.raw.width());
+    if row >= work.n || place.is_some_and(|place| place.len() < p) {
+        return Err(Error::Shape("there is no such row"));
+    }
+    let (numbers, row, place) = (p + 1, whole(row)?, place.map_or(0, address));
     let out: CudaSlice<f64> = card.room(numbers, "a row")?;
     let kernel = card.kernel::<T>(SOURCE, "gather")?;
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&row).arg(&place).arg(&out);
-    run(launch, alone(numbers)?)?;
+    // SAFETY: `gather` reads a row that there is and p numbers of a place (checked), and writes p + 1, for which
+    // `out` was made.
+    unsafe { run(launch, alone(numbers)?) }?;
     card.fetch(&out, numbers)
 }
 
 /// See `NearestKernels::closer`.
-pub(super) fn closer<T: Real>(
-    work: &Work<'_>,
-    nearest: &Room,
+///
+/// # Safety
+/// From `nearest` on there must be a `T` for each row, on their card, which nobody else reads or writes.
+pub(super) unsafe fn closer<T: Real>(
+    work: &Work<'_, T>,
+    nearest: u64,
     [newest, candidates]: [&[f64]; 2],
 ) -> Result<Vec<f64>> {
     let (card, p) = (work.card, work.raw.width());
@@ -45,20 +62,26 @@ pub(super) fn closer<T: Real>(
         return Ok(Vec::new()); // of no pieces
     }
     let points = sent::<T>(card, &[newest, candidates].concat())?; // a few
-    let (first, new, many) = (nearest.first(), few(new)?, few(many)?);
+    let (new, many) = (few(new)?, few(many)?);
     let out: CudaSlice<f64> = card.room(pieces * columns, "potentials")?;
     let kernel = card.kernel::<T>(SOURCE, "closer")?;
     let mut launch = card.stream.launch_builder(&kernel);
-    launch.arg(&work.raw).arg(&first).arg(&points);
+    launch.arg(&work.raw).arg(&nearest).arg(&points);
     launch.arg(&new).arg(&many).arg(&out);
-    run(launch, grid([pieces, 1], THREADS)?)?;
+    // SAFETY: `closer` reads the rows and (new + many) × p numbers of points, which `sent` has made of as many,
+    // reads and writes a number for each row, which the caller vouches for, and writes `columns` for each piece,
+    // for which `out` was made.
+    unsafe { run(launch, grid([pieces, 1], THREADS)?) }?;
     card.fetch(&out, pieces * columns)
 }
 
 /// See `NearestKernels::potentials`.
-pub(super) fn potentials<T: Real>(
-    work: &Work<'_>,
-    nearest: &Room,
+///
+/// # Safety
+/// From `nearest` on there must be a `T` for each row, on their card, which nobody else writes to.
+pub(super) unsafe fn potentials<T: Real>(
+    work: &Work<'_, T>,
+    nearest: u64,
     newest: &[f64],
     some: &Range<usize>,
 ) -> Result<Vec<f64>> {
@@ -66,25 +89,37 @@ pub(super) fn potentials<T: Real>(
     if many == 0 {
         return Ok(Vec::new()); // of no rows
     }
+    if some.end > work.n {
+        return Err(Error::Shape("there are no such rows"));
+    }
     let (points, new) = (sent::<T>(card, newest)?, few(newest.len() / p.max(1))?);
-    let (first, start) = (nearest.first(), whole(some.start)?);
-    let out: CudaSlice<f64> = card.room(many, "potentials")?;
+    let start = whole(some.start)?;
+    // Whole blocks of rows: the last one goes on beyond `some`.
+    let room = many.next_multiple_of(SPAN);
+    let out: CudaSlice<f64> = card.room(room, "potentials")?;
     let kernel = card.kernel::<T>(SOURCE, "potentials")?;
     let mut launch = card.stream.launch_builder(&kernel);
-    launch.arg(&work.raw).arg(&first).arg(&points);
+    launch.arg(&work.raw).arg(&nearest).arg(&points);
     launch.arg(&new).arg(&start).arg(&out);
-    run(launch, grid([many.div_ceil(SPAN), 1], THREADS)?)?;
+    // SAFETY: `potentials` reads rows from `start` on and a number for each, which the caller vouches for, and
+    // new × p numbers of points, which `sent` has made of as many. It writes a number for each row of its
+    // blocks that there is: at most `room`.
+    unsafe { run(launch, grid([many.div_ceil(SPAN), 1], THREADS)?) }?;
     card.fetch(&out, many)
 }
 
 /// See `NearestKernels::farthest`. Distances of all rows come to the host: clusters are seldom empty.
-pub(super) fn farthest<T: Real>(
+///
+/// # Safety
+/// There must be a label for each row, of a centre that there is.
+pub(super) unsafe fn farthest<T: Real>(
     rows: &Data<'_, '_, Cuda, T>,
     centers: &Centers<T>,
-    (labels, count): (&CudaLabels, usize),
+    (labels, count): (&CudaSlice<i32>, usize),
 ) -> Result<Vec<Far>> {
     let work = Work::on(rows)?;
     let (card, n) = (work.card, work.n);
+    centers.fit(&work)?;
     if n == 0 {
         return Ok(Vec::new()); // of no rows
     }
@@ -95,11 +130,13 @@ pub(super) fn farthest<T: Real>(
         .arg(&work.raw)
         .arg(&centers.place)
         .arg(&centers.exact);
-    launch.arg(labels.get()?).arg(&out);
-    run(launch, alone(n)?)?;
+    launch.arg(labels).arg(&out);
+    // SAFETY: `apart` reads the rows, a label of each and the centres of those, which the caller vouches for, of
+    // as many columns (`fit` has checked), and writes n numbers, for which `out` was made.
+    unsafe { run(launch, alone(n)?) }?;
     let distances = card.fetch(&out, n)?;
     let mut own: Vec<i32> = memory::zeros(n, "labels")?;
-    card.fetch_into(labels.get()?, &mut own)?;
+    card.fetch_into(labels, &mut own)?;
     let mut far: Vec<(f64, usize)> = Vec::new(); // at most `count` and one
     for (row, distance) in distances.into_iter().enumerate() {
         if far.len() < count || far.last().is_some_and(|least| distance > least.0) {
@@ -110,7 +147,7 @@ pub(super) fn farthest<T: Real>(
     }
     let mut found = Vec::new(); // as many
     for (distance, row) in far {
-        let mut z = gather::<T>(&work, row, address(&centers.place))?;
+        let mut z = gather(&work, row, Some(&centers.place))?;
         let weight = z.pop().unwrap_or(1.0);
         found.push(Far {
             distance,
@@ -128,8 +165,8 @@ pub(super) fn distances<T: Real>(
     points: &CudaRows<'_, T>,
     out: &CudaOut<'_, T>,
 ) -> Result<()> {
-    let (work, (n, p, _), many) = (Work::on(rows)?, rows.shape(), points.shape.0);
-    if many == 0 || points.shape.1 != p {
+    let (work, (n, p, _), many) = (Work::on(rows)?, rows.shape(), points.shape().0);
+    if many == 0 || points.shape().1 != p {
         return Err(Error::Shape("distances"));
     }
     let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
@@ -141,7 +178,9 @@ pub(super) fn distances<T: Real>(
     let mut launch = card.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
     let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
-    run(launch, grid(blocks, THREADS)?)?;
+    // SAFETY: `distances` reads the rows and k × p numbers of points, row by row (`by_rows` sees to that, and
+    // p was compared), and writes n × k, as many as `out.room` has checked.
+    unsafe { run(launch, grid(blocks, THREADS)?) }?;
     card.wait()
 }
 

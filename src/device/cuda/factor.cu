@@ -2,7 +2,7 @@
 
 // Orthonormal bases of columns, in double. Matrices that are not rows of somebody's lie column by column.
 
-#define BATCH 64  // rows of a tile of `assembled`
+// From factor.rs: BATCH rows of a tile of `assembled`.
 
 // Rows over a triangle, z R = x, or over one more, by substitution: count × p. A thread a row. Reads each
 // row once; p² flops a row.
@@ -37,22 +37,22 @@ static __device__ __forceinline__ double warp_total(double x) {
 static __device__ void measure(const double* x, i64 n, double* all, double& most, double& below) {
     const int t = threadIdx.x;
     double mine = 0.0;
-    for (i64 i = t; i < n; i += 256) {
+    for (i64 i = t; i < n; i += THREADS) {
         double size = fabs(x[i]);
         mine = mine != mine || mine > size ? mine : size;
     }
     all[t] = mine;
     __syncthreads();
     most = 0.0;
-    for (int l = 0; l < 256; ++l) most = most != most || most > all[l] ? most : all[l];
+    for (int l = 0; l < THREADS; ++l) most = most != most || most > all[l] ? most : all[l];
     __syncthreads();
     mine = 0.0;
-    for (i64 i = t; i < n && most != 0.0; i += 256)
+    for (i64 i = t; i < n && most != 0.0; i += THREADS)
         if (i > 0) mine += (x[i] / most) * (x[i] / most);
     all[t] = mine;
     __syncthreads();
     below = 0.0;
-    for (int l = 0; l < 256; ++l) below += all[l];
+    for (int l = 0; l < THREADS; ++l) below += all[l];
     __syncthreads();
 }
 
@@ -73,13 +73,13 @@ static __device__ void reflect(double* q, i64 h, int j, int l, double share) {
 // is for (height + 1) p numbers a block. Blocks: blocks of rows, from `first` on; 256 threads.
 extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, double* room, double* tops,
                                           i64 s, REAL* out, int k) {
-    __shared__ double all[256];
+    __shared__ double all[THREADS];
     const int t = threadIdx.x, p = a.p, warp = t / 32;
     const i64 block = first + blockIdx.x, start = block * height;
     const i64 h = start + height < a.n ? height : a.n - start;
     const int width = h < p ? (int)h : p;
     double *q = room + blockIdx.x * (height + 1) * p, *shares = q + height * p;
-    for (i64 e = t; e < h * p; e += 256) {
+    for (i64 e = t; e < h * p; e += THREADS) {
         i64 i = a.near ? e / p : e % h;
         int j = (int)(a.near ? e % p : e / h);
         q[j * h + i] = (double)entry(a, start + i, j);
@@ -95,7 +95,7 @@ extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, d
             share = (turned - head) / turned;
         }
         __syncthreads();
-        for (i64 i = 1 + t; i < h - j && share != 0.0; i += 256) x[i] = x[i] / most / (head - turned);
+        for (i64 i = 1 + t; i < h - j && share != 0.0; i += THREADS) x[i] = x[i] / most / (head - turned);
         if (t == 0) {
             if (share != 0.0) x[0] = turned * most;
             shares[j] = share;
@@ -104,7 +104,7 @@ extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, d
         for (int l = j + 1 + warp; l < p && share != 0.0; l += 8) reflect(q, h, j, l, share);
         __syncthreads();
     }
-    for (i64 e = t; e < (i64)width * p; e += 256) {
+    for (i64 e = t; e < (i64)width * p; e += THREADS) {
         i64 i = e % width, l = e / width;
         tops[l * s + block * p + i] = i <= l ? q[l * h + i] : 0.0;
     }
@@ -114,13 +114,13 @@ extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, d
         const double share = shares[j];
         for (int l = j + 1 + warp; l < width; l += 8) reflect(q, h, j, l, share);
         __syncthreads();
-        for (i64 i = t; i < h; i += 256) {
+        for (i64 i = t; i < h; i += THREADS) {
             double v = q[j * h + i];
             q[j * h + i] = i < j ? 0.0 : i == j ? 1.0 - share : -share * v;
         }
         __syncthreads();
     }
-    for (i64 e = t; e < h * width; e += 256)
+    for (i64 e = t; e < h * width; e += THREADS)
         out[(start + e / width) * k + e % width] = (REAL)q[e % width * h + e / width];
 }
 
@@ -130,13 +130,13 @@ extern "C" __global__ void NAME(assembled)(i64 n, i64 height, int p, const doubl
                                            double* room, REAL* out) {
     double* mine = room + (i64)blockIdx.x * BATCH * p;
     for (i64 base = (i64)blockIdx.x * BATCH; base < n; base += (i64)gridDim.x * BATCH) {
-        for (int e = threadIdx.x; e < BATCH * p; e += 256) {
+        for (int e = threadIdx.x; e < BATCH * p; e += THREADS) {
             const i64 i = base + e / p, start = i / height * height;
             const i64 rows = start + height < n ? height : n - start;
             if (i < n) mine[e] = e % p < rows ? (double)out[i * k + e % p] : 0.0;
         }
         __syncthreads();
-        for (int e = threadIdx.x; e < BATCH * k; e += 256) {
+        for (int e = threadIdx.x; e < BATCH * k; e += THREADS) {
             const int r = e / k, c = e % k;
             const i64 i = base + r, start = i / height * height;
             const i64 rows = start + height < n ? height : n - start;

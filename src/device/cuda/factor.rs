@@ -1,11 +1,12 @@
 //! Orthonormal bases on a card: launches of `factor.cu`; products of columns are those of `moments.cu`.
 
-use super::Source;
+use super::buffer::address;
 use super::card::{Card, grid};
+use super::compile::{Source, THREADS};
+use super::driver::Kept;
 use super::moments::{joined, tiled, tiles};
-use super::product::address;
 use super::rows::{Cuda, CudaOut, Raw};
-use super::work::{Chunks, THREADS, Work, few, run, whole};
+use super::work::{Chunks, Work, few, run, whole};
 use crate::device::{Data, FactorKernels};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
@@ -13,8 +14,9 @@ use cudarc::driver::{CudaSlice, PushKernelArg};
 pub(super) const SOURCE: Source = Source {
     name: "factor.cu",
     text: include_str!("factor.cu"),
+    constants: &[("BATCH", BATCH as f64)],
 };
-/// As in `factor.cu`.
+/// Rows of a tile of `assembled`.
 const BATCH: usize = 64;
 /// Numbers of a piece of rows in `f64`.
 const PIECE: usize = 1 << 24;
@@ -27,16 +29,16 @@ fn height(p: usize) -> usize {
 }
 
 /// Rows over triangles, a piece of them at a time, column by column.
-struct Quotient<'w> {
-    work: &'w Work<'w>,
+struct Quotient<'w, T> {
+    work: &'w Work<'w, T>,
     triangles: Vec<CudaSlice<f64>>,
     z: CudaSlice<f64>,
     /// Rows of a piece.
     most: usize,
 }
 
-impl<'w> Quotient<'w> {
-    fn of(work: &'w Work<'w>, triangles: &[&[f64]]) -> Result<Self> {
+impl<'w, T: Real> Quotient<'w, T> {
+    fn of(work: &'w Work<'w, T>, triangles: &[&[f64]]) -> Result<Self> {
         let (card, p): (&Card, _) = (work.card, work.raw.width());
         if p == 0 || triangles.iter().any(|r| r.len() != p * p) {
             return Err(Error::Shape("a triangle"));
@@ -54,7 +56,7 @@ impl<'w> Quotient<'w> {
     }
 
     /// Calls `look` after each piece with its first row and their number.
-    fn each<T: Real>(&self, mut look: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+    fn each(&self, mut look: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
         let card = self.work.card;
         for first in (0..self.work.n).step_by(self.most) {
             let many = self.most.min(self.work.n - first);
@@ -64,7 +66,10 @@ impl<'w> Quotient<'w> {
                 let mut launch = card.stream.launch_builder(&kernel);
                 launch.arg(&self.work.raw).arg(&start).arg(&count);
                 launch.arg(&again).arg(r).arg(&self.z);
-                run(launch, grid([many.div_ceil(THREADS as usize), 1], THREADS)?)?;
+                let how = grid([many.div_ceil(THREADS as usize), 1], THREADS)?;
+                // SAFETY: `divided` reads `many` rows from `first` on, which there are, and p × p numbers of `r`
+                // (`of` has checked), and writes many × p, no more than `z` was made for.
+                unsafe { run(launch, how) }?;
             }
             look(first, many)?;
         }
@@ -77,10 +82,12 @@ impl FactorKernels for Cuda {
         let (work, p) = (Work::on(rows)?, rows.shape().1);
         let mut all = memory::zeros(p * (p + 1) / 2, "products")?;
         let quotient = Quotient::of(&work, &[r])?;
-        quotient.each::<T>(|_, many| {
-            let raw = Raw::ours(address(&quotient.z), many, p)?;
+        quotient.each(|_, many| {
+            // SAFETY: `divided` has written many × p numbers to `z`, which `quotient` keeps; `fetch` waits before
+            // `raw` is gone.
+            let raw = unsafe { Raw::<f64>::ours(address(&quotient.z), many, p) }?;
             let shape = (p, Chunks::of(many, tiled(p))?);
-            let parts = tiles::<f64>((work.card, &raw), shape, None, true)?;
+            let parts = tiles((work.card, &raw), shape, None, true)?;
             let sums = joined::<f64>(work.card, shape, &parts, None)?;
             for (all, sum) in all.iter_mut().zip(work.card.fetch(&sums, p * (p + 1) / 2)?) {
                 *all += sum;
@@ -104,7 +111,7 @@ impl FactorKernels for Cuda {
         let (card, out, columns) = (work.card, out.room(n * p)?, few(p)?);
         let turn = turn.map(|turn| card.send(turn)).transpose()?;
         let quotient = Quotient::of(&work, triangles)?;
-        quotient.each::<T>(|first, many| {
+        quotient.each(|first, many| {
             let (count, nowhere) = (whole(many)?, 0_u64);
             let to = out + (first * p * size_of::<T>()) as u64;
             let kernel = card.kernel::<T>(SOURCE, "turned")?;
@@ -115,7 +122,10 @@ impl FactorKernels for Cuda {
                 None => launch.arg(&nowhere),
             };
             launch.arg(&to);
-            run(launch, grid([many.div_ceil(THREADS as usize), p], THREADS)?)
+            let how = grid([many.div_ceil(THREADS as usize), p], THREADS)?;
+            // SAFETY: `turned` reads many × p numbers of `z`, which `each` has written, and of a turn p × p
+            // (checked), and writes many × p from row `first` on: `out.room` has checked that all n × p fit.
+            unsafe { run(launch, how) }
         })?;
         card.wait()
     }
@@ -148,7 +158,10 @@ impl FactorKernels for Cuda {
             launch.arg(&work.raw).arg(&size).arg(&at).arg(&room);
             launch.arg(&tops).arg(&length).arg(&out).arg(&columns);
             let many = together.min(blocks - first);
-            run(launch, grid([many, 1], THREADS)?)?;
+            // SAFETY: `factored` reads the rows, and works on (height + 1) p numbers a block in `room`, made for
+            // `together` blocks; writes of each block as many rows of p numbers as it has, p at most, to `tops`:
+            // s rows in all; and where there is an `out` its rows, n × k, as many as `out.room` has checked.
+            unsafe { run(launch, grid([many, 1], THREADS)?) }?;
         }
         card.fetch_into(&tops, &mut stack)?;
         Ok((stack, s))
@@ -167,7 +180,7 @@ impl FactorKernels for Cuda {
         if n * k == 0 {
             return Ok(());
         }
-        let _kept = super::Kept::now()?;
+        let _kept = Kept::now()?;
         let (out, parts) = (out.room(n * k)?, card.send(parts)?);
         let blocks = n.div_ceil(BATCH).min(BLOCKS);
         let room: CudaSlice<f64> = card.room(blocks * BATCH * p, "rows of a basis")?;
@@ -177,7 +190,9 @@ impl FactorKernels for Cuda {
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&rows).arg(&size).arg(&columns).arg(&parts);
         launch.arg(&length).arg(&wide).arg(&room).arg(&out);
-        run(launch, grid([blocks, 1], THREADS)?)?;
+        // SAFETY: `assembled` reads s × k parts (checked), works on BATCH × p numbers a block in `room`, and reads
+        // and writes n × k numbers of `out`, as many as `out.room` has checked.
+        unsafe { run(launch, grid([blocks, 1], THREADS)?) }?;
         card.wait()
     }
 }

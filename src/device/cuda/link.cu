@@ -2,18 +2,16 @@
 
 // Logistic losses: scores are C [x − x̄, 1], m by p + 1; of one, that of the second of two classes. In double.
 
-#define BATCH 64   // rows of a tile
-#define WIDTH 16   // its columns
+// From link.rs: BATCH rows of a tile; where a tile stays in shared memory ROWS rows, FEW scores and MINE
+// columns of a thread at most.
+#define WIDTH 16   // columns of a tile
 #define EACH 4     // scores of a thread
 #define TARGETS 4  // scores whose gradient a block adds to at a time
-#define ROWS 32    // rows of a tile that stays in shared memory
-#define FEW 4      // its scores at most
-#define MINE 2     // columns of a thread at most
 
 // One tile of [x − x̄, 1].
 static __device__ void bordered(const NAME(Rows) & a, i64 base, i64 end, int column, const double* mean,
                                 double (*z)[WIDTH + 1]) {
-    for (int e = threadIdx.x; e < BATCH * WIDTH; e += 256) {
+    for (int e = threadIdx.x; e < BATCH * WIDTH; e += THREADS) {
         int r = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = column + c;
         bool inside = base + r < end && j < a.p;
         double x = inside ? (double)entry(a, base + r, j) - mean[j] : 0.0;
@@ -51,7 +49,7 @@ static __device__ double turn(double* scores, int m, int label, double w, double
 static __device__ double lost(const NAME(Rows) & a, i64 i, const double* classes, double* scores, int m,
                           double* shares) {
     const int last = m > 1 ? m - 1 : 1, given = (int)entry(a, i, a.p);
-    const int label = given < last ? given : last;
+    const int label = given < 0 ? 0 : given < last ? given : last;
     const double w = weight(a, i) * classes[label];
     if (shares) shares[m * a.n + i] = w;
     return turn(scores, m, label, w, shares ? shares + i : nullptr, a.n);
@@ -130,7 +128,7 @@ static __device__ __forceinline__ void held(const NAME(Rows) & a, i64 base, i64 
 // The same for m ≤ 4 scores of p < 512 columns, whose tiles of 32 rows fit into shared memory: that is for
 // p + m (p + 1) + 32 m doubles, then 32 pitch numbers of the rows' type. Blocks: chunks; 256 threads. Reads
 // each row once.
-extern "C" __global__ void __launch_bounds__(256, 3)
+extern "C" __global__ void __launch_bounds__(THREADS, 3)
     NAME(link_few)(NAME(Rows) a, i64 size, int pitch, const double* mean, const double* coef,
                    const double* classes, int m, double* shares, double* parts) {
     DYNAMIC(double, place);
@@ -139,8 +137,8 @@ extern "C" __global__ void __launch_bounds__(256, 3)
     REAL* tile = (REAL*)(scores + ROWS * m);
     const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
     double *out = parts + chunk * ((i64)m * width + 1), loss = 0.0, sums[MINE][FEW] = {};
-    for (int e = t; e < m * width; e += 256) by[e] = coef[e];
-    for (int e = t; e < a.p; e += 256) place[e] = mean[e];
+    for (int e = t; e < m * width; e += THREADS) by[e] = coef[e];
+    for (int e = t; e < a.p; e += THREADS) place[e] = mean[e];
     for (i64 base = chunk * size; base < end; base += ROWS) {
         held(a, base, end, pitch, tile);
         __syncthreads();
@@ -169,7 +167,7 @@ extern "C" __global__ void __launch_bounds__(256, 3)
         __syncthreads();
 #pragma unroll
         for (int o = 0; o < MINE; ++o) {
-            const int c = t + 256 * o;
+            const int c = t + THREADS * o;
             for (int r = 0; r < ROWS && c < width; ++r) {
                 const double z = c < a.p ? (double)tile[r * pitch + c] - place[c] : 1.0;
 #pragma unroll
@@ -183,7 +181,7 @@ extern "C" __global__ void __launch_bounds__(256, 3)
     for (int o = 0; o < MINE; ++o)
 #pragma unroll
         for (int k = 0; k < FEW; ++k)
-            if (k < m && t + 256 * o < width) out[k * width + t + 256 * o] = sums[o][k];
+            if (k < m && t + THREADS * o < width) out[k * width + t + THREADS * o] = sums[o][k];
     if (t < ROWS) place[t] = loss; // there are 32 at least with the scores
     __syncthreads();
     if (t) return;

@@ -1,12 +1,12 @@
 //! Logistic losses on a card: launches of `link.cu`. Second derivatives are products of columns, of
 //! `moments.cu`, by weights of each pair of scores.
 
-use super::Source;
+use super::buffer::{address, bytes};
 use super::card::{Card, grid};
+use super::compile::{Source, THREADS};
 use super::moments::{joined, tiled, tiles};
-use super::product::{address, bytes};
 use super::rows::Cuda;
-use super::work::{Chunks, THREADS, Work, alone, few, granted, run, whole};
+use super::work::{Chunks, Work, alone, few, granted, run, whole};
 use crate::device::{Data, LinkKernels, Linked, Scores, free};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
@@ -14,12 +14,20 @@ use cudarc::driver::{CudaSlice, PushKernelArg};
 pub(super) const SOURCE: Source = Source {
     name: "link.cu",
     text: include_str!("link.cu"),
+    constants: &[
+        ("BATCH", BATCH as f64),
+        ("ROWS", ROWS as f64),
+        ("FEW", FEW as f64),
+        ("MINE", MINE as f64),
+    ],
 };
-/// As in `link.cu`: rows of a tile; where tiles stay in shared memory their rows, scores and columns.
+/// Rows of a tile; where tiles stay in shared memory their rows, and at most their scores, columns of a thread,
+/// and columns.
 const BATCH: usize = 64;
 const ROWS: usize = 32;
 const FEW: usize = 4;
-const COLUMNS: usize = 512;
+const MINE: usize = 2;
+const COLUMNS: usize = MINE * THREADS as usize;
 /// Shared memory that every card from 7.5 on has for a block.
 const SHARED: usize = 64 << 10;
 const TURING: i32 = 75;
@@ -54,15 +62,15 @@ impl LinkKernels for Cuda {
         }
         let shares = if curved { n * (m + 1) } else { 0 };
         let shares: CudaSlice<f64> = work.card.room(shares, "probabilities")?;
-        let mut gradient = look::<T>(&work, at, m, curved.then_some(&shares))?;
+        let mut gradient = look(&work, at, m, curved.then_some(&shares))?;
         let loss = gradient.pop().unwrap_or(0.0);
         let mut curvature = memory::zeros(pairs * width * (width + 1) / 2, "second derivatives")?;
         if curved {
             let triangles = curvature.chunks_exact_mut((width * (width + 1) / 2).max(1));
-            let bends = Bends::of::<T>(&work, at.mean)?;
+            let bends = Bends::of(&work, at.mean)?;
             let pairs = (0..free(m)).flat_map(|b| (0..=b).map(move |a| (a, b)));
             for (triangle, pair) in triangles.zip(pairs) {
-                bends.look::<T>((&shares, m), pair, triangle)?;
+                bends.look((&shares, m), pair, triangle)?;
             }
         }
         Ok(Linked {
@@ -75,7 +83,7 @@ impl LinkKernels for Cuda {
 
 /// The gradient, behind it the loss.
 fn look<T: Real>(
-    work: &Work<'_>,
+    work: &Work<'_, T>,
     at: Scores<'_>,
     m: usize,
     shares: Option<&CudaSlice<f64>>,
@@ -98,7 +106,8 @@ fn look<T: Real>(
         launch.arg(&work.raw).arg(&chunks.size).arg(&pitch);
         launch.arg(&mean).arg(&coef).arg(&classes).arg(&many);
         launch.arg(&shares).arg(&parts);
-        run(launch, how)?;
+        // SAFETY: as of `link` below; and `room` bytes of shared memory are what `held` says `link_few` has.
+        unsafe { run(launch, how) }?;
     } else {
         let room: CudaSlice<f64> = card.room(chunks.count * each, "scores")?;
         let kernel = card.kernel::<T>(SOURCE, "link")?;
@@ -106,9 +115,13 @@ fn look<T: Real>(
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
         launch.arg(&coef).arg(&classes).arg(&many).arg(&room);
         launch.arg(&shares).arg(&parts);
-        run(launch, how)?;
+        // SAFETY: `link` reads the rows, whose one target it takes into 0..max(m, 2), p means, m × (p + 1)
+        // coefficients and max(m, 2) weights of classes (`LinkKernels::link` has checked all three). It writes
+        // n × (m + 1) shares where there are any, which `LinkKernels::link` made room for, a gradient and a loss
+        // for each chunk in `parts`, and BATCH × m scores a chunk in `room`.
+        unsafe { run(launch, how) }?;
     }
-    work.summed::<T>(numbers, chunks.count, &parts)
+    work.summed(numbers, chunks.count, &parts)
 }
 
 /// How far apart rows of a tile are, and the bytes of shared memory: as `link_few` has it.
@@ -119,16 +132,16 @@ fn held<T: Real>(p: usize, m: usize) -> (usize, usize) {
 }
 
 /// What second derivatives of all pairs share.
-struct Bends<'w> {
-    work: &'w Work<'w>,
+struct Bends<'w, T> {
+    work: &'w Work<'w, T>,
     chunks: Chunks,
     centers: CudaSlice<f64>,
     one: CudaSlice<u8>,
     weights: CudaSlice<u8>,
 }
 
-impl<'w> Bends<'w> {
-    fn of<T: Real>(work: &'w Work<'w>, mean: &[f64]) -> Result<Self> {
+impl<'w, T: Real> Bends<'w, T> {
+    fn of(work: &'w Work<'w, T>, mean: &[f64]) -> Result<Self> {
         let (card, width): (&Card, _) = (work.card, mean.len() + 1);
         let chunks = Chunks::of(work.n, tiled(width))?;
         let mut centers = memory::zeros(chunks.count * width, "means")?;
@@ -145,7 +158,7 @@ impl<'w> Bends<'w> {
     }
 
     /// `Σ h [x − x̄, 1][x − x̄, 1]ᵀ`, the lower triangle row by row, of a pair of `m` scores.
-    fn look<T: Real>(
+    fn look(
         &self,
         (shares, m): (&CudaSlice<f64>, usize),
         (a, b): (usize, usize),
@@ -157,13 +170,15 @@ impl<'w> Bends<'w> {
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&count).arg(&m).arg(&a).arg(&b);
         launch.arg(shares).arg(&self.weights);
-        run(launch, alone(n)?)?;
-        let raw = self
-            .work
-            .raw
-            .beside(address(&self.one), address(&self.weights));
+        // SAFETY: `bend` reads n × (m + 1) shares, of which those of scores a and b, both below m, and writes n
+        // weights of type `T`: `LinkKernels::link` made the first, `of` has room for the others.
+        unsafe { run(launch, alone(n)?) }?;
+        let (one, weights) = (address(&self.one), address(&self.weights));
+        // SAFETY: `one` is a `T`, `weights` are n, on the card of the rows; `self` keeps both, and `fetch_into`
+        // waits before `raw` is gone.
+        let raw = unsafe { self.work.raw.beside(one, weights) };
         let shape = (self.work.raw.width() + 1, self.chunks);
-        let parts = tiles::<T>((card, &raw), shape, Some(&self.centers), true)?;
+        let parts = tiles((card, &raw), shape, Some(&self.centers), true)?;
         let out = joined::<T>(card, shape, &parts, None)?;
         card.fetch_into(&out, to)
     }

@@ -4,27 +4,25 @@
 // place of its own near its mean, so nothing is lost far from the origin, and chunks are moved to
 // common means (Chan, Golub, LeVeque 1983). Every sum has one order: the same bits in every run.
 
+// From moments.rs: SIDE rows and columns of a tile of `columns`; PANEL columns of a tile of `products`; BATCH
+// rows of a tile of `residual`, with TARGETS targets, and of `triangle`.
 #define FIRST 64    // rows whose mean is the origin
-#define SIDE 32     // rows and columns of a tile of `columns`
-#define LANES 8     // threads that share a column there
-#define PANEL 64    // columns of a tile of `products`
-#define DEPTH 16    // its rows
-#define OWN 4       // its products of a thread, each way
+#define LANES 8     // threads that share a column of `columns`
+#define DEPTH 16    // rows of a tile of `products`
+#define OWN 4       // products of a thread there, each way
 #define STRIDE (PANEL + 4)
 #define FLUSH 64    // rows whose products are summed in the type they have
-#define BATCH 64    // rows of a tile of `residual` and of `triangle`
 #define WIDTH 16    // columns of a tile of `residual`
-#define TARGETS 4   // its targets
 
 // A place near the rows that REAL can hold: the mean of the first ones that weigh something.
 // One block of 256. Reads 64 rows, and of weights those before.
 extern "C" __global__ void NAME(origin)(NAME(Rows) a, double* origin) {
-    __shared__ i64 found[256];
+    __shared__ i64 found[THREADS];
     __shared__ i64 start;
     const int t = threadIdx.x;
     if (t == 0) start = a.n;
     __syncthreads();
-    for (i64 base = 0; base < a.n && start == a.n; base += 256) {
+    for (i64 base = 0; base < a.n && start == a.n; base += THREADS) {
         i64 i = base + t;
         found[t] = i < a.n && weight(a, i) > 0.0 ? i : a.n;
         __syncthreads();
@@ -38,7 +36,7 @@ extern "C" __global__ void NAME(origin)(NAME(Rows) a, double* origin) {
     const bool plain = start == a.n;
     double total = 0.0;
     for (i64 i = from; i < end; ++i) total += plain ? 1.0 : weight(a, i);
-    for (int j = t; j < a.p + a.m; j += 256) {
+    for (int j = t; j < a.p + a.m; j += THREADS) {
         double mean = 0.0;
         for (i64 i = from; i < end; ++i)
             mean += (double)entry(a, i, j) * ((plain ? 1.0 : weight(a, i)) / total);
@@ -172,7 +170,7 @@ static __device__ void products_of(const NAME(Rows) & a, i64 size, const double*
     for (int r = 0; r < OWN; ++r)
         for (int c = 0; c < OWN; ++c) sums[r][c] = own[r][c] = A(0);
     for (i64 base = chunk * size; base < end; base += DEPTH) {
-        for (int e = t; e < DEPTH * PANEL; e += 256) {
+        for (int e = t; e < DEPTH * PANEL; e += THREADS) {
             int r = a.near ? e / PANEL : e % DEPTH, c = a.near ? e % PANEL : e / DEPTH;
             int u = i * PANEL + c, v = j * PANEL + c;
             bool inside = base + r < end;
@@ -245,7 +243,7 @@ extern "C" __global__ void NAME(joined)(int q, i64 chunks, int pairs, const doub
 // One tile of x less its mean, in double: BATCH rows, WIDTH columns.
 static __device__ void batch(const NAME(Rows) & a, i64 base, i64 end, int column,
                              const double* mean, double (*z)[WIDTH + 1]) {
-    for (int e = threadIdx.x; e < BATCH * WIDTH; e += 256) {
+    for (int e = threadIdx.x; e < BATCH * WIDTH; e += THREADS) {
         int r = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = column + c;
         bool inside = base + r < end && j < a.p;
         z[r][c] = inside ? (double)entry(a, base + r, j) - mean[j] : 0.0;
@@ -323,7 +321,7 @@ extern "C" __global__ void NAME(triangle)(NAME(Rows) a, i64 size, const double* 
     double* R = triangles + chunk * q * q;
     double* z = rows + chunk * BATCH * q;
     for (i64 base = chunk * size; base < end; base += BATCH) {
-        for (i64 e = t; e < (i64)BATCH * q; e += 256) {
+        for (i64 e = t; e < (i64)BATCH * q; e += THREADS) {
             int r = a.near ? e / q : e % BATCH, j = a.near ? e % q : e / BATCH;
             bool inside = base + r < end;
             double d = inside ? (double)entry(a, base + r, j) - mean[j] : 0.0;
@@ -351,7 +349,7 @@ extern "C" __global__ void NAME(triangle)(NAME(Rows) a, i64 size, const double* 
                 }
             }
             __syncthreads();
-            for (int j = k + 1 + t; j < q && share != 0.0; j += 256) {
+            for (int j = k + 1 + t; j < q && share != 0.0; j += THREADS) {
                 double dot = top * R[(i64)k * q + j];
                 for (int r = 0; r < BATCH; ++r) dot += v[r] * z[(i64)r * q + j];
                 dot *= share;

@@ -1,21 +1,34 @@
 //! Moments on a card: launches of `moments.cu`.
 
-use super::Source;
 use super::card::{AMPERE, Card, grid};
-use super::compile::TENSOR;
+use super::compile::{Source, THREADS};
 use super::rows::{Cuda, Raw};
-use super::work::{Chunks, THREADS, Work, alone, few, run, whole};
+use super::work::{Chunks, Work, alone, few, run, whole};
 use crate::device::{Data, Look, Looked, MomentKernels};
-use crate::{Result, memory, real::Real, solve};
+use crate::{Error, Result, memory, real::Real, solve};
 use cudarc::driver::{CudaFunction, CudaSlice, PushKernelArg};
 
 pub(super) const SOURCE: Source = Source {
     name: "moments.cu",
     text: include_str!("moments.cu"),
+    constants: &[
+        ("SIDE", SIDE as f64),
+        ("PANEL", PANEL as f64),
+        ("BATCH", BATCH as f64),
+        ("TARGETS", TARGETS as f64),
+    ],
 };
-/// As in `moments.cu`.
+/// The same for tensor cores.
+pub(super) const TENSOR: Source = Source {
+    name: "tensor.cu",
+    text: include_str!("tensor.cu"),
+    constants: &[("PANEL", PANEL as f64)],
+};
+/// Rows and columns of a tile of `columns`.
 const SIDE: usize = 32;
+/// Columns of a tile of `products`.
 const PANEL: usize = 64;
+/// Rows of a tile of `residual` and of `triangle`, and targets of a tile of `residual`.
 const BATCH: usize = 64;
 const TARGETS: usize = 4;
 
@@ -32,28 +45,33 @@ pub(super) struct Columns {
     extremes: Option<CudaSlice<f64>>,
 }
 
-impl Work<'_> {
-    fn kernel<T: Real>(&self, name: &str) -> Result<CudaFunction> {
+impl<T: Real> Work<'_, T> {
+    fn kernel(&self, name: &str) -> Result<CudaFunction> {
         self.card.kernel::<T>(SOURCE, name)
     }
 
-    /// The sums of `parts`, `numbers` of each chunk, on the host.
-    pub(super) fn summed<T: Real>(
+    /// The sums of `parts`, `numbers` of each chunk, on the host. Fails where `parts` has fewer.
+    pub(super) fn summed(
         &self,
         numbers: usize,
         chunks: usize,
         parts: &CudaSlice<f64>,
     ) -> Result<Vec<f64>> {
+        if parts.len() < chunks * numbers {
+            return Err(Error::Shape("sums of chunks"));
+        }
         let (card, size, count) = (self.card, whole(numbers)?, whole(chunks)?);
         let mut out = card.room(numbers, "sums")?;
-        let kernel = self.kernel::<T>("summed")?;
+        let kernel = self.kernel("summed")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&size).arg(&count).arg(parts).arg(&mut out);
-        run(launch, alone(numbers)?)?;
+        // SAFETY: `summed` reads `numbers` of each chunk, which `parts` has (checked), and writes `numbers`, for
+        // which `out` was made.
+        unsafe { run(launch, alone(numbers)?) }?;
         card.fetch(&out, numbers)
     }
 
-    fn columns<T: Real>(&self, chunks: Chunks, extremes: bool) -> Result<Columns> {
+    fn columns(&self, chunks: Chunks, extremes: bool) -> Result<Columns> {
         let (card, q) = (self.card, self.q);
         let (name, count) = ("column sums", whole(chunks.count)?);
         let mut origin = card.room(q, name)?;
@@ -63,13 +81,14 @@ impl Work<'_> {
         let room = || card.room(q, name);
         let (mut mean, mut spread) = (room()?, room()?);
         let mut total = card.room(1, name)?;
-        let kernel = self.kernel::<T>("origin")?;
+        let kernel = self.kernel("origin")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&self.raw).arg(&mut origin);
-        run(launch, grid([1, 1], THREADS)?)?;
+        // SAFETY: `origin` reads the rows, and writes q numbers, for which `origin` was made.
+        unsafe { run(launch, grid([1, 1], THREADS)?) }?;
         let most = || card.room(2 * chunks.count * q, "extremes");
         let mut extremes = extremes.then(most).transpose()?;
-        let kernel = self.kernel::<T>("columns")?;
+        let kernel = self.kernel("columns")?;
         let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
         launch.arg(&self.raw).arg(&chunks.size).arg(&origin);
         launch.arg(&mut weights).arg(&mut centers);
@@ -78,14 +97,17 @@ impl Work<'_> {
             Some(extremes) => launch.arg(extremes),
             None => launch.arg(&nowhere),
         };
-        run(launch, grid([chunks.count, q.div_ceil(SIDE)], THREADS)?)?;
-        let kernel = self.kernel::<T>("means")?;
+        // SAFETY: `columns` reads the rows and q places, and writes of each chunk a weight, three times q numbers,
+        // and 2 q extremes where there is room: all were made above for as many chunks.
+        unsafe { run(launch, grid([chunks.count, q.div_ceil(SIDE)], THREADS)?) }?;
+        let kernel = self.kernel("means")?;
         let q = few(q)?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&q).arg(&count).arg(&origin).arg(&weights);
         launch.arg(&centers).arg(&sums).arg(&squares);
         launch.arg(&mut total).arg(&mut mean).arg(&mut spread);
-        run(launch, alone(self.q)?)?;
+        // SAFETY: `means` reads what `columns` wrote of as many chunks, and writes a weight, q means and q squares.
+        unsafe { run(launch, alone(self.q)?) }?;
         Ok(Columns {
             origin,
             weights,
@@ -99,15 +121,10 @@ impl Work<'_> {
     }
 
     /// `S` of all chunks.
-    fn products<T: Real>(
-        &self,
-        chunks: Chunks,
-        of: &Columns,
-        look: Look,
-    ) -> Result<CudaSlice<f64>> {
+    fn products(&self, chunks: Chunks, of: &Columns, look: Look) -> Result<CudaSlice<f64>> {
         let centers = look.centered.then_some(&of.centers);
         let (rows, shape) = ((self.card, &self.raw), (self.q, chunks));
-        let parts = tiles::<T>(rows, shape, centers, look.exact)?;
+        let parts = tiles(rows, shape, centers, look.exact)?;
         joined::<T>(self.card, shape, &parts, look.centered.then_some(of))
     }
 
@@ -132,14 +149,18 @@ impl Work<'_> {
     }
 }
 
-/// Products of `q` columns of each chunk, around places of its own or around zero.
+/// Products of `q` columns of each chunk, around places of its own or around zero. Fails where the rows have
+/// other columns, or where places are not `q` for each chunk.
 pub(super) fn tiles<T: Real>(
-    (card, raw): (&Card, &Raw),
+    (card, raw): (&Card, &Raw<T>),
     (q, chunks): (usize, Chunks),
     centers: Option<&CudaSlice<f64>>,
     exact: bool,
 ) -> Result<CudaSlice<f64>> {
     let (pairs, nowhere) = (pairs(q), 0_u64);
+    if raw.all() != q || centers.is_some_and(|centers| centers.len() < chunks.count * q) {
+        return Err(Error::Shape("columns of products"));
+    }
     let parts = card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
     let (source, name) = match (card.arch >= AMPERE, exact || T::NAME == f64::NAME) {
         (true, true) => (TENSOR, "products_f64"),
@@ -156,7 +177,9 @@ pub(super) fn tiles<T: Real>(
     };
     launch.arg(&parts);
     // Blocks that read the same rows run together.
-    run(launch, grid([pairs, chunks.count], THREADS)?)?;
+    // SAFETY: each of these kernels reads the rows and q places of each chunk or none (checked), and writes
+    // PANEL × PANEL numbers for each pair of panels and chunk, for which `parts` was made.
+    unsafe { run(launch, grid([pairs, chunks.count], THREADS)?) }?;
     Ok(parts)
 }
 
@@ -167,6 +190,10 @@ pub(super) fn joined<T: Real>(
     parts: &CudaSlice<f64>,
     of: Option<&Columns>,
 ) -> Result<CudaSlice<f64>> {
+    let fits = of.is_none_or(|of| of.origin.len() == q && of.weights.len() >= chunks.count);
+    if parts.len() < chunks.count * tiled(q) || !fits {
+        return Err(Error::Shape("sums of products"));
+    }
     let out = card.room(q * (q + 1) / 2, "co-moments")?;
     let kernel = card.kernel::<T>(SOURCE, "joined")?;
     let (columns, count, pairs) = (few(q)?, whole(chunks.count)?, few(pairs(q))?);
@@ -181,7 +208,10 @@ pub(super) fn joined<T: Real>(
         }
     }
     launch.arg(parts).arg(&out);
-    run(launch, alone(q * (q + 1) / 2)?)?;
+    // SAFETY: `joined` reads the tiles of each chunk, and where there are any the columns' numbers, which are of
+    // q columns and as many chunks (checked: `columns` makes all of one size); it writes q (q + 1) / 2 numbers,
+    // for which `out` was made.
+    unsafe { run(launch, alone(q * (q + 1) / 2)?) }?;
     Ok(out)
 }
 
@@ -212,7 +242,7 @@ impl MomentKernels for Cuda {
         if work.n == 0 {
             return nothing(work.q, work.q);
         }
-        let of = work.columns::<T>(Chunks::of(work.n, work.q)?, false)?;
+        let of = work.columns(Chunks::of(work.n, work.q)?, false)?;
         let spread = self.0.fetch(&of.spread, work.q)?;
         work.found(&of, spread, true)
     }
@@ -226,10 +256,10 @@ impl MomentKernels for Cuda {
             return Ok((nothing(q, q)?, extremes));
         }
         let chunks = Chunks::of(work.n, q)?;
-        let of = work.columns::<T>(chunks, true)?;
+        let of = work.columns(chunks, true)?;
         let mut most = card.room(2 * q, "extremes")?;
         if let Some(extremes) = &of.extremes {
-            let kernel = work.kernel::<T>("largest")?;
+            let kernel = work.kernel("largest")?;
             let (numbers, count) = (whole(2 * q)?, whole(chunks.count)?);
             let mut launch = card.stream.launch_builder(&kernel);
             launch
@@ -237,7 +267,9 @@ impl MomentKernels for Cuda {
                 .arg(&count)
                 .arg(extremes)
                 .arg(&mut most);
-            run(launch, alone(2 * q)?)?;
+            // SAFETY: `largest` reads 2 q numbers of each chunk, which `columns` made room for and wrote, and
+            // writes 2 q, for which `most` was made.
+            unsafe { run(launch, alone(2 * q)?) }?;
         }
         let most = card.fetch(&most, 2 * q)?;
         let spread = card.fetch(&of.spread, q)?;
@@ -251,8 +283,8 @@ impl MomentKernels for Cuda {
             return nothing(work.q, numbers);
         }
         let chunks = Chunks::of(work.n, tiled(work.q))?;
-        let of = work.columns::<T>(chunks, false)?;
-        let comoment = work.products::<T>(chunks, &of, look)?;
+        let of = work.columns(chunks, false)?;
+        let comoment = work.products(chunks, &of, look)?;
         let comoment = self.0.fetch(&comoment, numbers)?;
         work.found(&of, comoment, look.centered)
     }
@@ -267,15 +299,20 @@ impl MomentKernels for Cuda {
         if work.n == 0 {
             return memory::zeros(p * m, "a gradient");
         }
+        if mean.len() != p + m || coef.len() != p * m {
+            return Err(Error::Shape("coefficients are not of these rows"));
+        }
         let (card, chunks) = (work.card, Chunks::of(work.n, p * m)?);
         let (mean, coef) = (card.send(mean)?, card.send(coef)?);
         let mut parts: CudaSlice<f64> = card.room(chunks.count * p * m, "a gradient")?;
-        let kernel = work.kernel::<T>("residual")?;
+        let kernel = work.kernel("residual")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size);
         launch.arg(&mean).arg(&coef).arg(&mut parts);
-        run(launch, grid([chunks.count, m.div_ceil(TARGETS)], THREADS)?)?;
-        work.summed::<T>(p * m, chunks.count, &parts)
+        // SAFETY: `residual` reads the rows, p + m means and p × m coefficients (checked), and writes p × m numbers
+        // a chunk, for which `parts` was made.
+        unsafe { run(launch, grid([chunks.count, m.div_ceil(TARGETS)], THREADS)?) }?;
+        work.summed(p * m, chunks.count, &parts)
     }
 
     fn triangle<T: Real>(
@@ -290,15 +327,20 @@ impl MomentKernels for Cuda {
         if work.n == 0 {
             return Ok(all);
         }
+        if mean.len() != q {
+            return Err(Error::Shape("means are not of these rows"));
+        }
         let chunks = Chunks::of(work.n, 4 * q * (q + BATCH))?;
         let mean = card.send(mean)?;
         let mut triangles = card.cleared(chunks.count * q * q, "triangles")?;
         let mut room: CudaSlice<f64> = card.room(chunks.count * BATCH * q, "rows of triangles")?;
-        let kernel = work.kernel::<T>("triangle")?;
+        let kernel = work.kernel("triangle")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
         launch.arg(&mut triangles).arg(&mut room);
-        run(launch, grid([chunks.count, 1], THREADS)?)?;
+        // SAFETY: `triangle` reads the rows and q means (checked), and reads and writes q × q numbers a chunk in
+        // `triangles` and BATCH × q in `room`, which were made for as many chunks.
+        unsafe { run(launch, grid([chunks.count, 1], THREADS)?) }?;
         let found = card.fetch(&triangles, chunks.count * q * q)?;
         let mut columns = memory::zeros(q * q, "a triangle")?;
         for triangle in found.chunks_exact(q * q) {

@@ -3,12 +3,12 @@
 // Rows and the centre nearest to each: argmax zᵀc − ½‖c‖². Rows are put around a place, z = x − place,
 // rounded once. No matrix of rows by centres is made. Every sum has one order.
 
-#define SPAN 64     // rows, and centres, of a tile
-#define DEPTH 16    // its columns
+// From centers.rs: SPAN rows, and centres, of a tile; TIE, what the order of sums may leave in distances,
+// relative to their terms.
+#define DEPTH 16    // columns of a tile
 #define OWN 4       // rows and centres of a thread
 #define LANES 16    // threads that share a row
 #define ROWS 4      // rows that a thread of `tally` has in hand
-#define TIE 1e-12   // what the order of sums may leave in distances, relative to their terms
 
 static __device__ __forceinline__ REAL put(const NAME(Rows) & a, i64 i, int j, const double* place) {
     return (REAL)((double)entry(a, i, j) - place[j]);
@@ -86,7 +86,7 @@ extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, cons
         for (int u = 0; u < OWN; ++u)
             for (int v = 0; v < OWN; ++v) sums[u][v] = REAL(0);
         for (int column = 0; column < a.p; column += DEPTH) {
-            for (int e = t; e < DEPTH * SPAN; e += 256) {
+            for (int e = t; e < DEPTH * SPAN; e += THREADS) {
                 int r = a.near ? e / DEPTH : e % SPAN, l = a.near ? e % DEPTH : e / SPAN;
                 bool inside = base + r < a.n && column + l < a.p;
                 left[l][r] = inside ? put(a, base + r, column + l, place) : REAL(0);
@@ -259,8 +259,8 @@ extern "C" __global__ void NAME(tally)(NAME(Rows) a, i64 size, i64 chunks, int w
 // row. Reads each row once.
 extern "C" __global__ void NAME(inertia)(NAME(Rows) a, i64 size, int width, const double* place,
                                          const double* centers, const int* labels, double* parts) {
-    __shared__ double all[256];
-    const int t = threadIdx.x, j0 = t % width, rows = 256 / width;
+    __shared__ double all[THREADS];
+    const int t = threadIdx.x, j0 = t % width, rows = THREADS / width;
     const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
     double sum = 0.0;
     for (i64 i = chunk * size + t / width; i < end && t < rows * width; i += rows) {
@@ -273,6 +273,6 @@ extern "C" __global__ void NAME(inertia)(NAME(Rows) a, i64 size, int width, cons
     all[t] = sum;
     __syncthreads();
     if (t) return;
-    for (int l = 1; l < 256; ++l) sum += all[l];
+    for (int l = 1; l < THREADS; ++l) sum += all[l];
     parts[chunk] = sum;
 }

@@ -1,27 +1,26 @@
 //! Nearest centres on a card: launches of `nearest.cu`. Labels and distances stay there between looks.
 
-use super::Source;
-use super::card::{Kept, grid};
-use super::centers::Centers;
+use super::buffer::Room;
+use super::card::grid;
+use super::centers::{Centers, SOURCE};
+use super::compile::THREADS;
 use super::draw;
-use super::product::Room;
+use super::driver::Kept;
 use super::rows::{Cuda, CudaOut, CudaRows};
-use super::work::{Chunks, THREADS, Work, alone, few, run, whole, width};
+use super::work::{Chunks, Work, alone, few, run, whole, width};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{CudaSlice, PushKernelArg};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-pub(super) const SOURCE: Source = Source {
-    name: "nearest.cu",
-    text: include_str!("nearest.cu"),
-};
-
 /// The centre of each row, on the card, and what each centre has.
 pub struct CudaLabels {
+    /// None after a look that failed: there may be marks of doubt among them.
     labels: Option<CudaSlice<i32>>,
     n: usize,
+    /// All are below this, and none is negative; at first it is 0, and all are −1.
+    below: usize,
     has: Assigned,
     /// Whether few enough rows were in doubt of rounded numbers.
     coarse: bool,
@@ -29,8 +28,8 @@ pub struct CudaLabels {
 
 impl CudaLabels {
     /// Them alone.
-    pub(super) fn take(&mut self) -> Option<CudaSlice<i32>> {
-        self.labels.take()
+    pub fn into_room(mut self) -> Room {
+        Room::of_labels(self.labels.take())
     }
 
     /// How many.
@@ -38,8 +37,18 @@ impl CudaLabels {
         self.n
     }
 
-    pub(super) fn get(&self) -> Result<&CudaSlice<i32>> {
-        self.labels.as_ref().ok_or(Error::Shape("labels"))
+    /// Them, one for each of `n` rows; a failed look leaves none.
+    fn of_rows(&self, n: usize) -> Result<&CudaSlice<i32>> {
+        let fits = self.labels.as_ref().filter(|_| self.n == n);
+        fits.ok_or(Error::Shape("labels are not of these rows"))
+    }
+
+    /// The same, where each is of one of `k` centres.
+    fn of_centers(&self, n: usize, k: usize) -> Result<&CudaSlice<i32>> {
+        if self.below == 0 || self.below > k {
+            return Err(Error::Shape("labels are not of these centers"));
+        }
+        self.of_rows(n)
     }
 }
 
@@ -55,12 +64,26 @@ impl Drop for CudaLabels {
 /// A number for each row, on the card.
 pub struct CudaColumn<T> {
     numbers: Room,
+    n: usize,
     of: PhantomData<T>,
 }
 
+impl<T: Real> CudaColumn<T> {
+    /// Where it is, if there is one for each row.
+    fn of_rows(&self, work: &Work<'_, T>) -> Result<u64> {
+        let fits = self.n == work.n;
+        let first = fits.then_some(self.numbers.first());
+        first.ok_or(Error::Shape("a number for each of these rows"))
+    }
+}
+
 /// What centres have, of rows with these labels and those before; or what changes.
-fn tally<T: Real>(
-    work: &Work<'_>,
+///
+/// # Safety
+/// There must be as many labels as rows, each of a centre that there is; those before may be less than that,
+/// and unless `all` are asked for not more.
+unsafe fn tally<T: Real>(
+    work: &Work<'_, T>,
     centers: &Centers<T>,
     labels: &CudaSlice<i32>,
     before: &CudaSlice<i32>,
@@ -79,8 +102,11 @@ fn tally<T: Real>(
     launch.arg(&shared).arg(&centers.place).arg(labels);
     launch.arg(before).arg(&all).arg(&many).arg(&parts);
     let blocks = (chunks.count * width).div_ceil(THREADS as usize);
-    run(launch, grid([blocks, 1], THREADS)?)?;
-    let mut sums = work.summed::<T>(numbers, chunks.count, &parts)?;
+    // SAFETY: `tally` reads the rows and p numbers of a place (`find` has checked), and both labels of each row;
+    // those say where it adds to the k (p + 2) + 1 numbers of a chunk, for which `parts` was made: the caller
+    // vouches for them.
+    unsafe { run(launch, grid([blocks, 1], THREADS)?) }?;
+    let mut sums = work.summed(numbers, chunks.count, &parts)?;
     let changed = sums.pop().unwrap_or(0.0);
     let counts = sums.split_off(k * (p + 1));
     let weights = sums.split_off(k * p);
@@ -112,6 +138,7 @@ impl NearestKernels for Cuda {
         Ok(CudaLabels {
             labels: Some(labels),
             n,
+            below: 0,
             has: Assigned::default(),
             coarse: true,
         })
@@ -120,7 +147,7 @@ impl NearestKernels for Cuda {
     fn labels_to_host(&self, labels: CudaLabels) -> Result<Vec<i32>> {
         let _kept = Kept::now()?;
         let mut out = memory::zeros(labels.n, "labels")?;
-        self.0.fetch_into(labels.get()?, &mut out)?;
+        self.0.fetch_into(labels.of_rows(labels.n)?, &mut out)?;
         Ok(out)
     }
 
@@ -133,11 +160,13 @@ impl NearestKernels for Cuda {
             let kernel = card.kernel::<T>(draw::SOURCE, "filled")?;
             let mut launch = card.stream.launch_builder(&kernel);
             launch.arg(&count).arg(&value).arg(&first);
-            run(launch, alone(n)?)?;
+            // SAFETY: `filled` writes n numbers, for which the room was made.
+            unsafe { run(launch, alone(n)?) }?;
             card.wait()?;
         }
         Ok(CudaColumn {
             numbers,
+            n,
             of: PhantomData,
         })
     }
@@ -145,6 +174,9 @@ impl NearestKernels for Cuda {
     fn clear<T: Real>(&self, column: &mut CudaColumn<T>, rows: &[usize]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
+        }
+        if rows.iter().any(|row| *row >= column.n) {
+            return Err(Error::Shape("there are no such rows"));
         }
         let (_kept, card) = (Kept::now()?, &self.0);
         let mut list = memory::zeros(rows.len(), "numbers of rows")?;
@@ -159,7 +191,8 @@ impl NearestKernels for Cuda {
         let kernel = card.kernel::<T>(draw::SOURCE, "erased")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&count).arg(&list).arg(&first);
-        run(launch, alone(rows.len())?)?;
+        // SAFETY: `erased` reads the list, and writes to those rows of the column, which there are (checked).
+        unsafe { run(launch, alone(rows.len())?) }?;
         card.wait()
     }
 
@@ -174,7 +207,10 @@ impl NearestKernels for Cuda {
         if work.n == 0 {
             return Ok(());
         }
-        labels.coarse = centers.find(&work, labels.get()?, labels.coarse)?;
+        labels.of_rows(work.n)?;
+        let list = labels.labels.take().ok_or(Error::Shape("labels"))?;
+        labels.coarse = centers.find(&work, &list, labels.coarse)?;
+        (labels.labels, labels.below) = (Some(list), centers.k);
         Ok(())
     }
 
@@ -189,17 +225,21 @@ impl NearestKernels for Cuda {
             labels.has = Assigned::none(centers.k, centers.p)?;
             return Ok(&labels.has);
         }
+        labels.of_rows(work.n)?;
         let new = work.card.room(work.n, "labels")?;
         labels.coarse = centers.find(&work, &new, labels.coarse)?;
         // With weights what is left of a centre without rows would be a rounding, not zero.
-        let all = rows.w.is_some() || labels.has.sums.len() != centers.k * centers.p;
-        let found = tally(&work, centers, &new, labels.get()?, all)?;
+        let same = labels.has.sums.len() == centers.k * centers.p && labels.below <= centers.k;
+        let (all, before) = (rows.w.is_some() || !same, labels.of_rows(work.n)?);
+        // SAFETY: `find` has given each row a centre; those before were given by it too, or are −1, and where not
+        // all are asked for there were no more centres then.
+        let found = unsafe { tally(&work, centers, &new, before, all) }?;
         if all {
             labels.has = found;
         } else {
             labels.has.add(&found);
         }
-        labels.labels = Some(new);
+        (labels.labels, labels.below) = (Some(new), centers.k);
         Ok(&labels.has)
     }
 
@@ -217,16 +257,20 @@ impl NearestKernels for Cuda {
         if work.n == 0 {
             return Ok(0.0);
         }
+        centers.fit(&work)?;
         let (card, chunks) = (work.card, Chunks::of(work.n, 1)?);
+        let own = labels.of_centers(work.n, centers.k)?;
         let shared = few(width(centers.p))?;
         let parts: CudaSlice<f64> = card.room(chunks.count, "inertia")?;
         let kernel = card.kernel::<T>(SOURCE, "inertia")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&shared);
         launch.arg(&centers.place).arg(&centers.exact);
-        launch.arg(labels.get()?).arg(&parts);
-        run(launch, grid([chunks.count, 1], THREADS)?)?;
-        Ok(work.summed::<T>(1, chunks.count, &parts)?[0])
+        launch.arg(own).arg(&parts);
+        // SAFETY: `inertia` reads the rows, a label of each and the centres of those, which there are
+        // (`of_centers`), of as many columns (`fit`), and writes a number a chunk, for which `parts` was made.
+        unsafe { run(launch, grid([chunks.count, 1], THREADS)?) }?;
+        Ok(work.summed(1, chunks.count, &parts)?[0])
     }
 
     fn farthest<T: Real>(
@@ -236,7 +280,13 @@ impl NearestKernels for Cuda {
         labels: &CudaLabels,
         count: usize,
     ) -> Result<Vec<Far>> {
-        draw::farthest(rows, centers, (labels, count))
+        let n = rows.shape().0;
+        if n == 0 {
+            return Ok(Vec::new()); // of no rows
+        }
+        let own = labels.of_centers(n, centers.k)?;
+        // SAFETY: `of_centers` says that each row has a label, of a centre that there is.
+        unsafe { draw::farthest(rows, centers, (own, count)) }
     }
 
     fn closer<T: Real>(
@@ -246,7 +296,11 @@ impl NearestKernels for Cuda {
         newest: &[f64],
         candidates: &[f64],
     ) -> Result<Vec<f64>> {
-        draw::closer::<T>(&Work::on(rows)?, &nearest.numbers, [newest, candidates])
+        let work = Work::on(rows)?;
+        let first = nearest.of_rows(&work)?;
+        // SAFETY: `of_rows` has checked that there is a number for each row; `nearest` is borrowed by us alone, and
+        // `closer` waits at its end.
+        unsafe { draw::closer(&work, first, [newest, candidates]) }
     }
 
     fn potentials<T: Real>(
@@ -256,7 +310,10 @@ impl NearestKernels for Cuda {
         newest: &[f64],
         some: Range<usize>,
     ) -> Result<Vec<f64>> {
-        draw::potentials::<T>(&Work::on(rows)?, &nearest.numbers, newest, &some)
+        let work = Work::on(rows)?;
+        let first = nearest.of_rows(&work)?;
+        // SAFETY: the same, and it is only read.
+        unsafe { draw::potentials(&work, first, newest, &some) }
     }
 
     fn distances<T: Real>(
@@ -269,7 +326,7 @@ impl NearestKernels for Cuda {
     }
 
     fn row<T: Real>(&self, rows: &Data<'_, '_, Self, T>, row: usize) -> Result<Vec<f64>> {
-        let mut row = draw::gather::<T>(&Work::on(rows)?, row, 0)?;
+        let mut row = draw::gather(&Work::on(rows)?, row, None)?;
         row.pop();
         Ok(row)
     }

@@ -1,9 +1,8 @@
 #include "common.cuh"
 
-#define BATCH 64    // rows of a tile
-#define WIDTH 16    // its columns
-#define EACH 4      // targets of a thread of `product`
-#define TARGETS 4   // targets of a block of `scatter`
+#define WIDTH 16    // columns of a tile
+
+// From product.rs: BATCH rows of a tile; EACH targets of a thread of `product`; TARGETS of a block of `scatter`.
 
 // (X − 1 x̄ᵀ) C + b, row by row, or y less that: n × m, in the type of the rows. Without x̄ and b these are
 // zero; they and C, p × m, lie anywhere, and steps count numbers. Differences are rounded once, from
@@ -18,7 +17,7 @@ extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, i64 a
     REAL sums[EACH];
     for (int k = 0; k < EACH; ++k) sums[k] = REAL(0);
     for (int start = 0; start < a.p; start += WIDTH) {
-        for (int e = t; e < BATCH * WIDTH; e += 256) {
+        for (int e = t; e < BATCH * WIDTH; e += THREADS) {
             int l = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = start + c;
             bool inside = base + l < a.n && j < a.p;
             REAL x = inside ? entry(a, base + l, j) : REAL(0);
@@ -50,7 +49,7 @@ extern "C" __global__ void NAME(form)(NAME(Rows) a, const double* mean, i64 alon
         double sums[EACH] = {0.0, 0.0, 0.0, 0.0};
         for (int begin = 0; begin < a.p + WIDTH; begin += WIDTH) { // these columns themselves at the end
             const int from = begin < a.p ? begin : first;
-            for (int e = t; e < BATCH * WIDTH; e += 256) {
+            for (int e = t; e < BATCH * WIDTH; e += THREADS) {
                 int l = a.near ? e / WIDTH : e % BATCH, c = a.near ? e % WIDTH : e / BATCH, j = from + c;
                 bool inside = base + l < a.n && j < a.p;
                 z[l][c] = inside ? (double)entry(a, base + l, j) - mean[j * along] : 0.0;
@@ -90,7 +89,7 @@ extern "C" __global__ void NAME(scatter)(NAME(Rows) a, i64 size, const double* m
         double sum = 0.0, square = 0.0;
         for (int pass = 0; pass < 2; ++pass) {
             for (int column = 0; column < a.p; column += WIDTH) {
-                for (int e = t; e < BATCH * WIDTH; e += 256) {
+                for (int e = t; e < BATCH * WIDTH; e += THREADS) {
                     int row = a.near ? e / WIDTH : e % BATCH, l = a.near ? e % WIDTH : e / BATCH;
                     bool inside = base + row < end && column + l < a.p;
                     double x = inside ? (double)entry(a, base + row, column + l) : 0.0;

@@ -1,109 +1,29 @@
-//! Products on a card: launches of `product.cu`; and memory of our own there.
+//! Products on a card: launches of `product.cu`.
 
-use super::card::{Card, Kept, grid};
-use super::nearest::CudaLabels;
+use super::card::grid;
+use super::compile::{Source, THREADS};
 use super::rows::{Cuda, CudaOut, CudaRows};
-use super::work::{Chunks, THREADS, Work, few, run};
-use super::{Source, failed};
+use super::work::{Chunks, Work, few, run};
 use crate::device::{Data, ProductKernels};
 use crate::{Error, Result, memory, real::Real};
-use cudarc::driver::{CudaSlice, DevicePtr, PushKernelArg, result};
-use std::sync::Arc;
+use cudarc::driver::{CudaSlice, PushKernelArg};
 
 pub(super) const SOURCE: Source = Source {
     name: "product.cu",
     text: include_str!("product.cu"),
+    constants: &[
+        ("BATCH", BATCH as f64),
+        ("EACH", EACH as f64),
+        ("TARGETS", TARGETS as f64),
+    ],
 };
-/// As in `product.cu`.
+/// Rows of a tile.
 const BATCH: usize = 64;
-const SIXTEEN: usize = 16;
+/// Targets of a thread of `product`, and of a block.
+const EACH: usize = 4;
+const SIXTEEN: usize = EACH * THREADS as usize / BATCH;
+/// Directions of a block of `scatter`.
 const TARGETS: usize = 4;
-
-/// Memory of ours on a card: bytes, or whole numbers of rows.
-pub struct Room {
-    bytes: Option<CudaSlice<u8>>,
-    labels: Option<CudaSlice<i32>>,
-}
-
-impl Room {
-    /// Bytes of the host.
-    pub fn of(card: &Arc<Card>, bytes: &[u8]) -> Result<Self> {
-        let _kept = Kept::now()?;
-        let sent = card.send(bytes)?;
-        card.wait()?;
-        Ok(Self {
-            bytes: Some(sent),
-            labels: None,
-        })
-    }
-
-    /// The centre of each row.
-    pub fn of_labels(mut labels: CudaLabels) -> Self {
-        Self {
-            bytes: None,
-            labels: labels.take(),
-        }
-    }
-
-    /// Room for bytes, whatever is in it.
-    pub fn bare(card: &Arc<Card>, bytes: usize) -> Result<Self> {
-        let _kept = Kept::now()?;
-        let room = card.room(bytes, "answers")?;
-        card.wait()?;
-        Ok(Self {
-            bytes: Some(room),
-            labels: None,
-        })
-    }
-
-    /// A copy of bytes of the card.
-    ///
-    /// # Safety
-    /// There must be as many from `first` on, of an owner that is alive.
-    pub unsafe fn copy(card: &Arc<Card>, first: u64, bytes: usize) -> Result<Self> {
-        let room = Self::bare(card, bytes)?;
-        if bytes > 0 {
-            let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
-            card.bind()?;
-            let to = room.first();
-            // SAFETY: the caller's, and there is as much room.
-            let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
-            done.map_err(|error| failed("a copy", error))?;
-            card.wait()?;
-        }
-        Ok(room)
-    }
-
-    /// Where it is.
-    pub fn first(&self) -> u64 {
-        let labels = || self.labels.as_ref().map_or(0, address);
-        self.bytes.as_ref().map_or_else(labels, address)
-    }
-}
-
-/// Where numbers are.
-pub(super) fn address<N>(numbers: &CudaSlice<N>) -> u64 {
-    numbers.device_ptr(numbers.stream()).0
-}
-
-impl Drop for Room {
-    /// Memory is freed where its context is the current one.
-    fn drop(&mut self) {
-        let _kept = Kept::now();
-        let stream = self.bytes.as_ref().map(CudaSlice::stream);
-        if let Some(stream) = stream.or_else(|| self.labels.as_ref().map(CudaSlice::stream)) {
-            let _ = stream.context().bind_to_thread();
-        }
-        self.bytes.take();
-        self.labels.take();
-    }
-}
-
-/// The bytes of numbers.
-pub(super) fn bytes<T: Real>(values: &[T]) -> &[u8] {
-    // SAFETY: numbers are plain bits, without gaps.
-    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
-}
 
 /// What rows are multiplied by.
 struct Factor<'f, T> {
@@ -116,7 +36,7 @@ struct Factor<'f, T> {
 
 /// Where so many numbers are, and from one to the next; of one alone, none.
 fn line<N>(numbers: Option<&CudaRows<'_, N>>, many: usize) -> Result<(u64, i64)> {
-    match numbers.map(|some| (some.first, some.shape, some.steps)) {
+    match numbers.map(|some| (some.first(), some.shape(), some.steps())) {
         None => Ok((0, 0)), // nowhere
         Some((first, (1, 1), _)) => Ok((first, 0)),
         Some((first, (n, 1), (step, _)) | (first, (1, n), (_, step))) if n == many => {
@@ -133,7 +53,7 @@ impl Cuda {
         by: &Factor<'_, T>,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
-        let ((n, p, of), (height, m)) = (rows.shape(), by.coef.shape);
+        let ((n, p, of), (height, m)) = (rows.shape(), by.coef.shape());
         if height != p || by.less && of != m {
             return Err(Error::Shape("coefficients are not of these rows"));
         }
@@ -142,16 +62,19 @@ impl Cuda {
         if n * m == 0 {
             return Ok(());
         }
+        let (coef, steps) = (by.coef.first(), by.coef.steps());
         let (many, less) = (few(m)?, i32::from(by.less));
         let kernel = card.kernel::<T>(SOURCE, "product")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
-        launch.arg(&by.coef.first);
-        launch.arg(&by.coef.steps.0).arg(&by.coef.steps.1);
+        launch.arg(&coef).arg(&steps.0).arg(&steps.1);
         launch.arg(&intercept.0).arg(&intercept.1);
         launch.arg(&many).arg(&less).arg(&out);
         let blocks = [n.div_ceil(BATCH), m.div_ceil(SIXTEEN)];
-        run(launch, grid(blocks, THREADS)?)?;
+        // SAFETY: `product` reads the rows, p × m coefficients (their height was compared with p, and where
+        // targets are read m with theirs), p means and m intercepts or none (`line` has checked), and writes
+        // n × m numbers, as many as `out.room` has checked.
+        unsafe { run(launch, grid(blocks, THREADS)?) }?;
         card.wait()
     }
 
@@ -220,7 +143,8 @@ impl ProductKernels for Cuda {
         out: CudaOut<'_, f64>,
     ) -> Result<()> {
         let (n, p, _) = rows.shape();
-        if matrix.shape != (p, p) || mean.shape.0 * mean.shape.1 != p {
+        let (tall, across) = mean.shape();
+        if matrix.shape() != (p, p) || tall * across != p {
             return Err(Error::Shape("matrix and rows"));
         }
         let (work, mean, out, card) =
@@ -228,13 +152,15 @@ impl ProductKernels for Cuda {
         if n == 0 {
             return Ok(());
         }
+        let (first, steps) = (matrix.first(), matrix.steps());
         let kernel = card.kernel::<T>(SOURCE, "form")?;
         let mut launch = card.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
-        launch.arg(&matrix.first);
-        launch.arg(&matrix.steps.0).arg(&matrix.steps.1);
+        launch.arg(&first).arg(&steps.0).arg(&steps.1);
         launch.arg(&start).arg(&scale).arg(&out);
-        run(launch, grid([n.div_ceil(BATCH), 1], THREADS)?)?;
+        // SAFETY: `form` reads the rows, p means (`line` has checked) and a matrix of p × p (checked), and writes
+        // n numbers, as many as `out.room` has checked.
+        unsafe { run(launch, grid([n.div_ceil(BATCH), 1], THREADS)?) }?;
         card.wait()
     }
 
@@ -265,7 +191,9 @@ impl ProductKernels for Cuda {
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
         launch.arg(&across).arg(&many).arg(&mut parts);
         let blocks = [chunks.count, m.div_ceil(TARGETS).max(1)];
-        run(launch, grid(blocks, THREADS)?)?;
-        work.summed::<T>(numbers, chunks.count, &parts)
+        // SAFETY: `scatter` reads the rows, p means and p × m directions (their lengths were compared above), and
+        // writes p × m + 1 numbers a chunk, for which `parts` was made.
+        unsafe { run(launch, grid(blocks, THREADS)?) }?;
+        work.summed(numbers, chunks.count, &parts)
     }
 }

@@ -1,8 +1,7 @@
 //! Rows in the memory of a card: where another library put them, in any order.
 
 use super::card::Card;
-use super::solver::eigen;
-use crate::device::{Cpu, Data, Device};
+use crate::device::Data;
 use crate::{Error, Result, real::Real};
 use cudarc::driver::DeviceRepr;
 use std::marker::PhantomData;
@@ -15,17 +14,43 @@ pub struct Cuda(pub Arc<Card>);
 /// Rows on a card; their owner lives for `'a`.
 #[derive(Clone, Copy, Debug)]
 pub struct CudaRows<'a, T> {
-    /// The address of the first.
-    pub first: u64,
-    /// Rows and columns.
-    pub shape: (usize, usize),
-    /// From one row, and from one column, to the next; in numbers.
-    pub steps: (i64, i64),
-    /// Who lends them.
-    pub owner: PhantomData<&'a [T]>,
+    first: u64,
+    shape: (usize, usize),
+    steps: (i64, i64),
+    owner: PhantomData<&'a [T]>,
 }
 
 impl<T> CudaRows<'_, T> {
+    /// Rows and columns, from the address of the first number on; `steps` go from one row, and from one
+    /// column, to the next, in numbers.
+    ///
+    /// # Safety
+    /// Each of these numbers must be a `T` in memory of the card that the rows are used with, at an address
+    /// that is a multiple of its size. For `'a` that memory must stay, and nobody may write to it.
+    pub unsafe fn new(first: u64, shape: (usize, usize), steps: (i64, i64)) -> Self {
+        Self {
+            first,
+            shape,
+            steps,
+            owner: PhantomData,
+        }
+    }
+
+    /// The address of the first number.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+
+    /// From one row, and from one column, to the next; in numbers.
+    pub(super) fn steps(&self) -> (i64, i64) {
+        self.steps
+    }
+
     /// Whether numbers lie one by one, row by row.
     pub(super) fn is_plain(&self) -> bool {
         let (n, p) = self.shape;
@@ -44,11 +69,21 @@ impl<T> CudaOut<'_, T> {
     /// The first of `len` numbers.
     ///
     /// # Safety
-    /// There must be as many, on the card of the rows, and nobody else may read or write them meanwhile.
+    /// There must be as many `T`, aligned, in memory of the card that the answer is of, and for `'o` nobody
+    /// else may read or write them.
     pub unsafe fn new(first: u64, len: usize) -> Self {
         Self {
             first,
             len,
+            owner: PhantomData,
+        }
+    }
+
+    /// The same for a while.
+    pub(super) fn again(&mut self) -> CudaOut<'_, T> {
+        CudaOut {
+            first: self.first,
+            len: self.len,
             owner: PhantomData,
         }
     }
@@ -65,49 +100,30 @@ impl<T> CudaOut<'_, T> {
     }
 }
 
-impl Device for Cuda {
-    type Rows<'a, T: Real> = CudaRows<'a, T>;
-    type Out<'o, T: Real> = CudaOut<'o, T>;
-
-    fn again<'s, T: Real>(out: &'s mut CudaOut<'_, T>) -> CudaOut<'s, T> {
-        CudaOut {
-            first: out.first,
-            len: out.len,
-            owner: PhantomData,
-        }
-    }
-
-    fn shape<T: Real>(x: &CudaRows<'_, T>) -> (usize, usize) {
-        x.shape
-    }
-
-    fn host<R: Send>(&self, threads: usize, work: impl FnOnce(usize) -> R + Send) -> R {
-        Cpu { threads }.host(threads, work)
-    }
-
-    fn eigen(&self, p: usize, s: &[f64]) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
-        eigen(&self.0, p, s)
-    }
-}
-
-/// `Rows` of `common.cuh`.
+/// `Rows` of `common.cuh`: `T` at each place that it describes, on the card it is used with.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw {
+pub(super) struct Raw<T> {
     parts: [u64; 3],
     n: i64,
     steps: [i64; 5],
     columns: [i32; 2],
     near: i32,
     pad: i32,
+    of: PhantomData<T>,
 }
 
-// SAFETY: it has the layout of the kernels' struct, and no hidden bytes.
-unsafe impl DeviceRepr for Raw {}
+// SAFETY: `repr(C)` gives it the layout of the kernels' `Rows`, field by field, and `pad` fills its last word:
+// `tests/cuda/emulated.py` has the same struct, and the test below its size.
+unsafe impl<T: Real> DeviceRepr for Raw<T> {}
 
-impl Raw {
+impl<T: Real> Raw<T> {
     /// The same rows, with one target that is there once for all, and weights one by one.
-    pub(super) fn beside(self, target: u64, weights: u64) -> Self {
+    ///
+    /// # Safety
+    /// At `target` there must be a number, and at `weights` one for each row, in memory of the same card
+    /// that stays as long as this is used.
+    pub(super) unsafe fn beside(self, target: u64, weights: u64) -> Self {
         let [x_row, x_column, ..] = self.steps;
         Self {
             parts: [self.parts[0], target, weights],
@@ -118,7 +134,11 @@ impl Raw {
     }
 
     /// Rows of ours, column by column.
-    pub(super) fn ours(first: u64, n: usize, p: usize) -> Result<Self> {
+    ///
+    /// # Safety
+    /// From `first` on there must be `n × p` numbers in memory of the card, which stays as long as this is
+    /// used.
+    pub(super) unsafe fn ours(first: u64, n: usize, p: usize) -> Result<Self> {
         let n = i64::try_from(n).map_err(|_| Error::Shape("too many rows"))?;
         let p = i32::try_from(p).map_err(|_| Error::Shape("too many columns"))?;
         Ok(Self {
@@ -128,7 +148,14 @@ impl Raw {
             columns: [p, 0],
             near: 0,
             pad: 0,
+            of: PhantomData,
         })
+    }
+
+    /// Columns of `x` and of `y` together.
+    pub(super) fn all(&self) -> usize {
+        let of = |at: usize| usize::try_from(self.columns[at]).unwrap_or(0);
+        of(0) + of(1)
     }
 
     /// Columns of `x`.
@@ -137,7 +164,7 @@ impl Raw {
     }
 
     /// Rows, targets and weights where they lie.
-    pub(super) fn of<T: Real>(rows: &Data<'_, '_, Cuda, T>) -> Result<Self> {
+    pub(super) fn of(rows: &Data<'_, '_, Cuda, T>) -> Result<Self> {
         rows.check()?;
         let (n, p, m) = rows.shape();
         let count =
@@ -154,6 +181,18 @@ impl Raw {
             columns: [count(p)?, count(m)?],
             near: i32::from(x.1.1.abs() <= x.1.0.abs()),
             pad: 0,
+            of: PhantomData,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Raw;
+
+    #[test]
+    fn rows_are_as_large_as_kernels_have_them() {
+        assert_eq!(size_of::<Raw<f32>>(), 3 * 8 + 6 * 8 + 4 * 4);
+        assert_eq!(size_of::<Raw<f64>>(), size_of::<Raw<f32>>());
     }
 }

@@ -6,11 +6,13 @@
 //! It is one of two ways to the same numbers: where the library is not there, is not the driver's, has no
 //! room, refuses the size, or did not converge, there is no answer, and the host decomposes.
 
-use super::card::{Card, Kept};
-use super::product::address;
+use super::buffer::address;
+use super::card::Card;
+use super::driver::Kept;
 use crate::{Error, Result, memory};
 use cudarc::cusolver::{result, safe::DnHandle, sys};
 use cudarc::driver::CudaSlice;
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -56,24 +58,27 @@ pub(super) struct Solver {
     params: sys::cusolverDnParams_t,
 }
 
-// SAFETY: whoever has the lock on it has it alone, and the library minds no threads.
+// SAFETY: `solver` hands it out behind a lock, so one thread at a time has it; cuSOLVER's handles may go
+// from thread to thread as long as that is so.
 unsafe impl Send for Solver {}
 
 /// The version of the library; none where it, or something that is asked of it, is not there.
 pub(super) fn version() -> Option<[i32; 3]> {
-    // SAFETY: this loads the library, and runs nothing but its initialisers.
+    // SAFETY: `dlopen` runs the initialisers of the library of that name: cuSOLVER's, which the user
+    // installed.
     if !unsafe { sys::is_culib_present() } {
         return None;
     }
     let has = |name: &&str| {
-        // SAFETY: the library is there, and what is found is not called.
+        // SAFETY: the library was found just above; the symbol is looked up as a function, which all of
+        // these are, and is not called.
         unsafe { sys::culib().get::<unsafe extern "C" fn()>(name.as_bytes()) }.is_ok()
     };
     if !SYMBOLS.iter().all(has) {
         return None;
     }
     let mut version = 0;
-    // SAFETY: `version` is alive, and the library has the function.
+    // SAFETY: the function is one of SYMBOLS, which were all found; `version` is a local.
     let asked = unsafe { sys::cusolverGetVersion(&raw mut version) };
     asked.result().ok()?;
     Some([version / 1000, version % 1000 / 100, version % 100])
@@ -87,10 +92,8 @@ pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
     }
     let _kept = Kept::now()?;
     card.bind()?;
-    let solver = card
-        .solver
-        .get_or_init(|| Solver::new(card).map(Mutex::new));
-    let Some(solver) = solver else {
+    let solver = solver(card);
+    let Some(solver) = &*solver else {
         return Ok(None);
     };
     let solver = solver.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,6 +101,15 @@ pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
         Err(Error::OutOfMemory { .. }) => Ok(None),
         found => found,
     }
+}
+
+/// The library's state on a card, started once; none where it does not start.
+fn solver(card: &Card) -> Arc<Option<Mutex<Solver>>> {
+    type All = BTreeMap<usize, Arc<Option<Mutex<Solver>>>>;
+    static ALL: Mutex<All> = Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    let started = || Arc::new(Solver::new(card).map(Mutex::new));
+    Arc::clone(all.entry(card.ordinal).or_insert_with(started))
 }
 
 /// Waits at the end for what was asked of a card, whatever happened: it has memory of the host.
@@ -141,7 +153,9 @@ impl Solver {
         let mut size = [0; 2];
         let [there, here] = &mut size;
         let (a, w) = (first(&matrix.entries), first(&matrix.values));
-        // SAFETY: the library has the function, and all that is pointed to is alive.
+        // SAFETY: `eigen` asked for `version`, so the library has the function; handle and parameters are
+        // `self`'s, `matrix` has `n × n` entries and `n` values on the card (`Solver::eigen` made them),
+        // and both sizes are locals.
         let asked = unsafe {
             sys::cusolverDnXsyevd_bufferSize(
                 self.handle.cu(),
@@ -168,8 +182,9 @@ impl Solver {
         let room: CudaSlice<u8> = card.room(there, "a decomposition")?;
         let mut host: Vec<u8> = memory::zeros(here, "a decomposition")?;
         let _over = Over(card);
-        // SAFETY: the matrix has `n × n` entries and `n` values, and the rooms are as large as was asked
-        // for; all are there until the work is over.
+        // SAFETY: as of `size`; both rooms are as large as that has asked for this matrix. `host` outlives
+        // the work, as `_over` waits before it is freed, and what is on the card is freed on the same
+        // stream.
         let done = unsafe {
             sys::cusolverDnXsyevd(
                 self.handle.cu(),

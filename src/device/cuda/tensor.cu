@@ -2,8 +2,8 @@
 
 // Products of columns by tensor cores: in split floats, or in double.
 
+// From moments.rs: PANEL columns of a tile.
 #define DEPTH 32   // rows of a tile; as many are summed as floats, for tensor cores cut each sum off
-#define PANEL 64   // its columns
 
 // Panels (i, j), j ≤ i, in the order (0, 0), (1, 0), (1, 1), ….
 static __device__ __forceinline__ void panels(int at, int& i, int& j) {
@@ -26,8 +26,8 @@ static __device__ __forceinline__ void both(const NAME(Rows) & a, i64 base, i64 
                                             const A* place, A (*left)[S], A (*right)[S]) {
     const int q = a.p + a.m;
 #pragma unroll 4
-    for (int l = 0; l < DEPTH * PANEL / 256; ++l) {
-        const int e = threadIdx.x + 256 * l;
+    for (int l = 0; l < DEPTH * PANEL / THREADS; ++l) {
+        const int e = threadIdx.x + THREADS * l;
         const int r = a.near ? e / PANEL : e % DEPTH, c = a.near ? e % PANEL : e / DEPTH;
         const int u = i * PANEL + c, v = j * PANEL + c;
         const bool inside = base + r < end;
@@ -43,7 +43,7 @@ static __device__ __forceinline__ void both(const NAME(Rows) & a, i64 base, i64 
 }
 
 // As `products` of moments.cu, of rows that are floats. A warp has 16 by 32 entries.
-extern "C" __global__ void __launch_bounds__(256, 3)
+extern "C" __global__ void __launch_bounds__(THREADS, 3)
     NAME(products_tf32)(NAME(Rows) a, i64 size, const double* centers, double* parts) {
     __shared__ float left[DEPTH][PANEL + 8];
     __shared__ float right[DEPTH][PANEL + 8];
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(256, 3)
 }
 
 // The same in double, of either type of rows. A warp has 8 by 64 entries.
-extern "C" __global__ void __launch_bounds__(256, 3)
+extern "C" __global__ void __launch_bounds__(THREADS, 3)
     NAME(products_f64)(NAME(Rows) a, i64 size, const double* centers, double* parts) {
     __shared__ double left[DEPTH][PANEL + 4];
     __shared__ double right[DEPTH][PANEL + 4];

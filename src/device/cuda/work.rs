@@ -1,16 +1,15 @@
 //! Rows on their way through kernels: how they are cut, and launches. Chunks follow from the shape alone,
 //! so the card, and how busy it is, have no say in the answer.
 
-use super::card::{Card, Kept, grid};
-use super::failed;
+use super::card::{Card, grid};
+use super::compile::THREADS;
+use super::driver::{Kept, failed};
 use super::rows::{Cuda, Raw};
 use crate::device::Data;
 use crate::{Error, Result, real::Real};
 use cudarc::driver::{CudaFunction, LaunchArgs, LaunchConfig, sys};
 
-/// Threads of a block, but where a thread has a number of its own.
-pub(super) const THREADS: u32 = 256;
-/// Of these.
+/// Threads of a block where a thread has a number of its own.
 const ALONE: u32 = 128;
 /// Chunks at most: several blocks for each processor of the largest card.
 const CHUNKS: usize = 528;
@@ -71,26 +70,35 @@ pub(super) fn granted(kernel: &CudaFunction, most: usize) -> Result<()> {
     done.map_err(|error| failed("shared memory", error))
 }
 
-/// Puts a kernel in line.
-pub(super) fn run(mut launch: LaunchArgs<'_>, how: LaunchConfig) -> Result<()> {
-    // SAFETY: arguments are as the kernel of that name has them, and rooms as large as its comment says;
-    // tests run each kernel with bounds checked.
+/// Puts a kernel in line, on the stream of the launch.
+///
+/// # Safety
+/// The arguments must be the kernel's, in its order and of its types. Each address must be of memory on the
+/// kernel's card that has as many numbers as the comment over the kernel says for these sizes and blocks, or
+/// zero where the kernel does without. Until the card was waited for that memory must stay, and nobody else
+/// may write to it, nor read what the kernel writes. Rows and answers do so by the contracts of
+/// `CudaRows::new` and `CudaOut::new`, whose borrows outlive the wait at the end of each method (`Work` waits
+/// even after an error); a `CudaSlice` is freed on the same stream, so after the kernel.
+///
+/// Tests run every kernel with bounds checked (`ci/test_kernels.sh`).
+pub(super) unsafe fn run(mut launch: LaunchArgs<'_>, how: LaunchConfig) -> Result<()> {
+    // SAFETY: the caller's.
     let done = unsafe { launch.launch(how) };
     done.map_err(|error| failed("a launch", error))?;
     Ok(())
 }
 
 /// Rows on their way through kernels.
-pub(super) struct Work<'d> {
+pub(super) struct Work<'d, T> {
     pub(super) card: &'d Card,
-    pub(super) raw: Raw,
+    pub(super) raw: Raw<T>,
     pub(super) n: usize,
     pub(super) q: usize,
     _kept: Kept,
 }
 
-impl<'d> Work<'d> {
-    pub(super) fn on<T: Real>(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
+impl<'d, T: Real> Work<'d, T> {
+    pub(super) fn on(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
         let (n, p, m) = rows.shape();
         Ok(Self {
             card: &rows.device.0,
@@ -102,7 +110,7 @@ impl<'d> Work<'d> {
     }
 }
 
-impl Drop for Work<'_> {
+impl<T> Drop for Work<'_, T> {
     /// After an error kernels may still read rows, which their owner takes back.
     fn drop(&mut self) {
         let _ = self.card.wait();

@@ -56,7 +56,8 @@ pub unsafe trait Kind<W> {
 
 macro_rules! plain {
     ($($t:ty),* $(,)?) => {$(
-        // SAFETY: the same type on both sides.
+        // SAFETY: `C` is the type that the MPI standard has for the parameter, handed on as it came; what a
+        // pointer leads to is the caller's to keep, as the standard has it.
         unsafe impl<W> Kind<W> for $t {
             type Rust = $t;
             type C = $t;
@@ -95,18 +96,21 @@ macro_rules! handles {
         #[repr(transparent)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $t(pub *mut c_void);
-        // SAFETY: a handle is a name; MPI decides which threads may use it (THREAD_MULTIPLE).
+        // SAFETY: a handle is a number that is never dereferenced here. Which threads may make calls with
+        // it is up to `MPI_Init_thread`; `comm::mpi` keeps to one at a time where that says so.
         unsafe impl Send for $t {}
-        // SAFETY: as above.
+        // SAFETY: the same: a shared handle is only copied.
         unsafe impl Sync for $t {}
         impl Handle for $t {
             const UNSET: Self = Self(std::ptr::null_mut());
             fn new(handle: *mut c_void) -> Self { Self(handle) }
             fn get(self) -> *mut c_void { self.0 }
-            // SAFETY: the statics are written once, before any call (contract of `init`).
+            // SAFETY: `init` writes the statics before any other item of this crate is used, which is its
+            // contract with the caller; from then on they are only read.
             fn null() -> Self { unsafe { $null } }
         }
-        // SAFETY: `W` is the library's handle type.
+        // SAFETY: `functions!` chooses `W` by `handle_bytes`, which `init`'s caller vouches for, so it is
+        // the library's handle type; it is passed by value.
         unsafe impl<W: Word> Kind<W> for $t {
             type Rust = $t;
             type C = W;
@@ -139,7 +143,8 @@ pub struct OutStatus;
 /// `n` statuses that MPI writes, or null.
 pub struct EachStatus;
 
-// SAFETY: the same pointer on both sides.
+// SAFETY: C has `int *`, too; the caller's pointer is passed on, and leads to an `int` that it may write
+// (contract of the function).
 unsafe impl<W> Kind<W> for OutInt {
     type Rust = *mut c_int;
     type C = *mut c_int;
@@ -161,7 +166,8 @@ pub struct Crossing<T, W> {
 
 macro_rules! one_handle {
     ($kind:ident, $to:ident => $first:expr) => {
-        // SAFETY: the library gets a pointer to one `W`, which `Held` owns.
+        // SAFETY: the library gets a pointer to `words`, one handle of its own type, inside of `Held`,
+        // which `call!` keeps in its place until the call is over; `to` is written once after that.
         unsafe impl<W: Word, T: Handle> Kind<W> for $kind<T> {
             type Rust = *mut T;
             type C = *mut W;
@@ -185,7 +191,9 @@ macro_rules! one_handle {
 one_handle!(Out, to => T::null());
 one_handle!(InOut, to => *to);
 
-// SAFETY: the library gets a pointer to `n` of `W`, which `Held` owns.
+// SAFETY: the library gets a pointer to `n` handles of its own type, which the `Vec` in `Held` owns until
+// the call is over; `n` is the argument that `functions!` names, by which the caller vouches for as many at
+// `to`.
 unsafe impl<W: Word, T: Handle> Kind<W> for EachMut<T> {
     type Rust = *mut T;
     type C = *mut W;
@@ -204,7 +212,7 @@ unsafe impl<W: Word, T: Handle> Kind<W> for EachMut<T> {
     }
 }
 
-// SAFETY: as for `EachMut`; nothing comes back.
+// SAFETY: as of `EachMut`, but the library only reads them.
 unsafe impl<W: Word, T: Handle> Kind<W> for Each<T> {
     type Rust = *const T;
     type C = *const W;
@@ -245,7 +253,8 @@ impl MPI_Status {
     }
 }
 
-// SAFETY: the library gets the pointer to its own form, which the caller's reference keeps alive.
+// SAFETY: `raw` is what the library wrote into this status (see `OutStatus`), 128 bytes, at least its size,
+// aligned for it; the caller's pointer is alive for the call (contract of the function).
 unsafe impl<W> Kind<W> for InStatus {
     type Rust = *const MPI_Status;
     type C = *const Raw;
@@ -258,7 +267,8 @@ unsafe impl<W> Kind<W> for InStatus {
     }
 }
 
-// SAFETY: the library gets 128 bytes, more than any status, which `Held` owns.
+// SAFETY: the library gets 128 zeroed bytes inside of `Held`, aligned to 8; `init` asserts that its status
+// is no larger. The caller's pointer is written after the call, if it is not null.
 unsafe impl<W> Kind<W> for OutStatus {
     type Rust = *mut MPI_Status;
     type C = *mut Raw;
@@ -279,7 +289,9 @@ unsafe impl<W> Kind<W> for OutStatus {
     }
 }
 
-// SAFETY: the library gets room for `n` statuses of its own size, which `Held` owns.
+// SAFETY: the library gets `n * status_bytes` bytes or more, aligned to 8, which the `Vec` in `Held` owns
+// until the call is over; `init` asserts that a status fits `Raw`, to which each is copied before it goes
+// back to the caller.
 unsafe impl<W> Kind<W> for EachStatus {
     type Rust = *mut MPI_Status;
     type C = *mut u64;

@@ -89,7 +89,8 @@ fn library() -> &'static Library {
 fn find(known: &AtomicUsize, name: &CStr) -> usize {
     let mut at = known.load(Relaxed);
     if at == 0 {
-        // SAFETY: `dl` is a live handle (contract of `init`) and `name` ends with a nul.
+        // SAFETY: `dl` is a handle of `dlopen` that is never closed, for which `init`'s caller vouches; a
+        // `CStr` ends with a nul.
         at = unsafe { libc::dlsym(library().dl as *mut c_void, name.as_ptr()) } as usize;
         assert!(at != 0, "{name:?} is not in the MPI library in use");
         known.store(at, Relaxed);

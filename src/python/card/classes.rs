@@ -32,14 +32,14 @@ fn best<T: Real>(
 ) -> PyResult<CardArray> {
     let (scores, device) = (scores::<T>(py, held)?, &held.device);
     let classes = classes.map(Bound::get);
-    if classes.is_some_and(|all| all.card.ordinal != device.0.ordinal || all.shape.len() != 1) {
+    if classes.is_some_and(|all| all.card.ordinal != device.0.ordinal) {
         return Err(PyValueError::new_err("classes are on another card"));
     }
     let kind = classes.map_or(Kind::LABEL, |all| all.kind);
-    let all = classes.map(CardArray::rows);
+    let all = classes.map(CardArray::bytes).transpose()?;
     let run = || guarded(|| device.best(&scores, all.as_ref().map(|all| (all, kind.size()))));
     let room = py.detach(run).map_err(|error| raise(py, &error))?;
-    let shape = vec![scores.shape.0]; // one number
+    let shape = vec![scores.shape().0]; // one number
     Ok(CardArray::own(&device.0, room, shape, kind))
 }
 
@@ -60,7 +60,8 @@ pub(in super::super) fn shares_on_card(
 
 fn shares<T: Real>(py: Python<'_>, held: &Held<'_>, logarithms: bool) -> PyResult<CardArray> {
     let (scores, device) = (scores::<T>(py, held)?, &held.device);
-    let shape = vec![scores.shape.0, scores.shape.1.max(2)]; // two numbers
+    let (n, m) = scores.shape();
+    let shape = vec![n, m.max(2)]; // two numbers
     let found = CardArray::bare::<T>(py, &device.0, shape)?;
     let run = || guarded(|| device.shares(&scores, logarithms, &found.out()));
     py.detach(run).map_err(|error| raise(py, &error))?;

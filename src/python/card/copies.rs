@@ -1,6 +1,6 @@
 //! Copies of arrays on cards, and their way out by DLPack.
 
-use super::super::array::broken;
+use super::super::dlpack::broken;
 use super::super::error::raise;
 use super::kind::Kind;
 use super::{CardArray, Memory};
@@ -22,12 +22,12 @@ const PIECE: usize = 1 << 26;
 impl CardArray {
     /// The same numbers in memory of ours, as `float64` or `float32`.
     pub(super) fn cast(&self, py: Python<'_>, double: bool) -> PyResult<Self> {
-        let rows = self.rows::<u8>();
+        let (shape, steps) = self.matrix();
         let (kind, bytes) = self.kind.foreign();
         let of = Foreign {
             first: self.first,
-            shape: rows.shape,
-            steps: rows.steps,
+            shape,
+            steps,
             kind,
             bytes,
         };
@@ -37,7 +37,8 @@ impl CardArray {
             ));
         }
         let run = || {
-            // SAFETY: `self` keeps the owner.
+            // SAFETY: shape, steps and kind are those that the owner of the memory gave (`lend` took them from DLPack,
+            // `own` made them), with two axes at most (checked); `self` keeps the owner until this returns.
             guarded(|| unsafe {
                 if double {
                     of.cast::<f64>(&self.card)
@@ -61,7 +62,8 @@ impl CardArray {
             return self.cast(py, self.kind.is_double());
         }
         let bytes = self.shape.iter().product::<usize>() * self.kind.size();
-        // SAFETY: they lie one by one, and `self` keeps the owner.
+        // SAFETY: `is_plain` says that as many numbers as the shape has lie one by one from `first` on, of the kind's
+        // size; `self` keeps their owner until this returns.
         let copy = || guarded(|| unsafe { Room::copy(&self.card, self.first, bytes) });
         let room = py.detach(copy).map_err(|error| raise(py, &error))?;
         Ok(Self::own(&self.card, room, self.shape.clone(), self.kind))
@@ -93,7 +95,8 @@ impl CardArray {
             .map_err(|error| raise(py, &error))?;
         let mut copy = || {
             let to = out.as_mut_ptr().cast();
-            // SAFETY: any bytes are numbers, `out` has as many, and `self` keeps the owner of these.
+            // SAFETY: `out` has `bytes` bytes, rounded up to whole `f64`, of which any bits are one; `span` says how
+            // far before and after `first` the owner's shape and steps lead, and `self` keeps the owner.
             guarded(|| unsafe {
                 let to = std::slice::from_raw_parts_mut(to, bytes);
                 self.card.copy_from(self.first - start as u64, to)
@@ -154,7 +157,8 @@ impl CardArray {
         tensor.set_dtype(self.kind.dlpack());
         tensor.set_device(self.device());
         tensor.set_flags(self.flags()).map_err(broken)?;
-        // SAFETY: shape and steps are of memory that the tensor's owner keeps.
+        // SAFETY: `first`, shape, steps and kind describe the memory that `self.owner` keeps, of which the tensor
+        // holds a reference until its deleter runs; `Owner::drop` then waits for streams that may still read it.
         Ok(unsafe { tensor.finish() })
     }
 }

@@ -1,9 +1,9 @@
 //! Arrays of other libraries lent, of the host sent, and products made on a card.
 
-use super::super::array::{Answers, broken, data};
+use super::super::dlpack::broken;
 use super::super::error::raise;
 use super::kind::Kind;
-use super::{CardArray, Held, Memory, Owner};
+use super::{CardArray, Held, Memory, Owner, beside};
 use crate::algo::guarded;
 use crate::device::Data;
 use crate::device::cuda::{self, Card, Cuda, Kept, Room};
@@ -11,7 +11,7 @@ use crate::real::Real;
 use dlpark::ffi::{DLDevice, DLDeviceType};
 use dlpark::python::consumer::stream;
 use dlpark::python::{DlpackStream, ImportRequest, StreamArg};
-use numpy::{Element, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -21,7 +21,8 @@ use std::ptr::NonNull;
 /// what torch refuses in Python (gradients, conjugates).
 struct Ours<'c>(&'c Card);
 
-// SAFETY: the card, and with it the stream, outlives the call.
+// SAFETY: the stream is that of `Card`, which is never dropped (`cuda::card` keeps it for the process), so it is
+// there for whatever the producer enqueues; it is of the device that DLPack is asked about (`borrow` looked).
 unsafe impl DlpackStream for Ours<'_> {
     fn as_python_arg(&self, _: Python<'_>, _: DLDevice) -> PyResult<StreamArg> {
         Ok(stream::cuda(self.0.stream()))
@@ -94,7 +95,8 @@ pub(in super::super) fn to_card(
         return Err(PyValueError::new_err("the array is not in C order"));
     }
     let bytes = array.len() * kind.size();
-    // SAFETY: the array is alive, in one piece, and numbers are plain bits, without gaps.
+    // SAFETY: `array` holds the memory until this returns, `is_c_contiguous` says that its `len` numbers lie in one
+    // piece, and `Kind::of_numpy` lets only numbers through, which are plain bits without gaps.
     let bytes = unsafe {
         let start = (*array.as_array_ptr()).fields.data.cast::<u8>();
         let start = if bytes == 0 {
@@ -130,20 +132,19 @@ pub(in super::super) fn rest_on_card<'py>(
     }
 }
 
-fn rest<T: Real + Element>(
+fn rest<T: Real>(
     held: &Held<'_>,
     coef: &Bound<'_, PyAny>,
     intercept: &Bound<'_, PyAny>,
 ) -> PyResult<CardArray> {
     let (py, rows, device) = (coef.py(), held.rows::<T>(), &held.device);
-    let (coef, intercept) = (device.numbers::<T>(coef)?, device.numbers::<T>(intercept)?);
-    let coef = <Cuda as Answers>::lent::<T>(&coef);
-    let intercept = <Cuda as Answers>::lent::<T>(&intercept);
-    let n = rows[0].as_ref().map_or(0, |x| x.shape.0);
-    let found = CardArray::bare::<T>(py, &device.0, vec![n, coef.shape.1])?; // two numbers
+    let (coef, intercept) = (beside(device, coef)?, beside(device, intercept)?);
+    let (coef, intercept) = (coef.rows(), intercept.rows());
+    let n = rows[0].as_ref().map_or(0, |x| x.shape().0);
+    let found = CardArray::bare::<T>(py, &device.0, vec![n, coef.shape().1])?; // two numbers
     let run = || {
         guarded(|| {
-            let rows: Data<'_, '_, Cuda, T> = data(device, &rows)?;
+            let rows: Data<'_, '_, Cuda, T> = Data::of(device, &rows)?;
             device.rest(&rows, &coef, &intercept, &found.out())
         })
     };
@@ -172,7 +173,8 @@ fn scaled<T: Real>(py: Python<'_>, held: &Held<'_>, least: Option<f64>) -> PyRes
     let [Some(rows), Some(variances), _] = held.rows::<T>() else {
         return Err(PyValueError::new_err("there are no rows"));
     };
-    let found = CardArray::bare::<T>(py, &held.device.0, vec![rows.shape.0, rows.shape.1])?; // two numbers
+    let (n, p) = rows.shape();
+    let found = CardArray::bare::<T>(py, &held.device.0, vec![n, p])?; // two numbers
     let device = &held.device;
     let run = || guarded(|| device.scaled(&rows, &variances, least, &found.out()));
     py.detach(run).map_err(|error| raise(py, &error))?;

@@ -7,23 +7,22 @@ mod held;
 mod kind;
 pub(super) mod lend;
 
-use super::array::{broken, data, upper};
+use super::dlpack::{broken, upper};
 use super::error::raise;
 use crate::algo::guarded;
-use crate::device::cuda::{Card, Cuda, CudaOut, CudaRows, Room};
-use crate::device::{Looked, MomentKernels};
+use crate::device::cuda::{Card, Cuda, CudaLabels, Room};
+use crate::device::{Data, Looked, MomentKernels};
 use crate::{Result, real::Real};
 use dlpark::ffi::DLDeviceType;
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
 use pyo3::exceptions::{PyNotImplementedError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice, PyTuple};
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-pub(super) use held::Held;
+pub(super) use held::{Held, Typed, beside};
 use kind::Kind;
 
 /// Whose memory an array has.
@@ -40,7 +39,9 @@ struct Owner {
     left: AtomicBool,
 }
 
-// SAFETY: foreign memory is only read, our own is written before others have it, and the producer's deleter takes the GIL itself.
+// SAFETY: threads that share it only read: foreign memory is never written to by us, our own only by the call that
+// made it, before another thread can have it (see `out`); `left` is atomic. The producer's deleter, which may run on
+// any thread, takes the GIL itself, as DLPack's Python protocol wants it.
 unsafe impl Sync for Owner {}
 
 impl Owner {
@@ -76,16 +77,10 @@ pub(super) struct CardArray {
 }
 
 impl CardArray {
-    /// Its rows; of one dimension, a column.
-    fn rows<T>(&self) -> CudaRows<'_, T> {
-        let at = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
-        let step = |axis: usize| self.steps.get(axis).copied().unwrap_or(1);
-        CudaRows {
-            first: self.first,
-            shape: (at(0), at(1)),
-            steps: (step(0), step(1)),
-            owner: PhantomData,
-        }
+    /// The centre of each row.
+    pub(super) fn of_labels(card: &Arc<Card>, labels: CudaLabels) -> Self {
+        let shape = vec![labels.rows()]; // one number
+        Self::own(card, labels.into_room(), shape, Kind::LABEL)
     }
 
     /// An array of memory of ours, row by row.
@@ -113,17 +108,6 @@ impl CardArray {
             .saturating_mul(size_of::<T>());
         let room = guarded(|| Room::bare(card, bytes)).map_err(|error| raise(py, &error))?;
         Ok(Self::own(card, room, shape, Kind::of::<T>()))
-    }
-
-    /// Where answers of ours go; nobody else has them yet.
-    fn out<T>(&self) -> CudaOut<'_, T> {
-        let count = if matches!(self.owner.memory, Memory::Own(_)) {
-            self.shape.iter().product()
-        } else {
-            0
-        };
-        // SAFETY: `own` has made as much room.
-        unsafe { CudaOut::new(self.first, count) }
     }
 
     /// Whether numbers lie one by one, row by row.
@@ -154,19 +138,20 @@ impl CardArray {
     }
 
     fn looked<T: Real>(&self, ends: bool) -> Result<(Looked, Vec<f64>)> {
-        let (device, rows) = (
-            Cuda(Arc::clone(&self.card)),
-            [Some(self.rows::<T>()), None, None],
-        );
-        let rows = data(&device, &rows)?;
+        let (device, rows) = (Cuda(Arc::clone(&self.card)), [self.rows::<T>(), None, None]);
+        let rows = Data::of(&device, &rows)?;
         if ends {
             return device.columns(&rows);
         }
         Ok((device.means(&rows)?, Vec::new())) // none
     }
 
-    /// Counts and means of columns, and where asked for their `ends`, by one look.
+    /// Counts and means of columns, and where asked for their `ends`, by one look; of numbers that are not rows
+    /// as they lie, by a look at a copy.
     fn look(&self, py: Python<'_>, ends: bool) -> PyResult<(Looked, Vec<f64>)> {
+        if !self.kind.is_real() || !self.is_aligned() {
+            return self.cast(py, self.kind.is_double())?.look(py, ends);
+        }
         let look = || {
             guarded(|| {
                 if self.kind.is_double() {
@@ -271,7 +256,7 @@ impl CardArray {
     /// `float32`. So is what lies askew: kernels read whole numbers of bytes.
     fn widened<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let array = this.get();
-        if array.kind.is_real() && array.first.is_multiple_of(array.kind.size() as u64) {
+        if array.kind.is_real() && array.is_aligned() {
             return Ok(this.clone());
         }
         let wide = array.cast(this.py(), array.kind.is_double())?;
@@ -323,14 +308,11 @@ impl CardArray {
         Ok(largest.fold(f64::NEG_INFINITY, f64::max))
     }
 
-    /// The sum of all its numbers, in double; of whole ones nothing.
+    /// The sum of all its numbers, in double.
     #[pyo3(signature = (*, dtype=None))]
     #[allow(clippy::needless_pass_by_value)]
     fn sum(&self, py: Python<'_>, dtype: Option<Bound<'_, PyAny>>) -> PyResult<f64> {
         let _ = dtype; // it is as asked for by all who ask
-        if !self.kind.is_real() {
-            return Ok(0.0); // whatever: all are finite
-        }
         let (found, _) = self.look(py, false)?;
         let means: f64 = found.mean.iter().chain(&found.origin).sum();
         let sum = means * found.counts[0];
