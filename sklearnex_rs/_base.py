@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, is_foreign, like, stays
 from sklearnex_rs._call import (
-    NOT_FINITE,
     TOO_LARGE,
     Call,
     Local,
@@ -138,6 +137,8 @@ class Estimator(BaseEstimator):
         rows, failure = self._check_more(X, finite=False), None
         try:
             found = answer(rows)
+        except _core.NotFiniteError:
+            found, failure = np.array(np.nan), ValueError(TOO_LARGE)
         except ValueError as error:
             found, failure = np.array(np.nan), error
         with np.errstate(all="ignore"):
@@ -149,7 +150,7 @@ class Estimator(BaseEstimator):
                 name = type(self).__name__
                 assert_all_finite(rows, estimator_name=name, input_name="X")
         if failure is not None:
-            raise ValueError(TOO_LARGE) if NOT_FINITE in str(failure) else failure
+            raise failure
         return found
 
     def _empty_share(self, X: Any, y: Any, sample_weight: Any) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 import warnings
@@ -20,7 +21,6 @@ from sklearnex_rs._memory import LARGE, free
 from sklearnex_rs._threads import ranks_on_node, thread_count, threads_together
 
 _DTYPES = {np.dtype(np.float32): 1, np.dtype(np.float64): 2}
-NOT_FINITE = "input contains NaN or infinity"  # as src/error.rs says it
 TOO_LARGE = "values are too large: their sums overflow float64; scale the columns"
 Answer = TypeVar("Answer")
 _RECORDING = threading.RLock()  # `catch_warnings` is not for several threads at a time
@@ -110,8 +110,9 @@ class Call:
             return
         if not self.begun:  # the others wait in the header: this rank's has the error
             self._header(Rows(None), Words(), error)
-        self.comm.abandon(*portable(error))
-        raise _rebuilt(error, self.comm.rank) from error
+        name, text = portable(error)
+        self.comm.abandon(name, text)
+        raise rebuilt(name, f"rank {self.comm.rank}: {text}") from error
 
     @property
     def spread(self) -> bool:
@@ -198,9 +199,8 @@ class Call:
         """Call a collective function of the core, which agrees on its own errors."""
         try:
             return self.send(function, *args)
-        except ValueError as error:
-            if NOT_FINITE not in str(error):
-                raise
+        except _core.NotFiniteError:
+            pass
         self.begun = self.agreed = not self.spread
         self.agree(lambda: check_finite(rows, self.name))
         self.refuse(ValueError(TOO_LARGE))
@@ -362,12 +362,9 @@ def portable(error: BaseException) -> tuple[str, str]:
     return "RuntimeError", f"{type(error).__name__}: {text}"
 
 
-def _rebuilt(error: BaseException, rank: int) -> BaseException:
-    """Return the error as the other ranks raise it."""
-    name, text = portable(error)
-    kind = next(
-        kind
-        for kind in (*type(error).__mro__, RuntimeError)
-        if name in (kind.__qualname__, f"{kind.__module__}.{kind.__qualname__}")
-    )
-    return kind(f"rank {rank}: {text}")
+def rebuilt(name: str, text: str) -> BaseException:
+    """Make the exception that `portable` has taken apart."""
+    module, _, name = name.rpartition(".")
+    kind = getattr(importlib.import_module(module or "builtins"), name)
+    error: BaseException = kind(text)
+    return error

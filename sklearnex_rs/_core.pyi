@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 # A name a line would be a page.
 # fmt: off
 __all__ = [
-    "CardArray", "Comm", "CudaUnavailableError", "RankLeftError", "Seat",
+    "CallsDifferError", "CardArray", "Comm", "CudaError", "CudaUnavailableError",
+    "InternalError", "NotFiniteError", "RankLeftError", "RanksDifferError", "Seat",
     "absorb_columns",
     "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
     "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
@@ -361,6 +362,21 @@ class CudaUnavailableError(RuntimeError):
 
 class RankLeftError(RuntimeError):
     """Another rank has left the program: the one that its ``rank`` names."""
+
+class NotFiniteError(ValueError):
+    """Rows, or sums of them, hold a NaN or an infinity."""
+
+class RanksDifferError(ValueError):
+    """Ranks passed different parameters, columns or types."""
+
+class CallsDifferError(RuntimeError):
+    """Ranks made different calls on one communicator."""
+
+class CudaError(RuntimeError):
+    """A call of CUDA failed."""
+
+class InternalError(RuntimeError):
+    """A fault of this library; please report it."""
 
 def cusolver_columns() -> int: ...
 def cards() -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -16,13 +14,13 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, is_foreign, like, stays
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import (
-    NOT_FINITE,
     TOO_LARGE,
     Call,
     Local,
     Rows,
     check_finite,
     portable,
+    rebuilt,
 )
 from sklearnex_rs._lazy import LOCAL, LazyAttributes, is_fitted_attribute
 from sklearnex_rs._memory import LARGE, free
@@ -138,9 +136,7 @@ class OnePass(Estimator):
             raise ValueError(msg)
         try:
             words = self._look(known, rows, threads)
-        except ValueError as error:
-            if NOT_FINITE not in str(error):
-                raise
+        except _core.NotFiniteError:
             check_finite(rows, type(self).__name__)
             raise ValueError(TOO_LARGE) from None
         self._card = getattr(rows.x, "ordinal", None)
@@ -199,7 +195,7 @@ class IncrementalMixin(LazyAttributes, OnePass):
         def check() -> Rows:
             failure, self._failure = self._failure, None
             if failure is not None:
-                raise _exception(*failure)
+                raise rebuilt(*failure)
             self._check_params()
             if self._seen is not None:
                 return replace(self._seen.rows, w=None)
@@ -346,10 +342,3 @@ def _one(rows: Rows, dtype: Any) -> Rows:
 
     x, y, w = map(first, (rows.x, rows.y, rows.w))
     return replace(rows, x=x, y=y, w=w, most=1)
-
-
-def _exception(kind: str, text: str) -> BaseException:
-    """Make the exception that `portable` has taken apart."""
-    module, _, name = kind.rpartition(".")
-    cls = getattr(importlib.import_module(module) if module else builtins, name)
-    return cls(text)

@@ -85,19 +85,20 @@ pub enum Error {
 }
 
 impl Error {
-    /// The name of Python's exception for it.
+    /// The name of Python's exception class for it: a builtin where that says it all.
     pub fn kind(&self) -> &str {
         match self {
-            Self::Shape(_) | Self::Unfit(_) | Self::NotFinite | Self::Differ(_) => "ValueError",
+            Self::Shape(_) | Self::Unfit(_) => "ValueError",
+            Self::NotFinite => "sklearnex_rs._core.NotFiniteError",
+            Self::Differ(_) => "sklearnex_rs._core.RanksDifferError",
             Self::NoDecomposition(_) => "numpy.linalg.LinAlgError",
             Self::OutOfMemory { .. } => "MemoryError",
             Self::NoCuda(_) => "sklearnex_rs.CudaUnavailableError",
-            Self::Cuda { .. }
-            | Self::Panic(_)
-            | Self::Calls { .. }
-            | Self::Finalized
-            | Self::Stale => "RuntimeError",
+            Self::Cuda { .. } => "sklearnex_rs._core.CudaError",
+            Self::Panic(_) => "sklearnex_rs._core.InternalError",
+            Self::Calls { .. } => "sklearnex_rs._core.CallsDifferError",
             Self::Gone { .. } => RANK_LEFT,
+            Self::Finalized | Self::Stale => "RuntimeError",
             Self::Python { kind, .. } | Self::Rank { kind, .. } => kind,
             Self::Timeout(_) => "TimeoutError",
             Self::Transport { .. } => "mpi4py.MPI.Exception",

@@ -1,9 +1,8 @@
 //! `Error` as Python's exceptions, and back: the one place.
 
 use crate::Error;
-use crate::error::RANK_LEFT;
 use pyo3::create_exception;
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -12,6 +11,36 @@ create_exception!(
     CudaUnavailableError,
     PyRuntimeError,
     "CUDA cannot be used here: the message says why, and what would help."
+);
+create_exception!(
+    sklearnex_rs._core,
+    NotFiniteError,
+    PyValueError,
+    "Rows, or sums of them, hold a NaN or an infinity."
+);
+create_exception!(
+    sklearnex_rs._core,
+    RanksDifferError,
+    PyValueError,
+    "Ranks passed different parameters, columns or types."
+);
+create_exception!(
+    sklearnex_rs._core,
+    CallsDifferError,
+    PyRuntimeError,
+    "Ranks made different calls on one communicator."
+);
+create_exception!(
+    sklearnex_rs._core,
+    CudaError,
+    PyRuntimeError,
+    "A call of CUDA failed."
+);
+create_exception!(
+    sklearnex_rs._core,
+    InternalError,
+    PyRuntimeError,
+    "A fault of this library; please report it."
 );
 
 create_exception!(
@@ -27,20 +56,13 @@ pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 fn made(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
-    let (module, name) = match error.kind() {
-        "sklearnex_rs.CudaUnavailableError" => {
-            return Ok(CudaUnavailableError::new_err(error.to_string()));
-        }
-        RANK_LEFT => {
-            let value = RankLeftError::new_err(error.to_string());
-            if let Error::Gone { rank, .. } = error {
-                value.value(py).setattr("rank", *rank)?;
-            }
-            return Ok(value);
-        }
-        "mpi4py.MPI.Exception" => ("mpi4py.MPI", "Exception"),
-        kind => kind.rsplit_once('.').unwrap_or(("builtins", kind)),
-    };
+    if let Error::Gone { rank, .. } = error {
+        let value = RankLeftError::new_err(error.to_string());
+        value.value(py).setattr("rank", *rank)?;
+        return Ok(value);
+    }
+    let kind = error.kind();
+    let (module, name) = kind.rsplit_once('.').unwrap_or(("builtins", kind));
     let class = py.import(module)?.getattr(name)?;
     let value = if let Error::Transport { code, .. } = error {
         let value = class.call1((*code,))?;
@@ -54,9 +76,9 @@ fn made(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
 
 /// The error for an exception.
 pub(super) fn caught(py: Python<'_>, error: &PyErr) -> Error {
-    let kind = error.get_type(py).name().map(|name| name.to_string());
+    let kind = error.get_type(py).fully_qualified_name();
+    let kind = kind.map_or_else(|_| "RuntimeError".to_owned(), |name| name.to_string());
     let text = error.value(py).to_string();
-    let kind = kind.unwrap_or_else(|_| "RuntimeError".to_owned());
     let text = if text.is_empty() { kind.clone() } else { text };
     Error::Python { kind, text }
 }

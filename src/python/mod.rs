@@ -34,7 +34,10 @@ mod _core {
     #[pymodule_export]
     use super::dlpack::host;
     #[pymodule_export]
-    use super::error::{CudaUnavailableError, RankLeftError};
+    use super::error::{
+        CallsDifferError, CudaError, CudaUnavailableError, InternalError, NotFiniteError,
+        RankLeftError, RanksDifferError,
+    };
     #[pymodule_export]
     use super::linalg::factor;
     #[pymodule_export]

@@ -885,7 +885,10 @@ fn a_rank_that_abandons_a_call_ends_it_for_all_and_the_next_call_works() {
             first.unwrap_err()
         });
         let text = "input contains NaN or infinity";
-        assert_eq!(answers, vec![rank_error(rank, "ValueError", text); size]);
+        assert_eq!(
+            answers,
+            vec![rank_error(rank, "sklearnex_rs._core.NotFiniteError", text); size]
+        );
     }
 }
 
@@ -916,7 +919,7 @@ fn a_panic_in_a_look_or_in_the_lead_is_the_same_error_on_every_rank() {
     let fallen = |rank| {
         rank_error(
             rank,
-            "RuntimeError",
+            "sklearnex_rs._core.InternalError",
             &format!("internal error: rank {rank} falls"),
         )
     };
@@ -947,7 +950,7 @@ fn a_fault_at_any_step_is_the_same_error_on_every_rank_and_the_next_fit_works() 
     ];
     for step in steps {
         let kinds = [
-            ("panic", "RuntimeError"),
+            ("panic", "sklearnex_rs._core.InternalError"),
             ("error", "ValueError"),
             ("memory", "MemoryError"),
         ];

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import pickle
 import re
 import threading
 import time
@@ -197,7 +198,8 @@ def agreed(rng):
             try:
                 call(comm, X.copy(), y.copy())
             except Exception as error:
-                said = type(error), str(error)
+                again = pickle.loads(pickle.dumps(error))
+                said = type(again), str(again)
             else:
                 said = None
             for _ in range(2):
@@ -208,7 +210,7 @@ def agreed(rng):
         answers = spmd.run(size, program)
         assert answers[0] is not None
         assert answers == answers[:1] * size
-        assert answers[0][0] is kind
+        assert issubclass(answers[0][0], kind)
         for word in words:
             assert word in answers[0][1], answers[0][1]
 
@@ -369,6 +371,31 @@ def test_a_rank_that_does_not_come_is_named(rng):
 
 
 LEFT = r"^rank 1 has left the program before LinearRegression\.fit$"
+
+
+def test_errors_of_the_core_have_classes(rng):
+    X = rng.standard_normal((8, 2))
+
+    def program(comm):
+        found = []
+        for share in (X[:, : 1 + comm.rank % 2], X):
+            try:
+                if comm.rank or share is X:
+                    spmd.PCA(comm=comm).fit(share)
+                else:
+                    spmd.KMeans(2, comm=comm).fit(share)
+            except (ValueError, RuntimeError) as error:
+                found.append(type(error).__name__)
+        if comm.rank == 0:
+            return found
+        with pytest.raises(RuntimeError) as left:
+            spmd.PCA(comm=comm).fit(X)
+        return [*found, type(left.value).__name__]
+
+    assert spmd.run(2, program) == [
+        ["RanksDifferError"],
+        ["RanksDifferError", "RankLeftError"],
+    ]
 
 
 def test_a_rank_that_leaves_is_noticed(rng):
