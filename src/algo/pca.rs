@@ -7,11 +7,11 @@
 //!
 //! Kept of the rows, by the way that is asked for:
 //!
-//! * `Triangle`: `R` of the centred rows, whose singular values and vectors are those of the rows, to
+//! * `RFactor`: `R` of the centred rows, whose singular values and vectors are those of the rows, to
 //!   rounding (Demmel, Grigori, Hoemmen, Langou 2012). `2 n p²` flops; `p²` numbers a step of the
 //!   reduction. With fewer rows than columns, the rows themselves: all ways lead here.
 //! * `Moments`: `S = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. What is small beside the
-//!   largest singular value has error `ε σ₁² / σᵢ`, so `Triangle` follows where `σ₁` is too large beside
+//!   largest singular value has error `ε σ₁² / σᵢ`, so `RFactor` follows where `σ₁` is too large beside
 //!   the least that is wanted, or beside the noise.
 //! * `Range`: nothing, for where `p²` numbers have no room. In every round `S` times a block of `k + 10`
 //!   directions, `4 n p k` flops and `p k` numbers each way, until residuals are lost in rounding.
@@ -23,15 +23,15 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, eigen, lead, means, moments, one_pass, range, shared, triangle};
+use super::{Model, eigen, lead, means, moments, one_pass, r_factor, range, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments, Slope},
+    summary::{Means, Moments, Sums},
 };
 
 /// Ratio of singular values above which squares are not enough.
@@ -78,7 +78,7 @@ pub enum Count {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
     /// `R`.
-    Triangle,
+    RFactor,
     /// `S`, or `R` where that is needed.
     Moments,
     /// Neither: `S V` again and again.
@@ -91,11 +91,11 @@ enum Next {
     Nothing,
     Polish,
     Exact,
-    Triangle,
+    RFactor,
 }
 
 /// As they travel.
-const ORDER: [Next; 4] = [Next::Nothing, Next::Polish, Next::Exact, Next::Triangle];
+const ORDER: [Next; 4] = [Next::Nothing, Next::Polish, Next::Exact, Next::RFactor];
 
 /// The components that are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,12 +122,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         if let (Way::Range, Count::Of(k)) = (self.way, self.count) {
             return self.by_range(comm, k);
         }
-        if self.way == Way::Triangle || self.all < p {
-            return self.by_triangle(comm, &means(self.rows, comm)?);
+        if self.way == Way::RFactor || self.all < p {
+            return self.by_r_factor(comm, &means(self.rows, comm)?);
         }
         let mut exact = !matches!(self.count, Count::Of(0..=FEW));
         loop {
-            let look = Look {
+            let look = MomentOptions {
                 centered: true,
                 exact,
             };
@@ -139,8 +139,8 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             }
             match found.next {
                 Next::Nothing => return Ok(found),
-                Next::Triangle if seen.is_finite() => return self.by_triangle(comm, seen.means()),
-                Next::Triangle => return self.by_triangle(comm, &means(self.rows, comm)?),
+                Next::RFactor if seen.is_finite() => return self.by_r_factor(comm, seen.means()),
+                Next::RFactor => return self.by_r_factor(comm, &means(self.rows, comm)?),
                 Next::Exact | Next::Polish => exact = true,
             }
         }
@@ -161,12 +161,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 .rows
                 .device
                 .scatter(self.rows, means.mean(), &found.vectors)?;
-            Ok(Slope::of(scatter))
+            Ok(Sums::of(scatter))
         };
-        let seen = one_pass(comm, || Slope::empty(p * k + 1), look)?;
+        let seen = one_pass(comm, || Sums::empty(p * k + 1), look)?;
         lead(comm, || {
             let mut all = all.ok_or(Error::Shape("a spectrum"))?;
-            let products = &seen.gradient()[..p * k];
+            let products = &seen.values()[..p * k];
             let (device, many) = (self.rows.device, (p, self.threads));
             let inner = eigen(device, many, &all.turned(k, products)?)?;
             let moved = shared(device, many, |threads| all.refine(k, inner, threads))?;
@@ -179,10 +179,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         })
     }
 
-    fn by_triangle(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
+    fn by_r_factor(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
         let h = self.all.min(p);
-        let seen = triangle(self.rows, comm, means.mean(), h)?;
+        let seen = r_factor(self.rows, comm, means.mean(), h)?;
         lead(comm, || {
             let right = |threads| solve::right([h, p], seen.columns(), threads);
             let spectrum = shared(self.rows.device, (h, self.threads), right)?;
@@ -217,7 +217,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         if !seen.is_finite() || seen.largest_square(0..p) < TINIEST {
             // Squares too large or too small for `f64`, or rows that are not numbers: their means
             // will tell.
-            return Ok(Components::none(0.0, Next::Triangle));
+            return Ok(Components::none(0.0, Next::RFactor));
         }
         let (products, many) = (seen.products(p)?, (p, self.threads));
         let mut spectrum = eigen(self.rows.device, many, &products)?;
@@ -246,7 +246,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 },
                 rank,
             ) {
-                Next::Triangle
+                Next::RFactor
             } else {
                 Next::Nothing
             }

@@ -1,7 +1,7 @@
 //! Messages under way, and the buffer they use.
 
 use super::calls::{Options, checked, int, none, refuse_if_finalized};
-use super::duplicate::{Ours, wait};
+use super::duplicate::{Duplicate, wait};
 use crate::{Error, Result, block::Block, comm::Op, memory};
 use mpi::{ffi, traits::AsRaw};
 use std::ffi::c_void;
@@ -15,7 +15,7 @@ const BLOCK: i32 = 3;
 /// Messages under way. What MPI has not completed cannot be taken back: an unfinished flight leaks
 /// its buffer and its duplicate.
 pub(super) struct Flight<B: Default + Send + 'static> {
-    ours: ManuallyDrop<Arc<Ours>>,
+    duplicate: ManuallyDrop<Arc<Duplicate>>,
     options: Arc<Options>,
     /// The number of the operation on the duplicate.
     number: u64,
@@ -38,17 +38,17 @@ fn at<T>(buffer: &mut [T], start: usize) -> *mut c_void {
 impl<B: Default + Send + 'static> Flight<B> {
     /// Nothing under way yet. Fails on a duplicate that was given up.
     pub(super) fn new(
-        ours: Arc<Ours>,
+        duplicate: Arc<Duplicate>,
         (options, number): (Arc<Options>, u64),
         buffer: B,
     ) -> Result<Self> {
         refuse_if_finalized()?;
-        if ours.is_broken() {
-            let left = ours.left_before(number);
+        if duplicate.is_broken() {
+            let left = duplicate.left_before(number);
             return Err(left.map_or(Error::Stale, |rank| options.clock.left(rank)));
         }
         Ok(Self {
-            ours: ManuallyDrop::new(ours),
+            duplicate: ManuallyDrop::new(duplicate),
             options,
             number,
             requests: Vec::new(),
@@ -60,7 +60,7 @@ impl<B: Default + Send + 'static> Flight<B> {
     /// Another one on the same duplicate.
     pub(super) fn beside<C: Default + Send + 'static>(&self, buffer: C) -> Result<Flight<C>> {
         let options = (Arc::clone(&self.options), self.number);
-        Flight::new(Arc::clone(&self.ours), options, buffer)
+        Flight::new(Arc::clone(&self.duplicate), options, buffer)
     }
 
     /// The same, not yet started, with another buffer.
@@ -77,12 +77,12 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     fn finish(&mut self) -> Result<()> {
         let call = (&*self.options, self.number);
-        wait(&self.ours, call, &mut self.requests)
+        wait(&self.duplicate, call, &mut self.requests)
     }
 
     fn start(&mut self, start: impl FnOnce(ffi::MPI_Comm, &mut ffi::MPI_Request)) -> Result<()> {
         let mut request = none();
-        let comm = self.ours.comm.as_raw();
+        let comm = self.duplicate.comm.as_raw();
         checked(&self.options, || start(comm, &mut request))?;
         self.requests.push(request);
         Ok(())
@@ -128,7 +128,7 @@ impl<B: Default + Send + 'static> Flight<B> {
             .scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)))
             .collect();
         *self.sent = memory::zeros(total, "gathered blocks")?;
-        let start = starts[self.ours.rank];
+        let start = starts[self.duplicate.rank];
         self.sent[start..start + mine.0.len()].copy_from_slice(&mine.0);
         drop(mine);
         if total <= self.options.limit {
@@ -270,7 +270,7 @@ impl Flight<Vec<u64>> {
 
     /// Brings the length of every rank.
     pub(super) fn gather_lengths(mut self, mine: u64) -> Result<Self> {
-        let rank = self.ours.rank;
+        let rank = self.duplicate.rank;
         self.buffer[rank] = mine;
         let to = at(&mut self.buffer, 0);
         // SAFETY: `buffer` has a word for each rank (see `start_all_gather`, the only caller), nobody
@@ -289,7 +289,7 @@ impl<B: Default + Send + 'static> Drop for Flight<B> {
             // SAFETY: `requests` is empty, so MPI is done with both buffers; nothing else drops these three
             // fields.
             unsafe {
-                ManuallyDrop::drop(&mut self.ours);
+                ManuallyDrop::drop(&mut self.duplicate);
                 ManuallyDrop::drop(&mut self.buffer);
                 ManuallyDrop::drop(&mut self.sent);
             }

@@ -13,7 +13,7 @@
 //! has done its part, and only operations after it will not be met.
 
 use super::calls::{self, Options, checked, int, none};
-use super::duplicate::{LEFT, Ours};
+use super::duplicate::{Duplicate, LEFT};
 use super::wait;
 use crate::Result;
 use mpi::ffi;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const NAP: Duration = Duration::from_micros(200);
 
 /// The duplicates of this process.
-static ALIVE: Mutex<Vec<Weak<Ours>>> = Mutex::new(Vec::new());
+static ALIVE: Mutex<Vec<Weak<Duplicate>>> = Mutex::new(Vec::new());
 
 /// The attribute whose deletion is the beginning of `MPI_Finalize`.
 #[derive(Clone)]
@@ -54,11 +54,11 @@ impl Drop for AtFinalize {
 }
 
 /// Makes a duplicate one of those on which this rank tells that it leaves.
-pub(super) fn enroll(ours: &Arc<Ours>, options: &Arc<Options>) -> Result<()> {
+pub(super) fn enroll(duplicate: &Arc<Duplicate>, options: &Arc<Options>) -> Result<()> {
     static ONCE: Once = Once::new();
     let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    alive.retain(|ours| ours.strong_count() > 0);
-    alive.push(Arc::downgrade(ours));
+    alive.retain(|duplicate| duplicate.strong_count() > 0);
+    alive.push(Arc::downgrade(duplicate));
     drop(alive);
     checked(options, || {
         ONCE.call_once(|| {
@@ -71,12 +71,12 @@ pub(super) fn enroll(ours: &Arc<Ours>, options: &Arc<Options>) -> Result<()> {
 }
 
 /// Takes a duplicate that another replaces off the list.
-pub(super) fn retire(ours: &Arc<Ours>) {
+pub(super) fn retire(duplicate: &Arc<Duplicate>) {
     let mut alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    alive.retain(|other| other.as_ptr() != Arc::as_ptr(ours));
+    alive.retain(|other| other.as_ptr() != Arc::as_ptr(duplicate));
 }
 
-fn alive() -> Vec<Arc<Ours>> {
+fn alive() -> Vec<Arc<Duplicate>> {
     let alive = ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
     alive.iter().filter_map(Weak::upgrade).collect()
 }
@@ -84,17 +84,17 @@ fn alive() -> Vec<Arc<Ours>> {
 fn tell_all(options: &Options) {
     let mut open: Vec<_> = alive()
         .into_iter()
-        .map(|ours| {
-            let requests = ours.tell_that_i_leave(options);
-            (ours, requests)
+        .map(|duplicate| {
+            let requests = duplicate.tell_that_i_leave(options);
+            (duplicate, requests)
         })
         .collect();
     let start = Instant::now();
     loop {
-        for (ours, requests) in &mut open {
+        for (duplicate, requests) in &mut open {
             requests.retain_mut(|request| wait::test(options, request) == Ok(false));
             // What crosses was sent before the receipt that completes a request.
-            let _ = ours.listen(options);
+            let _ = duplicate.listen(options);
         }
         let done = open.iter().all(|(_, requests)| requests.is_empty());
         if done || start.elapsed() > PATIENCE {
@@ -102,9 +102,9 @@ fn tell_all(options: &Options) {
         }
         std::thread::sleep(NAP);
     }
-    for (ours, requests) in &open {
+    for (duplicate, requests) in &open {
         if !requests.is_empty() {
-            ours.give_up(); // it is left to MPI, with its messages
+            duplicate.give_up(); // it is left to MPI, with its messages
         }
     }
 }
@@ -112,17 +112,17 @@ fn tell_all(options: &Options) {
 /// A member of a communicator of which any duplicate of this process knows that it has left.
 pub(super) fn find(user: ffi::MPI_Comm, options: &Options) -> Result<Option<usize>> {
     let mut found = None;
-    for ours in alive() {
-        ours.listen(options)?;
-        let places = ours
+    for duplicate in alive() {
+        duplicate.listen(options)?;
+        let places = duplicate
             .left_before(u64::MAX)
-            .map(|_| ours.places_in(user, options));
+            .map(|_| duplicate.places_in(user, options));
         found = found.into_iter().chain(places.transpose()?.flatten()).min();
     }
     Ok(found)
 }
 
-impl Ours {
+impl Duplicate {
     /// Sends the notices; those who have left themselves need none.
     fn tell_that_i_leave(&self, options: &Options) -> Vec<ffi::MPI_Request> {
         if self.listen(options).is_err() {
@@ -171,15 +171,15 @@ impl Ours {
 
     /// The lowest place in another communicator of those who have left this one.
     fn places_in(&self, user: ffi::MPI_Comm, options: &Options) -> Result<Option<usize>> {
-        let ours: Vec<i32> = self.left().into_iter().map(int).collect();
-        let mut theirs = ours.clone();
+        let duplicate: Vec<i32> = self.left().into_iter().map(int).collect();
+        let mut theirs = duplicate.clone();
         // SAFETY: two live communicators, as many places as ranks, and groups freed once each.
         checked(options, || unsafe {
             let (mut mine, mut users) = (ffi::RSMPI_GROUP_NULL, ffi::RSMPI_GROUP_NULL);
             ffi::MPI_Comm_group(self.comm.as_raw(), &raw mut mine);
             ffi::MPI_Comm_group(user, &raw mut users);
-            let (count, to) = (int(ours.len()), theirs.as_mut_ptr());
-            ffi::MPI_Group_translate_ranks(mine, count, ours.as_ptr(), users, to);
+            let (count, to) = (int(duplicate.len()), theirs.as_mut_ptr());
+            ffi::MPI_Group_translate_ranks(mine, count, duplicate.as_ptr(), users, to);
             ffi::MPI_Group_free(&raw mut mine);
             ffi::MPI_Group_free(&raw mut users);
         })?;

@@ -11,11 +11,11 @@ use crate::{
     device::{Data, MomentKernels},
     memory,
     real::Real,
-    summary::{Means, Slope},
+    summary::{Means, Sums},
 };
 
 /// Means, and the squares around them.
-pub fn spread<D: MomentKernels, T: Real>(
+pub fn variances<D: MomentKernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
 ) -> Result<(Means, Vec<f64>)> {
@@ -44,10 +44,10 @@ pub fn spread<D: MomentKernels, T: Real>(
             *square += mine.weight() * shift * shift;
         }
         squares.extend(shift.iter().map(|shift| mine.weight() * shift));
-        Ok(Slope::of(std::mem::take(&mut squares)))
+        Ok(Sums::of(std::mem::take(&mut squares)))
     };
-    let seen = one_pass(comm, || Slope::empty(2 * (p + m)), look)?;
-    let (around, drifts) = seen.gradient().split_at(p + m);
+    let seen = one_pass(comm, || Sums::empty(2 * (p + m)), look)?;
+    let (around, drifts) = seen.values().split_at(p + m);
     let mut squares = memory::copy(around, "variances")?;
     for (j, (square, drift)) in squares.iter_mut().zip(drifts).enumerate() {
         if drift.abs() > 0.0 {
