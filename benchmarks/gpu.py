@@ -1,4 +1,4 @@
-"""Fits on a card of NVIDIA, beside torch's, FlashLib's, cuML's and the card's limits.
+"""Fits on an NVIDIA GPU, beside torch's, FlashLib's, cuML's and the GPU's limits.
 
     python benchmarks/gpu.py --cases kmeans=1000:10000000x64:float32
 
@@ -7,8 +7,8 @@ Rivals that are not installed are left out. `kmeans` is one round of given cente
 `gram` EmpiricalCovariance.fit; `logistic` a fit of one step, which takes a few looks at
 the rows; `eigen` components by the host and by cuSOLVER, which shows from how many
 columns on that is quicker (SKLEARNEX_RS_CUSOLVER_COLUMNS). The shares are of what this
-card was just measured to copy and to multiply. Needs torch with CUDA; nothing of it has
-been run on a card yet.
+GPU was just measured to copy and to multiply. Needs torch with CUDA; nothing of it has
+been run on a GPU yet.
 """
 
 import argparse
@@ -194,7 +194,7 @@ def main() -> None:
     options = parser.parse_args()
     torch = found("torch")
     if torch is None or not torch.cuda.is_available():
-        sys.exit("this needs torch and a card of NVIDIA")
+        sys.exit("this needs torch and an NVIDIA GPU")
     show_config()
     limits = ceilings(torch)
     print("measured:", ", ".join(f"{k} {v / 1e12:.2f}e12/s" for k, v in limits.items()))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# On a machine with a card of NVIDIA: tests/gpu with torch and CuPy, and the kernels under NVIDIA's
-# compute-sanitizer, where it is installed. Not part of ci/test.sh, which needs no card.
+# On a machine with an NVIDIA GPU: tests/gpu with torch and CuPy, and the kernels under NVIDIA's
+# compute-sanitizer, where it is installed. Not part of ci/test.sh, which needs no GPU.
 # Usage: ci/test_gpu.sh [python]: one that has sklearnex_rs, pytest, and torch or CuPy.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -15,7 +15,7 @@ KERNELS_KIND=asan LD_PRELOAD="$(g++ -print-file-name=libasan.so) $(g++ -print-fi
   ASAN_OPTIONS=detect_leaks=0 "${pytest[@]}" "${kernels[@]}"
 export STANDIN_NDEV=2 STANDIN_KERNELS=$KERNELS/libkernels-plain.so SKLEARNEX_RS_CACHE=$KERNELS/cache
 export LD_LIBRARY_PATH=$KERNELS:$KERNELS/cusolver
-"${pytest[@]}" tests/cuda/test_{card,lending,estimators,answers}.py -n 2
+"${pytest[@]}" tests/cuda/test_{gpu,borrowing,estimators,answers}.py -n 2
 # A stand-in is no quicker than the host, so it gets smaller matrices.
 SKLEARNEX_RS_CUSOLVER_COLUMNS=90 "${pytest[@]}" tests/cuda/test_solver.py -n 2
 timeout 120 "$VENV/bin/mpirun" -n 3 "$VENV/bin/python" -P tests/cuda/job.py

@@ -1,7 +1,7 @@
-"""A line through the rows of all ranks, which lie on cards of NVIDIA.
+"""A line through the rows of all ranks, which lie on NVIDIA GPUs.
 
-Each rank makes its own rows and puts them on a card of its node, in an array of torch
-or CuPy; several ranks may share one. Ends at once where there is no card:
+Each rank makes its own rows and puts them on a GPU of its node, in an array of torch
+or CuPy; several ranks may share one. Ends at once where there is no GPU:
 
     mpirun -n 4 python examples/linear_regression_cuda_spmd.py
 """
@@ -9,7 +9,7 @@ or CuPy; several ranks may share one. Ends at once where there is no card:
 import sys
 
 import numpy as np
-from _card import missing, on_card, on_host
+from _gpu import missing, on_gpu, on_host
 from mpi4py import MPI
 
 from sklearnex_rs.linear_model import LinearRegression as OneMachine
@@ -20,7 +20,7 @@ ROWS, COLUMNS = 200_000, 50
 comm = MPI.COMM_WORLD
 if any(comm.allgather(missing())):
     if comm.rank == 0:
-        print(f"nothing to show: {missing() or 'some node has no card'}")
+        print(f"nothing to show: {missing() or 'some node has no GPU'}")
     sys.exit()
 
 
@@ -31,14 +31,14 @@ def rows(rank: int) -> tuple[np.ndarray, np.ndarray]:
     return X, X @ np.arange(COLUMNS) + rng.standard_normal(ROWS)
 
 
-card = local_device()
-X, y = (on_card(part, card) for part in rows(comm.rank))
+gpu = local_device()
+X, y = (on_gpu(part, gpu) for part in rows(comm.rank))
 model = LinearRegression().fit(X, y)
 score = model.score(X, y)
-cards = comm.gather(card)
+gpus = comm.gather(gpu)
 
 if comm.rank == 0:
-    print(f"ranks: {comm.size}, on cards {cards}, rows: {comm.size * ROWS}")
+    print(f"ranks: {comm.size}, on GPUs {gpus}, rows: {comm.size * ROWS}")
     print(f"R2 over all rows: {score:.6f}")
     shares = map(rows, range(comm.size))
     host = OneMachine().fit(*map(np.concatenate, zip(*shares, strict=True)))

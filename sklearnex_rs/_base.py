@@ -21,11 +21,11 @@ from sklearnex_rs._call import (
     Call,
     Local,
     Rows,
-    finite_on_card,
+    finite_on_gpu,
     plain,
 )
-from sklearnex_rs._card import card_rows, moved
 from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._gpu import gpu_rows, moved
 
 FLOATS = [np.float64, np.float32]
 
@@ -35,8 +35,8 @@ class Estimator(BaseEstimator):
 
     #: Whether rows are shares, which may be empty.
     _shares = False
-    #: Whether rows on a card may stay there.
-    _on_cards = False
+    #: Whether rows on a GPU may stay there.
+    _on_gpus = False
     #: Whether products of columns are decomposed.
     _decomposes = False
     #: The function that was called, where it is none of its methods.
@@ -80,12 +80,12 @@ class Estimator(BaseEstimator):
 
         A y of "no_validation" stands for none.
         """
-        hollow = call.spread and is_empty(X)
-        if self._on_cards and stays(X, y, sample_weight) and not hollow:
+        hollow = call.distributed and is_empty(X)
+        if self._on_gpus and stays(X, y, sample_weight) and not hollow:
             least = options.get("ensure_min_features", 1)
-            return card_rows(self, X, y, sample_weight, reset=reset, least=least)
+            return gpu_rows(self, X, y, sample_weight, reset=reset, least=least)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if hollow or (call.spread and is_empty(X)):  # some say it only as NumPy's
+        if hollow or (call.distributed and is_empty(X)):  # some say it only as NumPy's
             return self._empty_share(X, y, sample_weight)
         who = self._called or self
         options = {"reset": reset, "dtype": "numeric", "estimator": who, **options}
@@ -103,10 +103,10 @@ class Estimator(BaseEstimator):
 
     def _check_more(self, X: Any, *, finite: bool = True) -> Any:
         """Check rows for a fitted model; an SPMD class takes none, too."""
-        if self._on_cards and stays(X) and not is_empty(X):
-            rows = card_rows(self, X, None, None, reset=False).x
+        if self._on_gpus and stays(X) and not is_empty(X):
+            rows = gpu_rows(self, X, None, None, reset=False).x
             if finite:
-                finite_on_card(rows, "X")
+                finite_on_gpu(rows, "X")
             return rows
         options = {
             "reset": False,
@@ -134,8 +134,8 @@ class Estimator(BaseEstimator):
         with np.errstate(all="ignore"):
             whole = found.dtype.kind != "f" or np.isfinite(found.sum())
         if not whole:
-            if isinstance(rows, _core.CardArray):
-                finite_on_card(rows, "X")
+            if isinstance(rows, _core.GpuArray):
+                finite_on_gpu(rows, "X")
             else:
                 name = type(self).__name__
                 assert_all_finite(rows, estimator_name=name, input_name="X")

@@ -114,7 +114,7 @@ class Call:
         raise _rebuilt(error, self.comm.rank) from error
 
     @property
-    def spread(self) -> bool:
+    def distributed(self) -> bool:
         """Whether rows are spread over several ranks."""
         return self.comm.size > 1
 
@@ -127,21 +127,21 @@ class Call:
         """Return how many threads to use."""
         if not self._threads:
             n_jobs = self.params.get("n_jobs")
-            said, rank = self.comm.said, self.comm.rank
-            self._threads = thread_count(n_jobs, said, rank)[0]
+            node_info, rank = self.comm.node_info, self.comm.rank
+            self._threads = thread_count(n_jobs, node_info, rank)[0]
         return self._threads
 
     def together(self) -> int:
         """Return how many threads to use while the other ranks of the node wait."""
         n_jobs = self.params.get("n_jobs")
-        return threads_together(n_jobs, self.comm.said, self.comm.rank)
+        return threads_together(n_jobs, self.comm.node_info, self.comm.rank)
 
     def agree(self, check: Callable[[], Rows]) -> Rows:
         """Check this rank's rows; then all ranks go on, or raise the same error.
 
         ``check`` returns the rows, or raises what is wrong with them.
         """
-        if not self.spread:
+        if not self.distributed:
             return check()
         rows, words, failure = self._checked(check)
         return self._as_agreed(rows, self._header(rows, words, failure))
@@ -172,7 +172,7 @@ class Call:
             found.append(look())
             return rows
 
-        self.begun = self.agreed = not self.spread
+        self.begun = self.agreed = not self.distributed
         self.agree(looked)
         return found[0]
 
@@ -201,13 +201,13 @@ class Call:
         except ValueError as error:
             if NOT_FINITE not in str(error):
                 raise
-        self.begun = self.agreed = not self.spread
+        self.begun = self.agreed = not self.distributed
         self.agree(lambda: check_finite(rows, self.name))
         self.refuse(ValueError(TOO_LARGE))
 
     def total(self, rows: Rows) -> int:
         """Return how many rows all ranks have together: one message."""
-        if not self.spread:
+        if not self.distributed:
             return len(rows.x)
         return int(self.send(_core.Comm.sum, np.array([float(len(rows.x))]))[0])
 
@@ -219,16 +219,16 @@ class Call:
         """
         if each * self.comm.size + once < LARGE:
             return None
-        ranks = ranks_on_node(self.comm.said, self.comm.rank, self.comm.size)
+        ranks = ranks_on_node(self.comm.node_info, self.comm.rank, self.comm.size)
         nodes = [(each * ranks + once, free(), ranks)]
-        if self.spread:
+        if self.distributed:
             mine = json.dumps(nodes[0]).encode()
             everyone = self.send(_core.Comm.gather, mine)
             nodes = [tuple(json.loads(word)) for word in everyone]
         worst = max(nodes, key=lambda node: node[0] / max(node[1], 1))
         return worst if worst[0] > worst[1] else None
 
-    def check_room(self, columns: int, each: int, once: int) -> None:
+    def check_memory(self, columns: int, each: int, once: int) -> None:
         """Refuse what has no room: MemoryError on all ranks, naming the size."""
         short = self.shortage(each, once)
         if short is not None:
@@ -318,22 +318,22 @@ class Local:
     """A call of a method that needs no other rank."""
 
     #: Whether a batch may have no rows.
-    spread: bool
+    distributed: bool
 
 
 def check_finite(rows: Rows, name: str) -> Rows:
     """Raise in scikit-learn's words where rows are not finite."""
     with config_context(assume_finite=False):
         for which, part in (("X", rows.x), ("y", rows.y), ("sample_weight", rows.w)):
-            if isinstance(part, _core.CardArray):
-                finite_on_card(part, which)
+            if isinstance(part, _core.GpuArray):
+                finite_on_gpu(part, which)
             elif part is not None:
                 assert_all_finite(part, estimator_name=name, input_name=which)
     return rows
 
 
-def finite_on_card(part: _core.CardArray, which: str) -> None:
-    """Raise in scikit-learn's words where an array on a card is not finite."""
+def finite_on_gpu(part: _core.GpuArray, which: str) -> None:
+    """Raise in scikit-learn's words where an array on a GPU is not finite."""
     if not part.finite():
         msg = f"Input {which} contains NaN, infinity or a value too large."
         raise ValueError(msg)
@@ -341,7 +341,7 @@ def finite_on_card(part: _core.CardArray, which: str) -> None:
 
 def plain(array: Any) -> Any:
     """Copy an array whose numbers do not lie at whole multiples of their size."""
-    if array is None or isinstance(array, _core.CardArray):
+    if array is None or isinstance(array, _core.GpuArray):
         return array
     whole = all(step % array.itemsize == 0 for step in array.strides)
     return array if whole and array.flags.aligned else array.copy()

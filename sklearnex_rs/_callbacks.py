@@ -107,7 +107,7 @@ class FitTasks:
         except BaseException as error:
             if self._failure is None:
                 raise
-            if not self.call.spread:
+            if not self.call.distributed:
                 raise self._failure from None
             raise error from self._failure
 

@@ -6,17 +6,17 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-# A name a line would be a page.
 # fmt: off
 __all__ = [
-    "CardArray", "Comm", "CudaUnavailableError", "Seat", "absorb_columns",
-    "absorb_line", "absorb_moments", "absorb_span", "basic_statistics", "best_on_card",
-    "cards", "components", "conjugates", "covariance", "cuda", "cusolver_columns",
-    "distances", "drawn", "elastic_net", "factor", "form", "host", "inertia", "inverse",
-    "kmeans", "least_squares", "lend", "linear", "logistic", "mpi", "nearest",
-    "oversample", "pca", "plus_plus", "project", "r2", "rest_on_card", "scaled_on_card",
-    "seats", "settle", "shares_on_card", "simd", "solo", "spread", "threads", "to_card",
-    "truncated_svd", "union",
+    "Comm", "CudaUnavailableError", "GpuArray", "ThreadRank", "absorb_centered_r",
+    "absorb_columns", "absorb_leading_rows", "absorb_moments", "basic_statistics",
+    "best_on_gpu", "borrow", "components", "conjugate_gradients", "covariance", "cuda",
+    "cusolver_columns", "distances", "drawn", "elastic_net", "factor", "finish_stream",
+    "gpus", "host", "inertia", "inverse", "kmeans", "least_squares", "linear",
+    "logistic", "mpi", "nearest", "oversample", "pca", "plus_plus",
+    "probabilities_on_gpu", "project", "quadratic_form", "r2", "residual_on_gpu",
+    "scaled_on_gpu", "simd", "solo", "thread_ranks", "threads", "to_gpu",
+    "truncated_svd", "union", "variances",
 ]
 # fmt: on
 
@@ -34,7 +34,7 @@ class Comm:
     @property
     def size(self) -> int: ...
     @property
-    def said(self) -> list[bytes]:
+    def node_info(self) -> list[bytes]:
         """What every rank said of itself when the communicator was first used."""
 
     def agree(
@@ -72,7 +72,7 @@ class Comm:
         """Return bytes from each rank, for bytes to each."""
 
 @final
-class Seat:
+class ThreadRank:
     """A rank of a world of threads."""
 
     @property
@@ -89,36 +89,38 @@ class Seat:
     def leave(self) -> None:
         """Make no more calls."""
 
-def absorb_columns(known: _Numbers, x: _Array, w: _Maybe, threads: int) -> _Numbers:
-    """Return what is known of the columns of a batch as well; `known` may be empty."""
+def absorb_columns(state: _Numbers, x: _Array, w: _Maybe, threads: int) -> _Numbers:
+    """Return what is known of the columns of a batch as well; `state` may be empty."""
 
-def absorb_line(
-    known: _Numbers, x: _Array, y: _Array, w: _Maybe, centered: bool, threads: int
+def absorb_centered_r(
+    state: _Numbers, x: _Array, y: _Array, w: _Maybe, centered: bool, threads: int
 ) -> _Numbers:
     """Return what is known of rows and targets of a batch as well."""
 
 def absorb_moments(
-    known: _Numbers, x: _Array, centered: bool, threads: int
+    state: _Numbers, x: _Array, centered: bool, threads: int
 ) -> _Numbers:
     """Return what is known of the products of columns of a batch as well."""
 
-def absorb_span(known: _Numbers, x: _Array, room: int, threads: int) -> _Numbers:
+def absorb_leading_rows(
+    state: _Numbers, x: _Array, height: int, threads: int
+) -> _Numbers:
     """Return what is known of a batch as well, by rows that span it."""
 
-def basic_statistics(comm: Comm, known: _Numbers, columns: int) -> _Numbers:
+def basic_statistics(comm: Comm, state: _Numbers, columns: int) -> _Numbers:
     """Return rows and weight; means, squares around them, least, largest."""
 
 def components(
     comm: Comm,
-    known: _Numbers,
+    state: _Numbers,
     columns: int,
-    room: int,
+    height: int,
     count: int | None,
     place: tuple[int, int | None],
 ) -> _Numbers:
     """Return four numbers; means, variances, singular values, components."""
 
-def conjugates(
+def conjugate_gradients(
     comm: Comm,
     x: _Array,
     y: _Array,
@@ -132,7 +134,7 @@ def conjugates(
 
 def covariance(
     comm: Comm,
-    known: _Numbers,
+    state: _Numbers,
     columns: int,
     centered: bool,
     precise: bool,
@@ -165,7 +167,7 @@ def factor(
 ) -> tuple[_Numbers, _Numbers]:
     """Return nothing and R, or singular values and vectors; write Q or U into `out`."""
 
-def form(
+def quadratic_form(
     x: _Array, mean: _Array, matrix: _Array, line: _Line, out: _Array, threads: int
 ) -> None:
     """Write ``b + s (x - mean) @ matrix @ (x - mean)`` into `out`; `line` is (b, s)."""
@@ -203,7 +205,7 @@ def kmeans(
     start: _Numbers,
     tolerance: float,
     limit: int,
-    told: bool,
+    want_inertia: bool,
     threads: int,
     observer: Callable[[_Numbers], bool] | None,
 ) -> tuple[_Numbers, Any, float, _Numbers, list[tuple[float, float]], bool]:
@@ -248,7 +250,7 @@ def logistic(
 def mpi(
     comm: Any,
     method: str,
-    said: bytes,
+    node_info: bytes,
     timeout: float | None,
     limit: int,
     serialized: bool,
@@ -299,12 +301,12 @@ def project(x: _Array, mean: _Array, coef: _Array, out: _Array, threads: int) ->
 def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
     """Count rows; sum squares of residuals and around the mean, for each target."""
 
-def seats(size: int) -> list[Seat]:
+def thread_ranks(size: int) -> list[ThreadRank]:
     """Return the ranks of a world of threads."""
 
-def settle(
+def finish_stream(
     comm: Comm,
-    known: _Numbers,
+    state: _Numbers,
     shape: tuple[int, int],
     fit_intercept: bool,
     tol: float,
@@ -314,8 +316,8 @@ def settle(
     """Return what `least_squares` returns, of what all ranks know; and their rows."""
 
 @final
-class CardArray:
-    """An array on a card: rows are of float32 or float64, labels of any type."""
+class GpuArray:
+    """An array on a GPU: rows are of float32 or float64, labels of any type."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -326,14 +328,14 @@ class CardArray:
     @property
     def ordinal(self) -> int: ...
     @property
-    def T(self) -> CardArray: ...
+    def T(self) -> GpuArray: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, rows: slice, /) -> CardArray: ...
-    def room(self, columns: int, dtype: Any) -> CardArray: ...
-    def astype(self, dtype: Any, copy: bool = False) -> CardArray: ...
-    def widened(self) -> CardArray: ...
-    def reshape(self, *shape: int) -> CardArray: ...
-    def ravel(self) -> CardArray: ...
+    def __getitem__(self, rows: slice, /) -> GpuArray: ...
+    def empty(self, columns: int, dtype: Any) -> GpuArray: ...
+    def astype(self, dtype: Any, copy: bool = False) -> GpuArray: ...
+    def widened(self) -> GpuArray: ...
+    def reshape(self, *shape: int) -> GpuArray: ...
+    def ravel(self) -> GpuArray: ...
     def finite(self) -> bool: ...
     def largest(self) -> float: ...
     def sum(self, *, dtype: Any = None) -> float: ...
@@ -348,23 +350,23 @@ class CardArray:
     ) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
 
-def lend(array: Any) -> CardArray: ...
-def to_card(array: _Array, ordinal: int) -> CardArray: ...
-def rest_on_card(
-    x: CardArray, y: CardArray, coef: CardArray, intercept: CardArray
-) -> CardArray: ...
-def scaled_on_card(
-    rows: CardArray, variances: CardArray, least: float | None = None
-) -> CardArray: ...
-def best_on_card(scores: CardArray, classes: CardArray | None = None) -> CardArray: ...
-def shares_on_card(scores: CardArray, logarithms: bool) -> CardArray: ...
+def borrow(array: Any) -> GpuArray: ...
+def to_gpu(array: _Array, ordinal: int) -> GpuArray: ...
+def residual_on_gpu(
+    x: GpuArray, y: GpuArray, coef: GpuArray, intercept: GpuArray
+) -> GpuArray: ...
+def scaled_on_gpu(
+    rows: GpuArray, variances: GpuArray, least: float | None = None
+) -> GpuArray: ...
+def best_on_gpu(scores: GpuArray, classes: GpuArray | None = None) -> GpuArray: ...
+def probabilities_on_gpu(scores: GpuArray, logarithms: bool) -> GpuArray: ...
 
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
 
 def cusolver_columns() -> int: ...
-def cards() -> int:
-    """Count cards that kernels can be compiled for, or say why there are none."""
+def gpus() -> int:
+    """Count GPUs that kernels can be compiled for, or say why there are none."""
 
 def cuda() -> list[tuple[str, str]]:
     """Name what of CUDA was found."""
@@ -375,7 +377,7 @@ def simd() -> str:
 def solo() -> Comm:
     """Return one process."""
 
-def spread(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
+def variances(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
     """Count rows; return means of columns, and sums of squares around them."""
 
 def threads(

@@ -31,11 +31,11 @@ def load(name: str) -> str | None:
 
 
 def ready() -> int:
-    """Make all libraries found that a card needs, and count cards; or say why not."""
+    """Make all libraries found that a GPU needs, and count GPUs; or say why not."""
     load("nvrtc")
     from sklearnex_rs import _core
 
-    return _core.cards()
+    return _core.gpus()
 
 
 def solver(columns: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, double, room
+from sklearnex_rs._array import as_host, double, empty
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import threads
@@ -34,12 +34,14 @@ class Gaussian(Estimator):
         def check() -> Rows:
             nonlocal volume
             self._check_is_fitted()
-            none = call.spread and is_empty(X)
+            none = call.distributed and is_empty(X)
             rows = None if none else self._check_more(X)
             precision, volume = self._volume()
             if none:
                 return self._empty_share(as_host(X), "no_validation", None)
-            return Rows.of(form(rows, getattr(self, mean), precision).reshape(-1, 1))
+            return Rows.of(
+                quadratic_form(rows, getattr(self, mean), precision).reshape(-1, 1)
+            )
 
         with Call(self, "score") as call:
             rows = call.agree(check)
@@ -48,12 +50,14 @@ class Gaussian(Estimator):
         return float((volume - total / count) / 2)
 
 
-def form(X: Any, mean: Any, matrix: Any, line: tuple[float, float] = (0.0, 1.0)) -> Any:
+def quadratic_form(
+    X: Any, mean: Any, matrix: Any, line: tuple[float, float] = (0.0, 1.0)
+) -> Any:
     """Return ``b + s * (x - mean) @ matrix @ (x - mean)`` of rows, in double.
 
     `line` is ``(b, s)``.
     """
     mean, matrix = double(X, mean).reshape(-1, 1), double(X, matrix)
-    out = room(X, 1, np.float64)
-    _core.form(X, mean, matrix, line, out, threads())
+    out = empty(X, 1, np.float64)
+    _core.quadratic_form(X, mean, matrix, line, out, threads())
     return out.ravel()

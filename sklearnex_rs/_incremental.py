@@ -82,7 +82,7 @@ class OnePass(Estimator):
         def check() -> Rows:
             nonlocal known
             self._hold(None)
-            self._card = None
+            self._gpu = None
             self._check_params()
             rows = self._check_rows(call, X, y, sample_weight, reset=True)
             mine.append(rows)
@@ -110,7 +110,7 @@ class OnePass(Estimator):
         """Return what a rank needs to know rows of that many columns."""
         return 8 * columns
 
-    def _check_room(self, columns: int) -> None:
+    def _check_memory(self, columns: int) -> None:
         """Raise MemoryError before anything is allocated. Local."""
         ranks = ranks_on_node([], 0, 1)
         needed = self._bytes(columns) * ranks
@@ -132,7 +132,7 @@ class OnePass(Estimator):
         """Return what is known of these rows as well."""
         known = np.empty(0) if seen is None else seen.words
         if seen is None:
-            self._check_room(rows.x.shape[1])
+            self._check_memory(rows.x.shape[1])
         if seen is not None and seen.rows.targets != rows.targets:
             msg = "y has another shape than in the batches before"
             raise ValueError(msg)
@@ -143,20 +143,20 @@ class OnePass(Estimator):
                 raise
             check_finite(rows, type(self).__name__)
             raise ValueError(TOO_LARGE) from None
-        self._card = getattr(rows.x, "ordinal", None)
+        self._gpu = getattr(rows.x, "ordinal", None)
         dtypes = [rows.x.dtype] if seen is None else [rows.x.dtype, seen.rows.x.dtype]
         return Seen(words, _one(rows, np.result_type(*dtypes)))
 
     #: Makes arrays of the library of X; not kept by pickles.
     _like: Callable[[Any], Any] = staticmethod(like(None))
 
-    #: Number of the card that rows came from last; not kept either.
-    _card: int | None = None
+    #: Number of the GPU that rows came from last; not kept either.
+    _gpu: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state, in NumPy's form."""
         state = super().__getstate__()
-        for name in ("_like", "_card"):
+        for name in ("_like", "_gpu"):
             state.pop(name, None)
         return state
 
@@ -203,7 +203,7 @@ class IncrementalMixin(LazyAttributes, OnePass):
             self._check_params()
             if self._seen is not None:
                 return replace(self._seen.rows, w=None)
-            if call.spread:
+            if call.distributed:
                 return Rows.of(np.empty((0, 0)))
             msg = f"{type(self).__name__}.finalize needs at least one batch of rows"
             raise ValueError(msg)
@@ -258,8 +258,8 @@ class IncrementalMixin(LazyAttributes, OnePass):
             if isinstance(sample_weight, bool):  # scikit-learn-intelex's third argument
                 msg = "sample_weight is True or False; pass check_input by its name"
                 raise TypeError(msg)
-            call = Local(spread=self._shares)
-            if call.spread and is_empty(X):
+            call = Local(distributed=self._shares)
+            if call.distributed and is_empty(X):
                 self._empty_share(*map(as_host, (X, y, sample_weight)))
                 return self._seen
             rows = self._checked_batch(call, X, y, sample_weight, check_input)
@@ -277,7 +277,7 @@ class IncrementalMixin(LazyAttributes, OnePass):
         if check_input:
             self._check_params()
             return self._check_rows(call, X, y, sample_weight, reset=first)
-        if self._on_cards and stays(X, y, sample_weight):
+        if self._on_gpus and stays(X, y, sample_weight):
             return self._check_rows(call, X, y, sample_weight, reset=first)
         unused = isinstance(y, str)
         rows = Rows.of(X, None if unused else y, sample_weight)
@@ -299,7 +299,7 @@ class IncrementalMixin(LazyAttributes, OnePass):
                 self._failure = portable(error)
             raise
         if not alone:
-            self._unsettle()
+            self._drop_model()
         return self
 
     def _fit(
@@ -332,7 +332,7 @@ class IncrementalMixin(LazyAttributes, OnePass):
     def _count(self, rows: int) -> None:
         self.n_samples_seen_ = rows
 
-    def _unsettle(self) -> None:
+    def _drop_model(self) -> None:
         """Drop what was fitted without the last batches."""
         for name in [name for name in vars(self) if is_fitted_attribute(name)]:
             delattr(self, name)

@@ -17,8 +17,8 @@ from sklearnex_rs import _core
 from sklearnex_rs._array import as_host, copied, stays
 from sklearnex_rs._base import Estimator, as_float, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._card import beside, card_rows, moved
 from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._gpu import beside, gpu_rows, moved
 
 #: Whole numbers in a range up to this are told apart without sorting.
 _RANGE = 1 << 20
@@ -38,8 +38,8 @@ class Labels:
         self, call: Call, estimator: Estimator, X: Any, y: Any, sample_weight: Any
     ) -> Rows:
         """Check a share; its targets are numbers of this share's classes."""
-        if estimator._on_cards and stays(X, sample_weight) and not is_empty(X):
-            rows = card_rows(estimator, X, None, sample_weight, reset=True)
+        if estimator._on_gpus and stays(X, sample_weight) and not is_empty(X):
+            rows = gpu_rows(estimator, X, None, sample_weight, reset=True)
             y = copied(y)
             self._column = getattr(y, "ndim", 1) == 2 and y.shape[1] == 1
             y = column_or_1d(y)
@@ -48,10 +48,10 @@ class Labels:
             self.classes, numbers = _checked(y, rows.x.dtype)
             return replace(rows, y=numbers.reshape(-1, 1), targets=1)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if call.spread and is_empty(X):
+        if call.distributed and is_empty(X):
             return estimator._empty_share(X, y, sample_weight)
         if (
-            call.spread
+            call.distributed
             and np.shape(getattr(y, "shape", ())) == (2,)
             and y.shape[1] == 1
         ):
@@ -77,7 +77,7 @@ class Labels:
     def join(self, call: Call, rows: Rows) -> tuple[Rows, Any]:
         """Count over the classes of all ranks; return what their rows weigh, too.
 
-        One message. Numbers of classes are put beside rows that are on a card.
+        One message. Numbers of classes are put beside rows that are on a GPU.
         """
         sums = np.zeros(len(self.classes))
         own = [] if rows.y is None else _parts(rows.y.ravel())
@@ -86,7 +86,7 @@ class Labels:
             weights = _parts(copied(rows.w).ravel())
         for part, weight in zip(own, weights, strict=True):
             sums += np.bincount(part.astype(np.intp), weight, len(sums))
-        if not call.spread:
+        if not call.distributed:
             return beside(rows), sums
         mine = _packed(self.classes, sums)
         shares = [_read(word) for word in call.run(_core.Comm.gather, mine, rows=rows)]

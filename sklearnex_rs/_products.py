@@ -9,19 +9,19 @@ import numpy as np
 from sklearn.utils import check_array
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, here, like, on_card, room, stays
+from sklearnex_rs._array import as_host, empty, like, on_gpu, stays, to_device_of
 from sklearnex_rs._base import FLOATS
 from sklearnex_rs._threads import thread_count
 
 
 def linear(X: Any, coef: Any, intercept: Any, n_jobs: int | None = None) -> Any:
     """Return ``X @ coef + intercept``, of the wider type of rows and coefficients."""
-    coef, intercept = here(X, coef), here(X, intercept)
+    coef, intercept = to_device_of(X, coef), to_device_of(X, intercept)
     dtype = wider(X, coef.dtype)
     X, coef, intercept = (
         part.astype(dtype, copy=False) for part in (X, coef, intercept)
     )
-    out = room(X, coef.shape[1], dtype)
+    out = empty(X, coef.shape[1], dtype)
     _core.linear(X, coef, intercept.reshape(-1, 1), out, threads(n_jobs))
     return out
 
@@ -37,7 +37,7 @@ def back(X: Any, directions: Callable[[Any], Any], offset: Any, least: int) -> A
     ``directions(X)`` are the components, where rows are.
     """
     if stays(X):
-        rows = on_card(X)
+        rows = on_gpu(X)
     else:
         options = {"input_name": "X", "dtype": FLOATS, "ensure_min_samples": least}
         rows = check_array(as_host(X), **options)
@@ -54,8 +54,8 @@ def scaled(rows: Any, variances: Any, *, down: bool) -> Any:
     dtype = np.result_type(dtype, np.float32)
     rows, variances = (part.astype(dtype, copy=False) for part in (rows, variances))
     least = float(np.finfo(dtype).eps)
-    if isinstance(rows, _core.CardArray):
-        return _core.scaled_on_card(rows, variances, least if down else None)
+    if isinstance(rows, _core.GpuArray):
+        return _core.scaled_on_gpu(rows, variances, least if down else None)
     roots = np.sqrt(variances)[:, None]
     return rows / roots.clip(least) if down else rows * roots
 

@@ -13,7 +13,9 @@ from sklearnex_rs import _core
 _LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "PALS_LOCAL_SIZE")
 
 
-def thread_count(n_jobs: int | None, said: list[bytes], rank: int) -> tuple[int, str]:
+def thread_count(
+    n_jobs: int | None, node_info: list[bytes], rank: int
+) -> tuple[int, str]:
     """Return the number of threads, and the rule that gave it."""
     if n_jobs is not None:
         if n_jobs == 0:
@@ -25,31 +27,33 @@ def thread_count(n_jobs: int | None, said: list[bytes], rank: int) -> tuple[int,
         value = os.environ.get(name, "").split(",")[0]
         if value.isdigit() and int(value) > 0:
             return int(value), name
-    return _share(tuple(said), rank, _mask()), "affinity, ranks on the node and quota"
+    return _share(
+        tuple(node_info), rank, _mask()
+    ), "affinity, ranks on the node and quota"
 
 
-def threads_together(n_jobs: int | None, said: list[bytes], rank: int) -> int:
+def threads_together(n_jobs: int | None, node_info: list[bytes], rank: int) -> int:
     """Return how many threads this rank may use while the others on its node wait.
 
     As many as they have together, of the cpus that the launcher lets this rank use.
     """
-    mine = thread_count(n_jobs, said, rank)[0]
-    nodes = [json.loads(word)[0] for word in said]
-    ranks = nodes.count(nodes[rank]) if said else 1
+    mine = thread_count(n_jobs, node_info, rank)[0]
+    nodes = [json.loads(word)[0] for word in node_info]
+    ranks = nodes.count(nodes[rank]) if node_info else 1
     quota = _quota()
     cpus = len(_mask()) if quota is None else min(len(_mask()), int(quota))
     return max(mine, min(mine * ranks, cpus))
 
 
-def say() -> bytes:
+def describe_node() -> bytes:
     """Say what the other ranks need to know to share this rank's node."""
     return json.dumps([_node(), _mask()]).encode()
 
 
 @lru_cache(maxsize=64)
-def _share(said: tuple[bytes, ...], rank: int, mask: tuple[int, ...]) -> int:
-    nodes = [json.loads(word) for word in said] or [[_node(), list(mask)]]
-    rank = rank if said else 0
+def _share(node_info: tuple[bytes, ...], rank: int, mask: tuple[int, ...]) -> int:
+    nodes = [json.loads(word) for word in node_info] or [[_node(), list(mask)]]
+    rank = rank if node_info else 0
     here = [r for r, (node, _) in enumerate(nodes) if node == nodes[rank][0]]
     masks = [nodes[r][1] for r in here]
     others = max(0, _ranks_here() - len(here))
@@ -57,19 +61,19 @@ def _share(said: tuple[bytes, ...], rank: int, mask: tuple[int, ...]) -> int:
     return _core.threads(masks, here.index(rank), others, cpus, _quota())
 
 
-def ranks_on_node(said: list[bytes], rank: int, size: int) -> int:
+def ranks_on_node(node_info: list[bytes], rank: int, size: int) -> int:
     """Return how many ranks share the memory of this one's node."""
-    if not said:  # one process, of which the ranks are threads
+    if not node_info:  # one process, of which the ranks are threads
         return max(size, _ranks_here())
-    nodes = [json.loads(word)[0] for word in said]
+    nodes = [json.loads(word)[0] for word in node_info]
     return max(nodes.count(nodes[rank]), _ranks_here())
 
 
-def place_on_node(said: list[bytes], rank: int) -> int:
+def place_on_node(node_info: list[bytes], rank: int) -> int:
     """Return this rank's place among those of its node."""
-    if not said:  # one process, of which the ranks are threads
+    if not node_info:  # one process, of which the ranks are threads
         return rank
-    nodes = [json.loads(word)[0] for word in said]
+    nodes = [json.loads(word)[0] for word in node_info]
     return nodes[:rank].count(nodes[rank])
 
 

@@ -94,7 +94,7 @@ class BasicStatistics(OnePass):
     """
 
     _kind = "columns"
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "result_options": [StrOptions({"all", *OPTIONS}), list, tuple],
@@ -114,7 +114,7 @@ class BasicStatistics(OnePass):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -151,13 +151,13 @@ class BasicStatistics(OnePass):
         return OPTIONS if "all" in options else options
 
     def _look(
-        self, known: NDArray[np.float64], rows: Rows, threads: int
+        self, state: NDArray[np.float64], rows: Rows, threads: int
     ) -> NDArray[np.float64]:
-        return _core.absorb_columns(known, rows.x, rows.w, threads)
+        return _core.absorb_columns(state, rows.x, rows.w, threads)
 
-    def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
+    def _finish(self, call: Call, rows: Rows, state: NDArray[np.float64]) -> int:
         p = rows.x.shape[1]
-        found = call.run(_core.basic_statistics, known, p, rows=rows)
+        found = call.run(_core.basic_statistics, state, p, rows=rows)
         for option in OPTIONS:
             self.__dict__.pop(f"{option}_", None)
         values = _statistics(found[1], found[2:].reshape(4, p))

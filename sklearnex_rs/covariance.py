@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._gaussian import Gaussian, form
+from sklearnex_rs._gaussian import Gaussian, quadratic_form
 from sklearnex_rs._incremental import IncrementalMixin, OnePass
 
 __all__ = ["EmpiricalCovariance", "IncrementalEmpiricalCovariance"]
@@ -75,7 +75,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
     __metadata_request__score = {"X_test": metadata_routing.UNUSED}
 
     _kind = "moments"
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -102,7 +102,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
 
@@ -125,15 +125,15 @@ class EmpiricalCovariance(Gaussian, OnePass):
         return 24 * columns**2
 
     def _look(
-        self, known: NDArray[np.float64], rows: Rows, threads: int
+        self, state: NDArray[np.float64], rows: Rows, threads: int
     ) -> NDArray[np.float64]:
         centered = not self.assume_centered
-        return _core.absorb_moments(known, rows.x, centered, threads)
+        return _core.absorb_moments(state, rows.x, centered, threads)
 
-    def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
+    def _finish(self, call: Call, rows: Rows, state: NDArray[np.float64]) -> int:
         p, precise = rows.x.shape[1], bool(self.store_precision)
-        place = (call.together(), self._card)
-        args = (known, p, not self.assume_centered, precise, place)
+        place = (call.together(), self._gpu)
+        args = (state, p, not self.assume_centered, precise, place)
         found = call.run(_core.covariance, *args, rows=rows)
         count = int(found[0])
         if count == 1 and call.first:
@@ -200,7 +200,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
 
     def _distances(self, rows: Any) -> Any:
         precision = self.precision_ if self.store_precision else self._precision()
-        return form(rows, self.location_, precision)
+        return quadratic_form(rows, self.location_, precision)
 
     def error_norm(
         self,

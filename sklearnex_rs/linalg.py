@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import like, room
+from sklearnex_rs._array import empty, like
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import Call, Rows
 
@@ -35,7 +35,7 @@ def qr(a: Any, mode: str = "reduced", *, n_jobs: int | None = None) -> Any:
     ----------
     a : array-like of shape (n_samples, n_features)
         Rows, float32 or float64 (others become float64); of NumPy, pandas, or any
-        library with DLPack, on the host or on a card of NVIDIA.
+        library with DLPack, on the host or on an NVIDIA GPU.
     mode : {'reduced', 'r'}, default='reduced'
         'reduced': ``Q`` and ``R``. 'r': ``R`` alone.
     n_jobs : int, default=None
@@ -144,7 +144,7 @@ def svd(
 class Linalg(Estimator):
     """A call of a function of this module, with its parameters."""
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, Any] = {
         "n_jobs": [None, Integral],
@@ -202,8 +202,8 @@ class Linalg(Estimator):
             k = min(samples, p)
             short = call.shortage(48 * k * p, 32 * k * p)
             if short is not None:
-                call.refuse(_no_room(method, p, short))
-            basis = room(rows.x, k, rows.x.dtype) if wants_basis else None
+                call.refuse(_out_of_memory(method, p, short))
+            basis = empty(rows.x, k, rows.x.dtype) if wants_basis else None
             args = (rows.x, samples, method == "svd", basis)
             threads = (call.threads(), call.together())
             values, matrix = call.run(_core.factor, *args, *threads, rows=rows)
@@ -212,7 +212,7 @@ class Linalg(Estimator):
         return (None if basis is None else kind(basis)), values, matrix
 
 
-def _no_room(method: str, p: int, short: tuple[int, int, int]) -> MemoryError:
+def _out_of_memory(method: str, p: int, short: tuple[int, int, int]) -> MemoryError:
     needed, left, ranks = short
     return MemoryError(
         f"{method} of {p} columns needs {needed:,} bytes for the {ranks} rank(s) on a "

@@ -21,7 +21,7 @@
 //! `x y w` data and weights, `S` co-moments, `r` rank.
 //!
 //! Caches, all keyed by value and by process: one thread pool per thread count
-//! (`device::cpu::pool`), the table of MPI's functions (`mpi-sys`), how many cards there are, and
+//! (`device::cpu::pool`), the table of MPI's functions (`mpi-sys`), how many GPUs there are, and
 //! those in use with their kernels and cuSOLVER's handles (`device::cuda`); and on disk, compiled kernels
 //! by source, type, compiler and architecture.
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, falls_back, is_on_card, no_kernel
+from sklearnex_rs._array import copied, falls_back, is_on_gpu, no_kernel
 from sklearnex_rs._call import Call, Rows
 
 
@@ -35,7 +35,7 @@ class Draws:
         self.rows = rows
         self.place = place
         self.state = check_random_state(random_state)
-        self.alike = not call.spread or isinstance(random_state, numbers.Integral)
+        self.alike = not call.distributed or isinstance(random_state, numbers.Integral)
 
     def _numbers(self, count: int) -> Any:
         """Draw from [0, 1)."""
@@ -107,7 +107,7 @@ class Draws:
         """Return what a callable makes of the first rank's rows around the place."""
 
         def make(state: Any) -> Any:
-            if is_on_card(self.rows.x) and not falls_back():
+            if is_on_gpu(self.rows.x) and not falls_back():
                 raise NotImplementedError(no_kernel("init by a callable"))
             rows = copied(self.rows.x)
             place = np.asarray(self.place, rows.dtype)
@@ -119,7 +119,7 @@ class Draws:
 
     def first(self, make: Callable[[Any], Any]) -> Any:
         """Return what the first rank makes, on all ranks."""
-        if not self.call.spread:
+        if not self.call.distributed:
             return make(self.state)
         lead = self.call.first
         made = self.call.check(lambda: make(self.state) if lead else None, self.rows)

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import double, here, like, room
+from sklearnex_rs._array import double, empty, like, to_device_of
 from sklearnex_rs._base import Estimator
 from sklearnex_rs._call import TOO_LARGE, Call, Rows
 from sklearnex_rs._callbacks import Attributes, FitTasks
@@ -114,7 +114,7 @@ class KMeans(
     [1, 1, 1, 0, 0, 0]
     """
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
@@ -166,7 +166,7 @@ class KMeans(
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -194,7 +194,7 @@ class KMeans(
             self._know(rows)
             place, tolerance = self._look(call, rows)
             draws = Draws(call, rows, place, self.random_state)
-            begin, told = starts(self, call, rows, draws), self._told(call)
+            begin, told = starts(self, call, rows, draws), self._want_inertia(call)
             runs = number_of_runs(self, call)
             most = runs * (int(self.max_iter) + 1)
             tasks = FitTasks(self, call, (X, y, sample_weight), most)
@@ -228,7 +228,9 @@ class KMeans(
 
     def _look(self, call: Call, rows: Rows) -> tuple[Any, float]:
         """Return the means of columns, and how far centers may move at the end."""
-        count, mean, squares = call.run(_core.spread, rows.x, call.threads(), rows=rows)
+        count, mean, squares = call.run(
+            _core.variances, rows.x, call.threads(), rows=rows
+        )
         if count < self.n_clusters:
             msg = f"n_samples={int(count)} should be >= n_clusters={self.n_clusters}."
             call.refuse(ValueError(msg))
@@ -238,10 +240,10 @@ class KMeans(
         call.weigh(rows)
         return mean, float(np.mean(squares / count) * self.tol)
 
-    def _told(self, call: Call) -> bool:
+    def _want_inertia(self, call: Call) -> bool:
         """Say whether the first rank tells of rounds; the others then count for it."""
         mine = bytes([bool(self.verbose)])
-        return any(call.send(_core.Comm.broadcast, mine) if call.spread else mine)
+        return any(call.send(_core.Comm.broadcast, mine) if call.distributed else mine)
 
     def _run(
         self,
@@ -333,9 +335,9 @@ class KMeans(
         return self._answer(X, self._distances)
 
     def _distances(self, X: Any) -> Any:
-        centers = here(X, self.cluster_centers_)
+        centers = to_device_of(X, self.cluster_centers_)
         X = X.astype(wider(X, centers.dtype), copy=False)
-        out = room(X, len(centers), X.dtype)
+        out = empty(X, len(centers), X.dtype)
         _core.distances(
             X, centers.astype(X.dtype, copy=False), out, threads(self.n_jobs)
         )

@@ -65,7 +65,7 @@ def same(call: Call, one: Partition, other: Partition) -> bool:
         pairs = np.union1d(pairs, mine)
         if len(pairs) > k:  # some cluster has rows of two
             break
-    if call.spread:
+    if call.distributed:
         blocks = call.send(_core.Comm.gather, pairs.tobytes())
         pairs = np.unique(np.frombuffer(b"".join(blocks), np.int64))
     return len(pairs) == len(np.unique(pairs // k))

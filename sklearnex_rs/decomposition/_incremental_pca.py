@@ -107,7 +107,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     [0.992443, 0.007557]
     """
 
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -143,7 +143,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
 
@@ -231,9 +231,9 @@ class IncrementalPCA(Projection, IncrementalMixin):
 
     @property
     def _kind(self) -> str:  # type: ignore[override]
-        return "span" if self._room(self.n_features_in_) else "moments"
+        return "leading_rows" if self._height(self.n_features_in_) else "moments"
 
-    def _room(self, columns: int) -> int:
+    def _height(self, columns: int) -> int:
         """Return how many rows of a span are kept; 0 for all products of columns."""
         k = self.n_components
         if columns > MOST and k is not None and 4 * k + 2 * SPARE < columns:
@@ -241,21 +241,21 @@ class IncrementalPCA(Projection, IncrementalMixin):
         return columns if self.svd_solver == "full" else 0
 
     def _bytes(self, columns: int) -> int:
-        return 24 * columns * (self._room(columns) or columns)
+        return 24 * columns * (self._height(columns) or columns)
 
     def _look(
-        self, known: NDArray[np.float64], rows: Rows, threads: int
+        self, state: NDArray[np.float64], rows: Rows, threads: int
     ) -> NDArray[np.float64]:
         p = rows.x.shape[1]
         self._check_count(p)
-        room = self._room(p)
-        if room == 0:
-            return _core.absorb_moments(known, rows.x, True, threads)
-        if room == p:
-            return _core.absorb_span(known, rows.x, room, threads)
-        for part in gen_batches(len(rows.x), 4 * room):
-            known = _core.absorb_span(known, rows.x[part], room, threads)
-        return known
+        height = self._height(p)
+        if height == 0:
+            return _core.absorb_moments(state, rows.x, True, threads)
+        if height == p:
+            return _core.absorb_leading_rows(state, rows.x, height, threads)
+        for part in gen_batches(len(rows.x), 4 * height):
+            state = _core.absorb_leading_rows(state, rows.x[part], height, threads)
+        return state
 
     def _check_count(self, columns: int) -> None:
         """Raise in scikit-learn's words where there are too few columns."""
@@ -266,12 +266,12 @@ class IncrementalPCA(Projection, IncrementalMixin):
             )
             raise ValueError(msg)
 
-    def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
+    def _finish(self, call: Call, rows: Rows, state: NDArray[np.float64]) -> int:
         p, count = rows.x.shape[1], self.n_components
         call.alike(lambda: self._check_count(p))
         wanted = None if count is None else int(count)
-        place = (call.together(), self._card)
-        args = (known, p, self._room(p), wanted, place)
+        place = (call.together(), self._gpu)
+        args = (state, p, self._height(p), wanted, place)
         found = call.run(_core.components, *args, rows=rows)
         (n, k), (total, noise) = map(int, found[:2]), found[2:4]
         if count is not None and k < count:

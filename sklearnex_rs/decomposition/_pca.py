@@ -127,7 +127,7 @@ class PCA(Projection):
     [0.992443, 0.007557]
     """
 
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -185,7 +185,7 @@ class PCA(Projection):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
 

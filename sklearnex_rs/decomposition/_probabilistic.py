@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import copied, dtype_of, here, like, room
-from sklearnex_rs._gaussian import Gaussian, form
+from sklearnex_rs._array import copied, dtype_of, empty, like, to_device_of
+from sklearnex_rs._gaussian import Gaussian, quadratic_form
 from sklearnex_rs._products import back, scaled, threads, wider
 from sklearnex_rs.decomposition._components import Components
 
@@ -96,7 +96,7 @@ class Probabilistic(Gaussian):
 
         def likelihoods(rows: Any) -> Any:
             precision, volume = self._volume()
-            found = form(rows, self.mean_, precision, (volume / 2, -0.5))
+            found = quadratic_form(rows, self.mean_, precision, (volume / 2, -0.5))
             return found.astype(wider(rows, dtype_of(self.components_)))
 
         return self._answer(X, likelihoods)
@@ -141,19 +141,19 @@ class Projection(Components, Probabilistic):
 
     def _directions(self, X: Any, *, down: bool) -> Any:
         """Return the components where rows are, as `whiten` has them."""
-        components = here(X, self.components_)
+        components = to_device_of(X, self.components_)
         if not self.whiten:
             return components
-        return scaled(components, here(X, self.explained_variance_), down=down)
+        return scaled(components, to_device_of(X, self.explained_variance_), down=down)
 
     def _project(self, X: Any) -> Any:
-        components, mean = self._directions(X, down=True), here(X, self.mean_)
+        components, mean = self._directions(X, down=True), to_device_of(X, self.mean_)
         dtype = wider(X, components.dtype)
         X = X.astype(dtype, copy=False)
         mean = mean.astype(np.float64, copy=False).reshape(-1, 1)
         columns, out = (
             components.T.astype(dtype, copy=False),
-            room(X, len(components), dtype),
+            empty(X, len(components), dtype),
         )
         _core.project(X, mean, columns, out, threads(self.n_jobs))
         return out

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import here, like
+from sklearnex_rs._array import like, to_device_of
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._products import back, linear
 from sklearnex_rs.decomposition._components import Components
@@ -89,7 +89,7 @@ class TruncatedSVD(Components):
     [5.0, 2.0]
     """
 
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -131,7 +131,7 @@ class TruncatedSVD(Components):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : Ignored
             For compatibility.
 
@@ -213,7 +213,7 @@ class TruncatedSVD(Components):
         return self._answer(X, self._project)
 
     def _project(self, X: Any) -> Any:
-        return linear(X, here(X, self.components_).T, 0.0, self.n_jobs)
+        return linear(X, to_device_of(X, self.components_).T, 0.0, self.n_jobs)
 
     def inverse_transform(self, X: Any) -> Any:
         """Return the rows that have these places along the components.
@@ -230,4 +230,4 @@ class TruncatedSVD(Components):
         """
         self._check_is_fitted()
         least = 0 if self._shares else 1
-        return back(X, lambda x: here(x, self.components_), 0.0, least)
+        return back(X, lambda x: to_device_of(x, self.components_), 0.0, least)

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, here, is_on_card, like, sent
+from sklearnex_rs._array import as_host, copied, is_on_gpu, like, to_device_of, to_gpu
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
 from sklearnex_rs._compat import check_sample_weight
@@ -31,7 +31,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
 
     def _scores(self, X: Any) -> Any:
         """Return scores of checked rows, always in columns."""
-        coef = here(X, dense(self.coef_))
+        coef = to_device_of(X, dense(self.coef_))
         return linear(X, coef.T, self.intercept_, self.n_jobs)
 
     def _known(self, X: Any) -> Any:
@@ -71,7 +71,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
         """
         scores = self._known(X)
         numbers = self.classes_.dtype.kind in "biuf"
-        labels = best(scores, self.classes_, there=numbers and is_on_card(X))
+        labels = best(scores, self.classes_, there=numbers and is_on_gpu(X))
         return like(X)(labels) if numbers else labels
 
     def predict_proba(self, X: Any) -> Any:
@@ -125,7 +125,7 @@ class LinearClassifier(ClassifierMixin, SparseCoefMixin, Estimator):
 
         def check() -> Rows:
             check_is_fitted(self)
-            if call.spread and is_empty(X):
+            if call.distributed and is_empty(X):
                 return self._empty_share(as_host(X), y, sample_weight)
             guess, truth, weights = map(copied, (self.predict(X), y, sample_weight))
             none = np.empty((len(guess), self.n_features_in_))
@@ -152,12 +152,12 @@ def dense(coef: Any) -> Any:
 def best(scores: Any, classes: Any, *, there: bool) -> Any:
     """Return the class of the highest score; of one column, the second above zero.
 
-    Of scores on a card the classes, or if not ``there`` their numbers, leave it.
+    Of scores on a GPU the classes, or if not ``there`` their numbers, leave it.
     """
-    if isinstance(scores, _core.CardArray):
+    if isinstance(scores, _core.GpuArray):
         if there:
-            return _core.best_on_card(scores, sent(classes, scores.ordinal))
-        return classes.take(_core.best_on_card(scores).host())
+            return _core.best_on_gpu(scores, to_gpu(classes, scores.ordinal))
+        return classes.take(_core.best_on_gpu(scores).host())
     binary = scores.shape[1] == 1
     return classes.take(
         np.intp(scores.ravel() > 0) if binary else scores.argmax(axis=1)
@@ -166,8 +166,8 @@ def best(scores: Any, classes: Any, *, there: bool) -> Any:
 
 def probabilities(scores: Any) -> Any:
     """Return the softmax; of one column, that of the second of two classes."""
-    if isinstance(scores, _core.CardArray):
-        return _core.shares_on_card(scores, logarithms=False)
+    if isinstance(scores, _core.GpuArray):
+        return _core.probabilities_on_gpu(scores, logarithms=False)
     if scores.shape[1] == 1:
         return np.hstack([expit(-scores), expit(scores)])
     return softmax(scores, axis=1) if len(scores) else scores
@@ -175,8 +175,8 @@ def probabilities(scores: Any) -> Any:
 
 def logarithms(scores: Any) -> Any:
     """Return the logarithms of the same."""
-    if isinstance(scores, _core.CardArray):
-        return _core.shares_on_card(scores, logarithms=True)
+    if isinstance(scores, _core.GpuArray):
+        return _core.probabilities_on_gpu(scores, logarithms=True)
     if scores.shape[1] == 1:
         return np.hstack([log_expit(-scores), log_expit(scores)])
     return log_softmax(scores, axis=1) if len(scores) else scores

@@ -17,7 +17,7 @@ from sklearnex_rs._compat import csr_of
 from sklearnex_rs.linear_model._linear import Linear
 from sklearnex_rs.linear_model._path import (
     NONE,
-    check_room,
+    check_memory,
     enet_path,
     gram,
     seeds,
@@ -112,7 +112,7 @@ class ElasticNet(Linear):
     # Its default is not for pipelines to pass around.
     __metadata_request__fit = {"check_input": metadata_routing.UNUSED}
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, Any] = {
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -173,7 +173,7 @@ class ElasticNet(Linear):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -198,7 +198,7 @@ class ElasticNet(Linear):
 
         def check() -> Rows:
             self._check_params()
-            one = isinstance(sample_weight, Number) and not call.spread
+            one = isinstance(sample_weight, Number) and not call.distributed
             weight = None if one else sample_weight  # ranks may have others
             return self._check_rows(call, X, y, weight, reset=True)
 
@@ -206,7 +206,7 @@ class ElasticNet(Linear):
             rows = call.agree(check)
             self._know(rows)
             targets = max(rows.targets - 1, 1)
-            check_room(call, rows)
+            check_memory(call, rows)
             if self.alpha == 0 and call.first:
                 msg = (
                     "With alpha=0, this algorithm does not converge well. You are "

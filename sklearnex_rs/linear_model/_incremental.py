@@ -19,12 +19,12 @@ from sklearnex_rs.linear_model._ridge import penalties, rounding
 RCOND = 1e-6  # as LinearRegression has it
 
 
-class IncrementalLine(IncrementalMixin, Linear):
+class IncrementalLeastSquares(IncrementalMixin, Linear):
     """Least squares of batches: what is kept is the triangle of ``[1 X y]``."""
 
-    _kind = "bordered"
+    _kind = "centered_r"
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, Any] = {
         "fit_intercept": ["boolean"],
@@ -40,7 +40,7 @@ class IncrementalLine(IncrementalMixin, Linear):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -94,10 +94,10 @@ class IncrementalLine(IncrementalMixin, Linear):
         return self._partial_fit(X, y, sample_weight, check_input)
 
     def _look(
-        self, known: NDArray[np.float64], rows: Rows, threads: int
+        self, state: NDArray[np.float64], rows: Rows, threads: int
     ) -> NDArray[np.float64]:
         centered = bool(self.fit_intercept)
-        return _core.absorb_line(known, rows.x, rows.y, rows.w, centered, threads)
+        return _core.absorb_centered_r(state, rows.x, rows.y, rows.w, centered, threads)
 
     def _bytes(self, columns: int) -> int:
         return 40 * (columns + 1) ** 2
@@ -106,23 +106,23 @@ class IncrementalLine(IncrementalMixin, Linear):
         """Leave a share whole: no part of it is ever copied."""
         return OnePass._batches(self, rows)
 
-    def _settle(
+    def _finish_stream(
         self,
         call: Call,
         rows: Rows,
-        known: NDArray[np.float64],
+        state: NDArray[np.float64],
         tol: float,
         alphas: NDArray[np.float64],
     ) -> tuple[tuple[Any, ...], int]:
         """Return coefficients, intercepts, rank, singular values; and rows seen."""
         shape = (rows.x.shape[1], max(rows.targets - 1, 1))
         centered = bool(self.fit_intercept)
-        args = (known, shape, centered, tol, alphas, call.together())
-        line, count = call.run(_core.settle, *args, rows=rows)
+        args = (state, shape, centered, tol, alphas, call.together())
+        line, count = call.run(_core.finish_stream, *args, rows=rows)
         return line, int(count)
 
 
-class IncrementalLinearRegression(IncrementalLine):
+class IncrementalLinearRegression(IncrementalLeastSquares):
     """Ordinary least squares, batch by batch.
 
     The same line as :class:`LinearRegression` finds for all rows at once, and as
@@ -201,9 +201,9 @@ class IncrementalLinearRegression(IncrementalLine):
         self.n_jobs = n_jobs
         self.batch_size = batch_size
 
-    def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
+    def _finish(self, call: Call, rows: Rows, state: NDArray[np.float64]) -> int:
         none = np.empty(0)
-        line, count = self._settle(call, rows, known, RCOND, none)
+        line, count = self._finish_stream(call, rows, state, RCOND, none)
         coef, intercept, rank, singular = line
         self._keep(self._like, rows, (coef.T, intercept), flat=False)
         self.rank_ = rank
@@ -211,7 +211,7 @@ class IncrementalLinearRegression(IncrementalLine):
         return count
 
 
-class IncrementalRidge(IncrementalLine):
+class IncrementalRidge(IncrementalLeastSquares):
     """Least squares with a penalty on the squares of coefficients, batch by batch.
 
     The same line as :class:`Ridge` finds for all rows at once, and as exact: what is
@@ -271,7 +271,7 @@ class IncrementalRidge(IncrementalLine):
     """
 
     _parameter_constraints: dict[str, Any] = {
-        **IncrementalLine._parameter_constraints,
+        **IncrementalLeastSquares._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
     }
 
@@ -289,9 +289,9 @@ class IncrementalRidge(IncrementalLine):
         self.n_jobs = n_jobs
         self.batch_size = batch_size
 
-    def _finish(self, call: Call, rows: Rows, known: NDArray[np.float64]) -> int:
+    def _finish(self, call: Call, rows: Rows, state: NDArray[np.float64]) -> int:
         targets = max(rows.targets - 1, 1)
         alphas = call.alike(lambda: penalties(self.alpha, targets))
-        line, count = self._settle(call, rows, known, rounding(rows), alphas)
+        line, count = self._finish_stream(call, rows, state, rounding(rows), alphas)
         self._keep(self._like, rows, (line[0].T, line[1]), flat=True)
         return count

@@ -11,8 +11,11 @@ from sklearn.utils._param_validation import Interval
 from sklearnex_rs import _core
 from sklearnex_rs._array import like
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs.linear_model._conjugate_gradients import (
+    by_conjugate_gradients,
+    exceeds_memory,
+)
 from sklearnex_rs.linear_model._linear import Linear
-from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
 
 
 class LinearRegression(Linear):
@@ -96,7 +99,7 @@ class LinearRegression(Linear):
     ([1.0, 2.0], 3.0)
     """
 
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, list[Any]] = {
@@ -129,7 +132,7 @@ class LinearRegression(Linear):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA: then y and
+            any library with DLPack, on the host or on an NVIDIA GPU: then y and
             `sample_weight` are there as well.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
@@ -160,9 +163,9 @@ class LinearRegression(Linear):
             self._know(rows)
             aim = (bool(self.fit_intercept), self._rcond(rows.x.dtype))
             positive, known = bool(self.positive), None
-            if has_no_room(call, rows, positive):
+            if exceeds_memory(call, rows, positive):
                 alphas = np.zeros(max(rows.targets - 1, 1))
-                coef, intercept = by_rounds(call, rows, (*aim, alphas))
+                coef, intercept = by_conjugate_gradients(call, rows, (*aim, alphas))
             else:
                 args = (rows.x, rows.y, rows.w, *aim, positive, np.empty(0))
                 threads = (rows.most, call.threads(), call.together())

@@ -12,11 +12,11 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearnex_rs import _core
-from sklearnex_rs._array import as_host, copied, here, stays
+from sklearnex_rs._array import as_host, copied, stays, to_device_of
 from sklearnex_rs._base import Estimator, is_empty
 from sklearnex_rs._call import Call, Rows
-from sklearnex_rs._card import card_rest, card_rows
 from sklearnex_rs._compat import check_sample_weight
+from sklearnex_rs._gpu import gpu_residual, gpu_rows
 from sklearnex_rs._products import linear
 
 
@@ -65,7 +65,7 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
         return self._answer(X, self._predict)
 
     def _predict(self, X: Any) -> Any:
-        coef = here(X, self.coef_)
+        coef = to_device_of(X, self.coef_)
         columns = coef.reshape(-1, 1) if coef.ndim == 1 else coef.T
         out = linear(X, columns, self.intercept_, getattr(self, "n_jobs", None))
         return out.reshape(-1) if coef.ndim == 1 else out
@@ -110,12 +110,12 @@ class Linear(MultiOutputMixin, RegressorMixin, Estimator):
 
     def _residuals(self, call: Call, X: Any, y: Any, sample_weight: Any) -> Rows:
         """Check a share, and return its targets beside their residuals."""
-        if self._on_cards and stays(X, y, sample_weight) and not is_empty(X):
-            rows = card_rows(self, X, y, sample_weight, reset=False)
-            rest = card_rest(rows.x, rows.y, self.coef_, self.intercept_)
+        if self._on_gpus and stays(X, y, sample_weight) and not is_empty(X):
+            rows = gpu_rows(self, X, y, sample_weight, reset=False)
+            rest = gpu_residual(rows.x, rows.y, self.coef_, self.intercept_)
             return Rows.of(rows.y, rest, rows.w)
         X, y, sample_weight = map(as_host, (X, y, sample_weight))
-        if call.spread and is_empty(X):
+        if call.distributed and is_empty(X):
             return self._empty_share(X, y, sample_weight)
         X = self._check_more(X)
         y = check_array(y, ensure_2d=False, dtype="numeric")

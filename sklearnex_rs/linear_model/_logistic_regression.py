@@ -133,7 +133,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
     ['low', 'high']
     """
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, list[Any]] = {
         "penalty": [
@@ -197,7 +197,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : array-like of shape (n_samples,)
             Labels: numbers or strings.
         sample_weight : array-like of shape (n_samples,), default=None

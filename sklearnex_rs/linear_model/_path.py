@@ -26,7 +26,7 @@ POINTS = 100  # of a path, where nobody says
 class ElasticNetPath(Estimator):
     """What :func:`enet_path` is told, but for the rows."""
 
-    _on_cards = True
+    _on_gpus = True
 
     _parameter_constraints: dict[str, Any] = {
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -86,7 +86,7 @@ class ElasticNetPath(Estimator):
         with Call(self, "trace") as call:
             rows = call.agree(check)
             call.alike(lambda: self._check_targets(rows))
-            check_room(call, rows)
+            check_memory(call, rows)
             start = call.alike(lambda: self._start(rows))
             grid, least = self._grid()
             count = int(grid[0]) if least else len(grid)
@@ -158,10 +158,10 @@ class ElasticNetPath(Estimator):
         return np.ascontiguousarray(coef)
 
 
-def check_room(call: Call, rows: Rows) -> None:
+def check_memory(call: Call, rows: Rows) -> None:
     """Refuse more columns than a node has room for the co-moments of."""
     p, m = rows.x.shape[1], max(rows.targets - 1, 1)
-    call.check_room(p, 12 * (p + m) ** 2, 8 * p * p)
+    call.check_memory(p, 12 * (p + m) ** 2, 8 * p * p)
 
 
 def seeds(estimator: Any, states: Sequence[Any]) -> Any:

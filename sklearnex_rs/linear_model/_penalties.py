@@ -92,7 +92,7 @@ def _check_solver(model: Any, penalty: str | None) -> None:
 
 def check_range(X: Any) -> None:
     """Refuse what scikit-learn's 'liblinear' refuses."""
-    most = X.largest() if isinstance(X, _core.CardArray) else np.max(X, initial=0)
+    most = X.largest() if isinstance(X, _core.GpuArray) else np.max(X, initial=0)
     if 1e30 < most < np.inf:
         msg = (
             "Using the 'liblinear' solver while X contains a maximum value > 1e30 "

@@ -11,8 +11,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearnex_rs import _core
 from sklearnex_rs._array import copied, like
 from sklearnex_rs._call import Call, Rows
+from sklearnex_rs.linear_model._conjugate_gradients import (
+    by_conjugate_gradients,
+    exceeds_memory,
+)
 from sklearnex_rs.linear_model._linear import Linear
-from sklearnex_rs.linear_model._rounds import by_rounds, has_no_room
 
 SOLVERS = {"auto", "svd", "cholesky", "lsqr", "sparse_cg", "sag", "saga", "lbfgs"}
 COUNTED = {"lsqr", "sag", "saga"}  # of which scikit-learn tells iterations
@@ -93,7 +96,7 @@ default='auto'
     (array([0.5]), np.float64(0.5))
     """
 
-    _on_cards = True
+    _on_gpus = True
     _decomposes = True
 
     _parameter_constraints: dict[str, Any] = {
@@ -138,7 +141,7 @@ default='auto'
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows, float32 or float64 (others become float64); of NumPy, pandas, or
-            any library with DLPack, on the host or on a card of NVIDIA.
+            any library with DLPack, on the host or on an NVIDIA GPU.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; they become the type of X.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -172,8 +175,8 @@ default='auto'
             alphas = call.alike(lambda: penalties(self.alpha, targets))
             aim = (bool(self.fit_intercept), rounding(rows))
             positive = bool(self.positive)
-            if has_no_room(call, rows, positive):
-                coef, intercept = by_rounds(call, rows, (*aim, alphas))
+            if exceeds_memory(call, rows, positive):
+                coef, intercept = by_conjugate_gradients(call, rows, (*aim, alphas))
             else:
                 args = (rows.x, rows.y, rows.w, *aim, positive, alphas, rows.most)
                 threads = (call.threads(), call.together())

@@ -98,9 +98,9 @@ def communicator(comm: Any = None) -> Comm:
 
 
 def local_device(comm: Any = None) -> int:
-    """Return the number of a card of NVIDIA for this rank.
+    """Return the number of an NVIDIA GPU for this rank.
 
-    The ranks of a node take its cards in turn; several may have one. Collective at
+    The ranks of a node take its GPUs in turn; several may have one. Collective at
     the first use of a communicator.
 
     Parameters
@@ -117,10 +117,10 @@ def local_device(comm: Any = None) -> int:
     Raises
     ------
     CudaUnavailableError
-        If this node has no card.
+        If this node has no GPU.
     """
     ranks = communicator(comm)
-    return place_on_node(ranks.said, ranks.rank) % _cuda.ready()
+    return place_on_node(ranks.node_info, ranks.rank) % _cuda.ready()
 
 
 def rank(comm: Any = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sklearnex_rs import _core
 from sklearnex_rs._config import config_context, get_config, settings
-from sklearnex_rs._threads import say
+from sklearnex_rs._threads import describe_node
 from sklearnex_rs.spmd import _guard
 
 Answer = TypeVar("Answer")
@@ -28,23 +28,23 @@ _LAUNCHERS = {
 class ThreadComm:
     """A rank of :func:`run`: a communicator whose ranks are threads of this process."""
 
-    def __init__(self, seat: _core.Seat) -> None:
-        self._seat = seat
+    def __init__(self, thread_rank: _core.ThreadRank) -> None:
+        self._thread_rank = thread_rank
 
     @property
     def rank(self) -> int:
         """My place."""
-        return self._seat.rank
+        return self._thread_rank.rank
 
     @property
     def size(self) -> int:
         """Number of ranks."""
-        return self._seat.size
+        return self._thread_rank.size
 
     @property
     def messages(self) -> int:
         """How many messages every rank has taken part in so far."""
-        return self._seat.messages
+        return self._thread_rank.messages
 
     def __repr__(self) -> str:
         return f"<rank {self.rank} of {self.size} threads>"
@@ -85,18 +85,20 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
     config = get_config()
     config.pop("target_offload")  # another name of `device`
 
-    def one(seat: _core.Seat) -> None:
+    def one(thread_rank: _core.ThreadRank) -> None:
         try:
             with config_context(**config):
-                answers[seat.rank] = program(ThreadComm(seat))
+                answers[thread_rank.rank] = program(ThreadComm(thread_rank))
         except BaseException as error:
-            errors[seat.rank] = error
+            errors[thread_rank.rank] = error
         finally:
-            seat.leave()
+            thread_rank.leave()
 
     threads = [
-        threading.Thread(target=one, args=(seat,), name=f"rank {seat.rank}")
-        for seat in _core.seats(size)
+        threading.Thread(
+            target=one, args=(thread_rank,), name=f"rank {thread_rank.rank}"
+        )
+        for thread_rank in _core.thread_ranks(size)
     ]
     for thread in threads:
         thread.start()
@@ -110,7 +112,7 @@ def run(size: int, program: Callable[[ThreadComm], Answer]) -> list[Answer]:
 
 def one_rank() -> ThreadComm:
     """Return a communicator whose only rank is this thread."""
-    return ThreadComm(_core.seats(1)[0])
+    return ThreadComm(_core.thread_ranks(1)[0])
 
 
 def mpi() -> Any:
@@ -131,7 +133,7 @@ def join(comm: Any, method: str) -> Joined:
     """Return the ranks of one call of ``method``, and why it may not go on."""
     config = settings()
     if isinstance(comm, ThreadComm):
-        return comm._seat.join(method, config.spmd_timeout), None
+        return comm._thread_rank.join(method, config.spmd_timeout), None
     MPI, comm = mpi(), _intracomm(comm)
     _guard.install()
     level = MPI.Query_thread()
@@ -145,7 +147,7 @@ def join(comm: Any, method: str) -> Joined:
     ranks = _core.mpi(
         comm,
         method,
-        say(),
+        describe_node(),
         config.spmd_timeout,
         config.spmd_message_bytes,
         level < MPI.THREAD_MULTIPLE,

@@ -29,8 +29,8 @@ pub fn columns<D: Kernels, T: Real>(rows: &Data<'_, '_, D, T>) -> Result<Columns
 
 /// Of the `p` columns of all ranks: `n` and `Σw`; means, squares, least and largest. A header must
 /// have agreed on `p`.
-pub fn basic_statistics(comm: &dyn Communicator, known: &[f64], p: usize) -> Result<Vec<f64>> {
-    let seen = gather(comm, known, || Columns::empty(p))?;
+pub fn basic_statistics(comm: &dyn Communicator, state: &[f64], p: usize) -> Result<Vec<f64>> {
+    let seen = gather(comm, state, || Columns::empty(p))?;
     lead(comm, || {
         let means = seen.means();
         weighs(means.weight())?;

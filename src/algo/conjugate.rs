@@ -9,15 +9,15 @@
 //! `X`, its columns scaled to length one: about twenty times that. Columns of much unlike length also take a
 //! probe with them, `p` numbers more, unless `α` makes the answer unique.
 
-use super::{Aim, intercept, lead, one_pass, spread, weighs};
+use super::{LeastSquaresParams, intercept, lead, one_pass, variances, weighs};
 use crate::{
     Error, Result,
     comm::Communicator,
     device::{Data, Kernels},
     memory,
     real::Real,
-    solve::{Ask, Conjugate},
-    summary::{Means, Slope},
+    solve::{Ask, ConjugateSolver},
+    summary::{Means, Sums},
 };
 
 /// Looks at most.
@@ -28,26 +28,26 @@ const NOISE: f64 = 16.0;
 const TINIEST: f64 = 1e-280;
 
 /// Parameters and my rows.
-pub struct Conjugates<'r, 'a, 'm, D: Kernels, T: Real> {
+pub struct ConjugateGradients<'r, 'a, 'm, D: Kernels, T: Real> {
     /// My rows, with targets.
     pub rows: &'r Data<'a, 'm, D, T>,
     /// What is sought, of any sign; with `α` of each target.
-    pub aim: Aim<'r>,
+    pub params: LeastSquaresParams<'r>,
 }
 
-impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
+impl<D: Kernels, T: Real> ConjugateGradients<'_, '_, '_, D, T> {
     /// `C`, row by row, `b`, and whether rounds came to their end. A header must have agreed on all but
     /// the rows.
     pub fn fit(&self, comm: &dyn Communicator) -> Result<(Vec<f64>, Vec<f64>, bool)> {
         let (_, p, m) = self.rows.shape();
-        let (means, squares) = spread(self.rows, comm)?;
+        let (means, squares) = variances(self.rows, comm)?;
         let none = memory::zeros(p + m, "means")?;
-        let mean = if self.aim.intercept {
+        let mean = if self.params.intercept {
             means.mean()
         } else {
             &none
         };
-        let (mut state, mut seen): (_, Option<Slope>) = (None, None);
+        let (mut state, mut seen): (_, Option<Sums>) = (None, None);
         for look in 0..=LOOKS {
             let words = lead(comm, || {
                 let state = match &mut state {
@@ -55,7 +55,7 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
                     None => state.insert(self.start(&means, &squares)?),
                 };
                 if let Some(seen) = &seen {
-                    take(state, seen.gradient(), [p, m])?;
+                    take(state, seen.values(), [p, m])?;
                 }
                 next(state, look == LOOKS, mean, [p, m])
             })?;
@@ -71,27 +71,27 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
             let look = || {
                 comm.step("the look at the slope")?;
                 let device = self.rows.device;
-                Ok(Slope::of(if products {
+                Ok(Sums::of(if products {
                     device.scatter(self.rows, &mean[..p], place)?
                 } else {
                     device.residual(self.rows, mean, place)?
                 }))
             };
             let words = place.len() + usize::from(products);
-            seen = Some(one_pass(comm, || Slope::empty(words), look)?);
+            seen = Some(one_pass(comm, || Sums::empty(words), look)?);
         }
         Err(Error::NoDecomposition("conjugate gradients"))
     }
 
     /// Before the first look.
-    fn start(&self, means: &Means, squares: &[f64]) -> Result<Conjugate> {
+    fn start(&self, means: &Means, squares: &[f64]) -> Result<ConjugateSolver> {
         let (_, p, _) = self.rows.shape();
         let weight = means.weight();
         weighs(weight)?;
         let mut diagonal = memory::copy(&squares[..p], "a diagonal")?;
         for (square, mean) in diagonal.iter_mut().zip(means.mean()) {
             let far = weight * mean * mean;
-            if !self.aim.intercept {
+            if !self.params.intercept {
                 *square += far;
             } else if *square <= NOISE * f64::EPSILON * f64::EPSILON * far {
                 *square = 0.0; // constant
@@ -105,14 +105,14 @@ impl<D: Kernels, T: Real> Conjugates<'_, '_, '_, D, T> {
                 "values are too small: their squares vanish in float64; scale the columns",
             ));
         }
-        if self.aim.least() <= 0.0 {
-            let least = self.aim.tol.powi(2) * most;
+        if self.params.least() <= 0.0 {
+            let least = self.params.tol.powi(2) * most;
             for square in diagonal.iter_mut().filter(|square| **square <= least) {
                 *square = 0.0;
             }
         }
         let full = means.rows() > p as f64;
-        Conjugate::new(&diagonal, full, self.aim.alphas, self.aim.tol)
+        ConjugateSolver::new(&diagonal, full, self.params.alphas, self.params.tol)
     }
 }
 
@@ -121,7 +121,7 @@ const ALONG: f64 = -2.0;
 const AT: f64 = -1.0;
 
 /// What was seen, column by column.
-fn take(state: &mut Conjugate, seen: &[f64], [p, m]: [usize; 2]) -> Result<()> {
+fn take(state: &mut ConjugateSolver, seen: &[f64], [p, m]: [usize; 2]) -> Result<()> {
     if state.ask().0 == Ask::Products {
         return state.take(&seen[..seen.len() - 1]); // behind them are squares
     }
@@ -136,7 +136,12 @@ fn take(state: &mut Conjugate, seen: &[f64], [p, m]: [usize; 2]) -> Result<()> {
 
 /// Where to look next, column by column along and row by row at; else the line, row by row, behind
 /// whether it is settled.
-fn next(state: &mut Conjugate, last: bool, mean: &[f64], [p, m]: [usize; 2]) -> Result<Vec<f64>> {
+fn next(
+    state: &mut ConjugateSolver,
+    last: bool,
+    mean: &[f64],
+    [p, m]: [usize; 2],
+) -> Result<Vec<f64>> {
     let (ask, places) = state.ask();
     let mut words = memory::zeros(1 + p * (m + 1), "directions")?;
     words.clear();
@@ -151,9 +156,9 @@ fn next(state: &mut Conjugate, last: bool, mean: &[f64], [p, m]: [usize; 2]) -> 
         return Ok(words);
     }
     drop(places);
-    let (settled, answers) = state.answers();
+    let (converged, answers) = state.answers();
     let coef = by_rows(answers, [p, m])?;
-    words.push(f64::from(u8::from(settled)));
+    words.push(f64::from(u8::from(converged)));
     words.extend(&coef);
     words.extend(intercept(&coef, mean, m)?);
     Ok(words)

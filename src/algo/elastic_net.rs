@@ -15,7 +15,7 @@ use super::{Model, intercept, lead, moments, put, weighs};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::Descent,
@@ -63,7 +63,7 @@ pub struct ElasticNet<'r, 'a, 'm, D: Kernels, T: Real> {
 
 /// The fitted lines, `k` of `m` targets.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lines {
+pub struct ElasticNetPath {
     /// `k`, `m`, `p`.
     pub shape: [usize; 3],
     /// Whether a given Gram matrix was none of the rows less their mean, so that it was not taken.
@@ -86,13 +86,13 @@ pub struct Lines {
 
 impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
     /// The model of the rows of all ranks. A header must have agreed on all but the rows.
-    pub fn fit(&self, comm: &dyn Communicator) -> Result<Lines> {
+    pub fn fit(&self, comm: &dyn Communicator) -> Result<ElasticNetPath> {
         let (centered, exact) = (self.intercept, true);
-        let seen = moments(self.rows, comm, Look { centered, exact })?;
+        let seen = moments(self.rows, comm, MomentOptions { centered, exact })?;
         lead(comm, || self.finish(&seen))
     }
 
-    fn finish(&self, seen: &Moments) -> Result<Lines> {
+    fn finish(&self, seen: &Moments) -> Result<ElasticNetPath> {
         let (_, p, m) = self.rows.shape();
         if !seen.is_finite() {
             return Err(Error::NotFinite);
@@ -107,15 +107,15 @@ impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
         let (gram, anew) = self.products(seen, n / seen.means().weight())?;
         let alphas = self.alphas(seen)?;
         let k = alphas.len();
-        let mut lines = Lines::empty([k, m, p])?;
-        (lines.alphas, lines.anew, lines.samples) = (alphas, anew, n);
+        let mut path = ElasticNetPath::empty([k, m, p])?;
+        (path.alphas, path.anew, path.samples) = (alphas, anew, n);
         for target in 0..m {
-            self.descend(seen, &gram, target, &mut lines)?;
+            self.descend(seen, &gram, target, &mut path)?;
         }
-        for (coef, to) in lines
+        for (coef, to) in path
             .coef
             .chunks_exact(p * m)
-            .zip(lines.intercept.chunks_exact_mut(m))
+            .zip(path.intercept.chunks_exact_mut(m))
         {
             let mut turned = memory::zeros(p * m, "coefficients")?;
             for (target, coef) in coef.chunks_exact(p).enumerate() {
@@ -123,15 +123,21 @@ impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
             }
             to.copy_from_slice(&intercept(&turned, seen.means().mean(), m)?);
         }
-        let finite = lines.coef.iter().all(|c| c.is_finite());
-        finite.then_some(lines).ok_or(Error::Unfit(
+        let finite = path.coef.iter().all(|c| c.is_finite());
+        finite.then_some(path).ok_or(Error::Unfit(
             "Coordinate descent iterations resulted in non-finite parameter values. The input data \
              may contain large values and need to be preprocessed.",
         ))
     }
 
     /// One target for each `α`.
-    fn descend(&self, seen: &Moments, gram: &[f64], target: usize, to: &mut Lines) -> Result<()> {
+    fn descend(
+        &self,
+        seen: &Moments,
+        gram: &[f64],
+        target: usize,
+        to: &mut ElasticNetPath,
+    ) -> Result<()> {
         let ([_, m, p], n) = (to.shape, to.samples);
         let scale = n / seen.means().weight();
         let mut side = memory::zeros(p, "a right side")?;
@@ -211,7 +217,7 @@ impl<D: Kernels, T: Real> ElasticNet<'_, '_, '_, D, T> {
     }
 }
 
-impl Lines {
+impl ElasticNetPath {
     fn empty([k, m, p]: [usize; 3]) -> Result<Self> {
         Ok(Self {
             shape: [k, m, p],
@@ -238,7 +244,7 @@ impl Lines {
     }
 }
 
-impl Model for Lines {
+impl Model for ElasticNetPath {
     fn words(&self) -> Result<Vec<f64>> {
         let [k, m, p] = self.shape.map(|n| n as f64);
         let anew = f64::from(u8::from(self.anew));

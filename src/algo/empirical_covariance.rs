@@ -10,7 +10,7 @@ use super::{eigen, gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Device, Kernels, Look},
+    device::{Data, Device, Kernels, MomentOptions},
     memory,
     real::Real,
     solve,
@@ -23,7 +23,9 @@ pub fn comoments<D: Kernels, T: Real>(
     centered: bool,
 ) -> Result<Moments> {
     let exact = true;
-    let found = rows.device.moments(rows, Look { centered, exact })?;
+    let found = rows
+        .device
+        .moments(rows, MomentOptions { centered, exact })?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;
     let seen = Moments::of(means, found.comoment, centered)?;
     if seen.is_finite() {
@@ -37,12 +39,12 @@ pub fn comoments<D: Kernels, T: Real>(
 /// both `p × p`. A header must have agreed on `p`. The first rank has `threads`.
 pub fn empirical_covariance<D: Device>(
     comm: &dyn Communicator,
-    known: &[f64],
+    state: &[f64],
     (p, centered): (usize, bool),
     precise: bool,
     (device, threads): (&D, usize),
 ) -> Result<Vec<f64>> {
-    let seen = gather(comm, known, || Moments::empty(p, centered))?;
+    let seen = gather(comm, state, || Moments::empty(p, centered))?;
     lead(comm, || {
         let n = seen.means().rows();
         let matrices = if precise { 2 } else { 1 };

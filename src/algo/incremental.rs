@@ -2,7 +2,7 @@
 //!
 //! As of `least_squares`, where rows cannot be looked at again.
 //!
-//! Kept of the rows: `Bordered`, the triangle of `[1 X y]`, whose condition is that of the rows, not its
+//! Kept of the rows: `CenteredR`, the triangle of `[1 X y]`, whose condition is that of the rows, not its
 //! square. A look at the triangle costs `2 n q²` flops for `q = p + m`, and `q² + q` numbers are reduced, in
 //! means and a butterfly of triangles.
 //!
@@ -10,15 +10,15 @@
 //! its columns `z` of length 1, that has a backward error of `‖R⁻¹‖ ε` (Yamamoto, Nakatsukasa, Yanagisawa,
 //! Fukaya 2015), whatever the batches are together.
 
-use super::{Aim, Line, gather, lead, shared};
+use super::{LeastSquaresModel, LeastSquaresParams, gather, lead, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Device, Kernels, Look},
+    device::{Data, Device, Kernels, MomentOptions},
     memory,
     real::Real,
     solve,
-    summary::{Bordered, Means, Moments, Triangle},
+    summary::{CenteredR, Means, Moments, RFactor},
 };
 
 /// `‖R⁻¹‖` up to which a root is as good as a triangle.
@@ -28,15 +28,15 @@ const DRIFT: f64 = 1e-12;
 /// Sum of squares below which products fall to zero.
 const TINIEST: f64 = 1e-280;
 
-/// `Bordered` of my rows; around zero where not centred.
-pub fn bordered<D: Kernels, T: Real>(
+/// `CenteredR` of my rows; around zero where not centred.
+pub fn centered_r<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     centered: bool,
-) -> Result<Bordered> {
+) -> Result<CenteredR> {
     let (n, p, m) = rows.shape();
     let q = p + m;
     if n > 2 * q
-        && let Some(seen) = by_root(rows, centered)?
+        && let Some(seen) = by_cholesky(rows, centered)?
     {
         return Ok(seen);
     }
@@ -48,23 +48,25 @@ pub fn bordered<D: Kernels, T: Real>(
     if !finite(means.mean()) {
         return Err(Error::NotFinite);
     }
-    let (columns, used) = rows.device.triangle(rows, mean, q)?;
+    let (columns, used) = rows.device.r_factor(rows, mean, q)?;
     if !finite(&columns) {
         return Err(Error::NotFinite);
     }
-    let triangle = Triangle::of(q, q, &columns, used)?;
-    Ok(Bordered::of(means, triangle, centered))
+    let r_factor = RFactor::of(q, q, &columns, used)?;
+    Ok(CenteredR::of(means, r_factor, centered))
 }
 
 /// The same by way of co-moments, where those are enough.
-fn by_root<D: Kernels, T: Real>(
+fn by_cholesky<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     centered: bool,
-) -> Result<Option<Bordered>> {
+) -> Result<Option<CenteredR>> {
     let (_, p, m) = rows.shape();
     let q = p + m;
     let exact = true;
-    let found = rows.device.moments(rows, Look { centered, exact })?;
+    let found = rows
+        .device
+        .moments(rows, MomentOptions { centered, exact })?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;
     let seen = Moments::of(means, found.comoment, centered)?;
     if !seen.is_finite() || seen.largest_square(0..q) < TINIEST || seen.least_square(0..q) < TINIEST
@@ -72,42 +74,42 @@ fn by_root<D: Kernels, T: Real>(
         return Ok(None);
     }
     let remote = seen.remoteness(0..p);
-    let Some((columns, steep)) = solve::root(q, p, seen.products(q)?)? else {
+    let Some((columns, steep)) = solve::cholesky(q, p, seen.products(q)?)? else {
         return Ok(None);
     };
     if steep > STEEP || steep * steep * f64::EPSILON * remote > DRIFT {
         return Ok(None);
     }
-    let triangle = Triangle::of(q, q, &columns, q)?;
+    let r_factor = RFactor::of(q, q, &columns, q)?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;
-    Ok(Some(Bordered::of(means, triangle, centered)))
+    Ok(Some(CenteredR::of(means, r_factor, centered)))
 }
 
 /// The line of the batches of all ranks, of `p` columns and `m` targets, and how many rows they have. A
 /// header must have agreed on these. The first rank has `threads`.
-pub fn settle<D: Device>(
+pub fn finish_stream<D: Device>(
     comm: &dyn Communicator,
-    known: &[f64],
+    state: &[f64],
     [p, m]: [usize; 2],
-    aim: &Aim<'_>,
+    params: &LeastSquaresParams<'_>,
     (device, threads): (&D, usize),
-) -> Result<(Line, f64)> {
-    let seen = gather(comm, known, || Bordered::empty(p + m, aim.intercept))?;
+) -> Result<(LeastSquaresModel, f64)> {
+    let seen = gather(comm, state, || CenteredR::empty(p + m, params.intercept))?;
     let none = memory::zeros(p + m, "means")?;
-    let mean = if aim.intercept {
+    let mean = if params.intercept {
         seen.means().mean()
     } else {
         &none
     };
     let means = seen.means();
-    let line = lead(comm, || {
+    let model = lead(comm, || {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a number of rows
         let rows = (means.rows() as usize).clamp(1, p + m);
-        let h = rows.max(seen.triangle().used()); // each merge brings one for the means
-        let triangle = seen.triangle().first(h)?;
-        let singular = |threads| solve::singular([h, p], &triangle.columns()[..h * p], threads);
+        let h = rows.max(seen.r_factor().used()); // each merge brings one for the means
+        let r_factor = seen.r_factor().first(h)?;
+        let singular = |threads| solve::singular([h, p], &r_factor.columns()[..h * p], threads);
         let found = shared(device, (h.min(p), threads), singular)?;
-        aim.line(p, &triangle, [means.rows(), means.weight()], mean, found)
+        params.solve_r_factor(p, &r_factor, [means.rows(), means.weight()], mean, found)
     })?;
-    Ok((line, means.rows()))
+    Ok((model, means.rows()))
 }

@@ -3,9 +3,9 @@
 //! As `pca`, of rows that pass once. Kept of them, by the way that is asked for:
 //!
 //! * `Moments`: `S = V Σ² Vᵀ`, exactly. `n p²` flops; `p² / 2` numbers reduced.
-//! * `Span` of `p` rows: the triangle of the centred rows, so singular values are as exact as those of
+//! * `LeadingRows` of `p` rows: the triangle of the centred rows, so singular values are as exact as those of
 //!   the rows at once. `2 n p²` flops; `p²` numbers a step of the reduction.
-//! * `Span` of fewer rows, where `p²` numbers are too many: the leading components of the batches so
+//! * `LeadingRows` of fewer rows, where `p²` numbers are too many: the leading components of the batches so
 //!   far, to which each batch adds (Ross, Lim, Lin, Yang 2008). `4 n p h` flops. What a batch does
 //!   not show of the leading components is lost, so this is approximate.
 //!
@@ -19,11 +19,14 @@ use crate::{
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments, Span},
+    summary::{LeadingRows, Means, Moments},
 };
 
-/// `Span` of my rows with room for `h`.
-pub fn span<D: Kernels, T: Real>(rows: &Data<'_, '_, D, T>, h: usize) -> Result<Span> {
+/// `LeadingRows` of my rows with room for `h`.
+pub fn leading_rows<D: Kernels, T: Real>(
+    rows: &Data<'_, '_, D, T>,
+    h: usize,
+) -> Result<LeadingRows> {
     let (n, p, _) = rows.shape();
     let found = rows.device.means(rows)?;
     let means = Means::of(found.counts, &found.origin, &found.mean)?;
@@ -32,23 +35,23 @@ pub fn span<D: Kernels, T: Real>(rows: &Data<'_, '_, D, T>, h: usize) -> Result<
         return Err(Error::NotFinite);
     }
     // Rows are kept as they are up to `p`; above, as their triangle.
-    let (triangle, used) = rows.device.triangle(rows, means.mean(), n.min(p))?;
-    Span::of(&means, &found.comoment, h, (&triangle, n.min(p), used))
+    let (r_factor, used) = rows.device.r_factor(rows, means.mean(), n.min(p))?;
+    LeadingRows::of(&means, &found.comoment, h, (&r_factor, n.min(p), used))
 }
 
 /// Of the `p` columns of all ranks: `n`, how many components, variance in all directions, noise; means,
 /// variances, singular values, components. A header must have agreed on `p` and `h`.
 ///
-/// `h` is the room of `Span`, 0 stands for `Moments`. The first rank has `threads`.
+/// `h` is the room of `LeadingRows`, 0 stands for `Moments`. The first rank has `threads`.
 pub fn components<D: Device>(
     comm: &dyn Communicator,
-    known: &[f64],
+    state: &[f64],
     (p, h): (usize, usize),
     count: Option<usize>,
     (device, threads): (&D, usize),
 ) -> Result<Vec<f64>> {
     if h == 0 {
-        let seen = gather(comm, known, || Moments::empty(p, true))?;
+        let seen = gather(comm, state, || Moments::empty(p, true))?;
         return lead(comm, || {
             let squares: Vec<f64> = (0..p).map(|j| seen.comoment(j, j)).collect();
             let products = seen.products(p)?;
@@ -56,7 +59,7 @@ pub fn components<D: Device>(
             finish(seen.means(), &squares, spectrum, count)
         });
     }
-    let seen = gather(comm, known, || Span::empty(h, p))?;
+    let seen = gather(comm, state, || LeadingRows::empty(h, p))?;
     lead(comm, || {
         let (rows, used) = seen.rows()?;
         let right = |threads| solve::right([used, p], &rows, threads);

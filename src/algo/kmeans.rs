@@ -16,7 +16,7 @@ use crate::{
     device::{Data, Kernels},
     memory,
     real::Real,
-    summary::{Clusters, Farthest, Round, Slope},
+    summary::{Clusters, Farthest, Round, Sums},
 };
 
 /// Parameters and my rows.
@@ -30,7 +30,7 @@ pub struct KMeans<'r, 'a, 'm, D: Kernels, T: Real> {
     /// Rounds at most.
     pub limit: usize,
     /// Whether the history tells inertia.
-    pub told: bool,
+    pub want_inertia: bool,
     /// On the first rank: sees the centres around `place` after each iteration.
     pub observer: Option<Observer<'r>>,
 }
@@ -61,7 +61,7 @@ impl<D: Kernels, T: Real> KMeans<'_, '_, '_, D, T> {
             last: Vec::new(),
             seen: None,
         };
-        let start = Walk {
+        let start = LloydState {
             k: start.len() / p.max(1),
             centers: start,
             empty: 0,
@@ -98,7 +98,7 @@ fn found<D: Kernels, T: Real>(
     if D::shape(centers).1 != rows.shape().1 {
         return Err(Error::Shape("centers are not of these rows"));
     }
-    let around = rows.device.around(centers)?;
+    let around = rows.device.pack_centers(centers)?;
     let mut labels = rows.device.labels(rows)?;
     rows.device.label(rows, &around, &mut labels)?;
     Ok((labels, around))
@@ -118,9 +118,9 @@ pub fn inertia<D: Kernels, T: Real>(
             .is_finite()
             .then_some(inertia)
             .ok_or(Error::NotFinite)?;
-        Ok(Slope::of(memory::copy(&[finite], "inertia")?))
+        Ok(Sums::of(memory::copy(&[finite], "inertia")?))
     };
-    Ok(one_pass(comm, || Slope::empty(1), look)?.gradient()[0])
+    Ok(one_pass(comm, || Sums::empty(1), look)?.values()[0])
 }
 
 struct Lloyd<'r, 'k, 'a, 'm, D: Kernels, T: Real> {
@@ -133,7 +133,7 @@ struct Lloyd<'r, 'k, 'a, 'm, D: Kernels, T: Real> {
 }
 
 /// Centres on their way.
-struct Walk {
+struct LloydState {
     k: usize,
     centers: Vec<f64>,
     /// How many clusters wait for rows.
@@ -142,7 +142,7 @@ struct Walk {
     history: Vec<[f64; 2]>,
 }
 
-impl Model for Walk {
+impl Model for LloydState {
     fn words(&self) -> Result<Vec<f64>> {
         let mut words = memory::copy(&self.centers, "centers")?;
         words.extend(self.history.as_flattened());
@@ -170,7 +170,7 @@ impl Model for Walk {
 
 impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     /// What my rows say of these centres; labels follow.
-    fn clusters(&mut self, model: &Walk, told: bool) -> Result<Clusters> {
+    fn clusters(&mut self, model: &LloydState, want_inertia: bool) -> Result<Clusters> {
         let KMeans { rows, place, .. } = *self.task;
         let centers = &model.centers;
         let known = *centers == self.last;
@@ -187,7 +187,7 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
             [&found.sums, &found.weights, &found.counts],
             [0.0, if known { 0.0 } else { found.changed }],
         )?;
-        if told {
+        if want_inertia {
             seen.tell(rows.device.inertia(rows, &around, &self.labels)?);
         }
         let finite = seen.inertia().is_finite() && seen.sums().0.iter().all(|sum| sum.is_finite());
@@ -195,7 +195,7 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     }
 
     /// My rows farthest from their centres.
-    fn farthest(&self, model: &Walk) -> Result<Farthest> {
+    fn farthest(&self, model: &LloydState) -> Result<Farthest> {
         let (rows, place) = (self.task.rows, self.task.place);
         let around = rows.device.centers(place, &model.centers)?;
         let far = rows
@@ -212,10 +212,10 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     /// The centres that follow from sums and weights, and whether that is the end.
     fn moved(
         &self,
-        mut model: Walk,
+        mut model: LloydState,
         [mut sums, weights]: [Vec<f64>; 2],
         seen: &Clusters,
-    ) -> (Walk, bool) {
+    ) -> (LloydState, bool) {
         means(&mut sums, &weights, self.task.place.len());
         let square = |(a, b): (&f64, &f64)| (a - b) * (a - b);
         let moved = sums.iter().zip(&model.centers).map(square).sum::<f64>();
@@ -231,7 +231,7 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
 
 impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
     /// The same; it also stops where the observer says so.
-    fn observed(&self, (model, stop): (Walk, bool)) -> Result<(Walk, bool)> {
+    fn observed(&self, (model, stop): (LloydState, bool)) -> Result<(LloydState, bool)> {
         let Some(observer) = self.task.observer else {
             return Ok((model, stop));
         };
@@ -242,9 +242,9 @@ impl<D: Kernels, T: Real> Lloyd<'_, '_, '_, '_, D, T> {
 
 impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
     type Summary = Round;
-    type Model = Walk;
+    type Model = LloydState;
 
-    fn neutral(&self, model: &Walk) -> Result<Round> {
+    fn neutral(&self, model: &LloydState) -> Result<Round> {
         let p = self.task.place.len();
         Ok(if model.empty > 0 {
             Round::Farthest(Farthest::empty(model.empty, p)?)
@@ -253,15 +253,15 @@ impl<D: Kernels, T: Real> Rounds for Lloyd<'_, '_, '_, '_, D, T> {
         })
     }
 
-    fn look(&mut self, model: &Walk) -> Result<Round> {
+    fn look(&mut self, model: &LloydState) -> Result<Round> {
         Ok(if model.empty > 0 {
             Round::Farthest(self.farthest(model)?)
         } else {
-            Round::Clusters(self.clusters(model, self.task.told)?)
+            Round::Clusters(self.clusters(model, self.task.want_inertia)?)
         })
     }
 
-    fn improve(&mut self, mut model: Walk, seen: &mut Round) -> Result<(Walk, bool)> {
+    fn improve(&mut self, mut model: LloydState, seen: &mut Round) -> Result<(LloydState, bool)> {
         match seen {
             Round::Clusters(seen) => {
                 model.empty = seen.sums().1.iter().filter(|w| **w == 0.0).count();

@@ -19,7 +19,7 @@ use crate::{
     device::{Data, Kernels, PIECE},
     memory,
     real::Real,
-    summary::Slope,
+    summary::Sums,
 };
 
 use super::{guarded, one_pass};
@@ -183,13 +183,10 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let look = || {
             let around = rows.device.centers(self.place, &found)?;
             let seen = rows.device.assign(rows, &around, &mut labels)?;
-            Ok(Slope::of(memory::copy(
-                &seen.weights,
-                "weights of centers",
-            )?))
+            Ok(Sums::of(memory::copy(&seen.weights, "weights of centers")?))
         };
-        let seen = one_pass(comm, || Slope::empty(found.len() / p), look)?;
-        let weights = memory::copy(seen.gradient(), "weights of centers")?;
+        let seen = one_pass(comm, || Sums::empty(found.len() / p), look)?;
+        let weights = memory::copy(seen.values(), "weights of centers")?;
         Ok((found, weights))
     }
 
@@ -262,7 +259,10 @@ impl<D: Kernels, T: Real> Draws<'_, '_, '_, D, T> {
         let (rows, p) = (self.rows, self.place.len());
         let many = (candidates.len() / p.max(1)).max(1);
         let taken = std::mem::take(newest);
-        let looked = guarded(|| rows.device.closer(rows, nearest, &taken, candidates));
+        let looked = guarded(|| {
+            rows.device
+                .update_min_distance(rows, nearest, &taken, candidates)
+        });
         let (pieces, looked) = match looked {
             Ok(pieces) => (pieces, Ok(())),
             Err(error) => (Vec::new(), Err(error)),

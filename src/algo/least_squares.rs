@@ -12,7 +12,7 @@
 //!
 //! * `κ > 100`: the rows are looked at again for `g = Σᵢ wᵢ (xᵢ − x̄) rᵢᵀ`, and
 //!   `cⱼ += V (Λ + αⱼ)⁺ Vᵀ (gⱼ − αⱼ cⱼ)`; `4 n p m` flops and `p m` numbers a look (Higham, *Accuracy and Stability*, ch. 12 and 20).
-//! * `κ > 10⁴`, or fewer rows than columns: they are looked at again for `Triangle`, whose `R` has
+//! * `κ > 10⁴`, or fewer rows than columns: they are looked at again for `RFactor`, whose `R` has
 //!   the condition of `X`, not its square. Coefficients alone would do with the second look up to
 //!   `10⁷`; but `σ` has error `κ² ε`, and users read it.
 //! * `f32` rows are multiplied as `f32`, and looked at again as `f64` where `κ > 10`.
@@ -20,17 +20,17 @@
 //! With `positive`, `C ≥ 0`: non-negative least squares on the root of `S_xx + α I`, or on `R`.
 
 use super::{
-    Aim, Line, Next, Rounds, eigen, intercept, lead, means, moments, put, rounds, shared, triangle,
-    weighs,
+    LeastSquaresModel, LeastSquaresParams, Next, Rounds, eigen, intercept, lead, means, moments,
+    put, r_factor, rounds, shared, weighs,
 };
 use crate::{
     Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments, Slope},
+    summary::{Means, Moments, Sums},
 };
 
 /// Condition of `X` above which a second look pays.
@@ -53,7 +53,7 @@ pub struct LeastSquares<'r, 'a, 'm, D: Kernels, T: Real> {
     /// My rows, with targets.
     pub rows: &'r Data<'a, 'm, D, T>,
     /// What is sought.
-    pub aim: Aim<'r>,
+    pub params: LeastSquaresParams<'r>,
     /// No rank has more rows.
     pub most: usize,
     /// What the first rank may decompose with.
@@ -62,49 +62,54 @@ pub struct LeastSquares<'r, 'a, 'm, D: Kernels, T: Real> {
 
 impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
     /// The model of the rows of all ranks. A header must have agreed on all but the rows.
-    pub fn fit(&self, comm: &dyn Communicator) -> Result<Line> {
+    pub fn fit(&self, comm: &dyn Communicator) -> Result<LeastSquaresModel> {
         let (_, p, _) = self.rows.shape();
         let rows = self.most.saturating_mul(comm.size());
         if rows <= p {
-            return self.by_triangle(comm, None, rows);
+            return self.by_r_factor(comm, None, rows);
         }
         let mut exact = false;
         loop {
-            let centered = self.aim.intercept;
-            let seen = moments(self.rows, comm, Look { centered, exact })?;
+            let centered = self.params.intercept;
+            let seen = moments(self.rows, comm, MomentOptions { centered, exact })?;
             let mut spectrum = None;
-            let line = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
-            match line.next {
-                Next::Nothing => return Ok(line),
+            let model = lead(comm, || self.finish(&seen, exact, &mut spectrum))?;
+            match model.next {
+                Next::Nothing => return Ok(model),
                 Next::Exact => exact = true,
-                Next::Triangle => {
+                Next::RFactor => {
                     let means = seen.is_finite().then(|| seen.means());
-                    return self.by_triangle(comm, means, rows);
+                    return self.by_r_factor(comm, means, rows);
                 }
                 Next::Residual => {
                     let (rows, means, last) = (self.rows, seen.means(), f64::INFINITY);
                     let mut polish = Polish {
                         rows,
-                        aim: self.aim,
+                        params: self.params,
                         means,
                         spectrum,
                         last,
                     };
-                    return rounds(&mut polish, comm, line, LOOKS);
+                    return rounds(&mut polish, comm, model, LOOKS);
                 }
             }
         }
     }
 
     /// What follows from the moments, and whether that is enough.
-    fn finish(&self, seen: &Moments, exact: bool, kept: &mut Option<Spectrum>) -> Result<Line> {
+    fn finish(
+        &self,
+        seen: &Moments,
+        exact: bool,
+        kept: &mut Option<Spectrum>,
+    ) -> Result<LeastSquaresModel> {
         let (_, p, m) = self.rows.shape();
         if !seen.is_finite() || seen.largest_square(0..p) < TINIEST {
             // Squares too large or too small for `f64`, or rows that are not numbers: their means
             // will tell.
             let none = memory::zeros(p + m, "means")?;
             let coef = memory::zeros(p * m, "coefficients")?;
-            return Line::of(coef, &none, 0, &Spectrum::none(), [p, m], Next::Triangle);
+            return LeastSquaresModel::of(coef, &none, 0, &Spectrum::none(), [p, m], Next::RFactor);
         }
         weighs(seen.means().weight())?;
         let (products, many) = (seen.products(p)?, (p, self.threads));
@@ -112,31 +117,32 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         let next = self.next(seen, exact, &spectrum);
         let mut coef = memory::zeros(p * m, "coefficients")?;
         for target in 0..m {
-            if matches!(next, Next::Exact | Next::Triangle) {
+            if matches!(next, Next::Exact | Next::RFactor) {
                 break;
             }
             let mut right = memory::zeros(p, "a right side")?;
             for (j, right) in right.iter_mut().enumerate() {
                 *right = seen.comoment(p + target, j);
             }
-            let alpha = self.aim.alpha(target);
-            let answer = if self.aim.positive {
+            let alpha = self.params.alpha(target);
+            let answer = if self.params.positive {
                 solve::nonnegative_of(&spectrum, alpha, &right)?
             } else {
-                spectrum.solve(self.aim.count(target, &spectrum), alpha, &right)?
+                spectrum.solve(self.params.count(target, &spectrum), alpha, &right)?
             };
             put(&mut coef, m, target, &answer);
         }
-        let rank = spectrum.rank(self.aim.tol);
-        let line = Line::of(coef, seen.means().mean(), rank, &spectrum, [p, m], next)?;
+        let rank = spectrum.rank(self.params.tol);
+        let model =
+            LeastSquaresModel::of(coef, seen.means().mean(), rank, &spectrum, [p, m], next)?;
         *kept = Some(spectrum);
-        Ok(line)
+        Ok(model)
     }
 
     /// What the rows should be looked at for after these moments.
     fn next(&self, seen: &Moments, exact: bool, spectrum: &Spectrum) -> Next {
         let (_, p, m) = self.rows.shape();
-        let condition = spectrum.condition(self.aim.least());
+        let condition = spectrum.condition(self.params.least());
         let drift = condition.powi(2) * f64::EPSILON * seen.remoteness(0..p);
         let coarse = T::NAME == f32::NAME
             && !exact
@@ -147,10 +153,10 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
         } else if condition > BAD
             || condition.is_nan()
             || seen.least_square(p..p + m) < TINIEST
-            || seen.means().rows() < p as f64 && self.aim.least() <= 0.0
-            || self.aim.positive && again
+            || seen.means().rows() < p as f64 && self.params.least() <= 0.0
+            || self.params.positive && again
         {
-            Next::Triangle
+            Next::RFactor
         } else if again {
             Next::Residual
         } else {
@@ -159,12 +165,12 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
     }
 
     /// From the triangle of the centred rows.
-    fn by_triangle(
+    fn by_r_factor(
         &self,
         comm: &dyn Communicator,
         known: Option<&Means>,
         rows: usize,
-    ) -> Result<Line> {
+    ) -> Result<LeastSquaresModel> {
         let (_, p, m) = self.rows.shape();
         let found;
         let means = if let Some(known) = known {
@@ -174,19 +180,19 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
             &found
         };
         let none = memory::zeros(p + m, "means")?;
-        let mean = if self.aim.intercept {
+        let mean = if self.params.intercept {
             means.mean()
         } else {
             &none
         };
-        let seen = triangle(self.rows, comm, mean, rows.min(p + m))?;
+        let seen = r_factor(self.rows, comm, mean, rows.min(p + m))?;
         lead(comm, || {
             let h = seen.height();
             let many = (h.min(p), self.threads);
             let singular = |threads| solve::singular([h, p], &seen.columns()[..h * p], threads);
             let found = shared(self.rows.device, many, singular)?;
-            self.aim
-                .line(p, &seen, [means.rows(), means.weight()], mean, found)
+            self.params
+                .solve_r_factor(p, &seen, [means.rows(), means.weight()], mean, found)
         })
     }
 }
@@ -194,7 +200,7 @@ impl<D: Kernels, T: Real> LeastSquares<'_, '_, '_, D, T> {
 /// The second look.
 struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
     rows: &'r Data<'a, 'm, D, T>,
-    aim: Aim<'r>,
+    params: LeastSquaresParams<'r>,
     means: &'r Means,
     /// The first rank's alone: the others take its line.
     spectrum: Option<Spectrum>,
@@ -202,35 +208,39 @@ struct Polish<'r, 'a, 'm, D: Kernels, T: Real> {
 }
 
 impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
-    type Summary = Slope;
-    type Model = Line;
+    type Summary = Sums;
+    type Model = LeastSquaresModel;
 
     const LED: bool = true;
 
-    fn neutral(&self, line: &Line) -> Result<Slope> {
-        Slope::empty(line.coef.len())
+    fn neutral(&self, model: &LeastSquaresModel) -> Result<Sums> {
+        Sums::empty(model.coef.len())
     }
 
-    fn look(&mut self, line: &Line) -> Result<Slope> {
+    fn look(&mut self, model: &LeastSquaresModel) -> Result<Sums> {
         let (rows, mean) = (self.rows, self.means.mean());
-        let gradient = rows.device.residual(rows, mean, &line.coef)?;
-        Ok(Slope::of(gradient))
+        let gradient = rows.device.residual(rows, mean, &model.coef)?;
+        Ok(Sums::of(gradient))
     }
 
-    fn improve(&mut self, mut line: Line, seen: &mut Slope) -> Result<(Line, bool)> {
+    fn improve(
+        &mut self,
+        mut model: LeastSquaresModel,
+        seen: &mut Sums,
+    ) -> Result<(LeastSquaresModel, bool)> {
         let Some(spectrum) = &self.spectrum else {
-            return Ok((line, false));
+            return Ok((model, false));
         };
-        let (m, p) = (line.intercept.len(), line.p);
+        let (m, p) = (model.intercept.len(), model.p);
         let (mut moved, mut length) = (0.0_f64, 0.0_f64);
-        let mut coef = memory::copy(&line.coef, "coefficients")?;
+        let mut coef = memory::copy(&model.coef, "coefficients")?;
         for target in 0..m {
-            let (alpha, mut right) = (self.aim.alpha(target), memory::zeros(p, "a right side")?);
-            let rows = seen.gradient().chunks_exact(m).zip(coef.chunks_exact(m));
+            let (alpha, mut right) = (self.params.alpha(target), memory::zeros(p, "a right side")?);
+            let rows = seen.values().chunks_exact(m).zip(coef.chunks_exact(m));
             for (right, (gradient, coef)) in right.iter_mut().zip(rows) {
                 *right = gradient[target] - alpha * coef[target];
             }
-            let count = self.aim.count(target, spectrum);
+            let count = self.params.count(target, spectrum);
             let step = spectrum.solve(count, alpha, &right)?;
             for (row, step) in coef.chunks_exact_mut(m).zip(step) {
                 moved += step * step;
@@ -240,11 +250,11 @@ impl<D: Kernels, T: Real> Rounds for Polish<'_, '_, '_, D, T> {
         }
         let moved = moved.sqrt();
         if moved > 0.5 * self.last {
-            return Ok((line, true)); // nothing but rounding is left
+            return Ok((model, true)); // nothing but rounding is left
         }
         self.last = moved;
-        line.coef = coef;
-        line.intercept = intercept(&line.coef, self.means.mean(), m)?;
-        Ok((line, moved <= f64::EPSILON * length.sqrt()))
+        model.coef = coef;
+        model.intercept = intercept(&model.coef, self.means.mean(), m)?;
+        Ok((model, moved <= f64::EPSILON * length.sqrt()))
     }
 }

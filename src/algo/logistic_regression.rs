@@ -4,26 +4,22 @@
 //! losses `ℓ` of `device::LinkKernels` and `W = Σᵢ wᵢ`. Rows are put around their means where there is an
 //! intercept without penalty: so nothing is lost far from the origin, and coefficients are the same.
 //!
-//! Kept of the rows: `Slope` of loss, gradient and second derivatives. Ways, chosen by sizes alone:
-//!
-//! * Few coefficients: Newton's steps by Cholesky; `n p²` flops for each pair of scores, and its
-//!   `p² / 2` numbers reduced, a round (Nocedal and Wright, *Numerical Optimization*, 3.3).
-//! * Many: limited memory, from the curvature that the co-moments of the columns bound (Böhning 1992);
-//!   `4 n p m` flops and `p m` numbers a round. Where that takes long, Newton's steps at the end.
-//! * `l₁`: Newton's steps with the penalty in each, by coordinates (Lee, Sun and Saunders 2014); where
-//!   second derivatives have no room, proximal gradients with momentum.
-//!
-//! The first rank's iterate goes round before each look; on a line it is judged by `solve::Line`.
+//! Kept of the rows: `Sums` of loss, gradient and Hessian. The solver is chosen by sizes alone: Newton's
+//! steps by Cholesky for few coefficients (`n p²` flops for each pair of scores; Nocedal and Wright,
+//! *Numerical Optimization*, 3.3); L-BFGS for many, preconditioned by the co-moments of the columns, which
+//! bound the Hessian (Böhning 1992; `4 n p m` flops an iteration); with an L1 penalty proximal Newton by
+//! coordinate descent (Lee, Sun and Saunders 2014), or FISTA where there is no memory for a Hessian.
+//! All ranks look at the first rank's iterate; `solve::LineSearch` judges it.
 
-use super::{Observer, Odds, Rounds, lead, moments, rounds, spread};
+use super::{LogisticState, Observer, Rounds, lead, moments, rounds, variances};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look, Scores, free},
+    device::{Data, Kernels, MomentOptions, Scores, free},
     memory,
     real::Real,
-    solve::{self, Fista, Line, Memory, Metric, Penalized, Verdict, dot, moved},
-    summary::Slope,
+    solve::{self, Fista, LineSearch, Memory, Metric, Penalized, Verdict, dot, moved},
+    summary::Sums,
 };
 
 /// Coefficients for each score up to which the co-moments of the columns pay, and at most.
@@ -72,13 +68,13 @@ enum Way {
 impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// The model of the rows of all ranks, from the first rank's coefficients. A header must have
     /// agreed on all but the rows.
-    pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<Odds> {
+    pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<LogisticState> {
         let (width, way) = (self.rows.shape().1 + 1, self.way(start.len()));
         let (mean, metric) = self.place(comm, way, start.len() / width)?;
         let begin = lead(comm, || {
             let mut coef = memory::copy(start, "coefficients")?;
             shift_intercepts(&mut coef, &mean, 1.0);
-            Ok(Odds {
+            Ok(LogisticState {
                 coef,
                 steps: 0,
                 converged: false,
@@ -87,13 +83,13 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
                 curved: matches!(way, Way::Newton | Way::Proximal),
             })
         })?;
-        let mut climb = Climb::new(self, way, &mean, metric, start)?;
+        let mut optimizer = Optimizer::new(self, way, &mean, metric, start)?;
         let limit = self.limit.saturating_add(1).saturating_mul(30);
-        let found = rounds(&mut climb, comm, begin, limit)?;
+        let found = rounds(&mut optimizer, comm, begin, limit)?;
         lead(comm, || {
-            let mut odds = found.clone();
-            odds.coef = climb.for_columns_as_they_are(&odds.coef)?;
-            Ok(odds)
+            let mut state = found.clone();
+            state.coef = optimizer.for_columns_as_they_are(&state.coef)?;
+            Ok(state)
         })
     }
 
@@ -128,7 +124,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
         let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
         if way == Way::Quasi && few && self.total >= p as f64 {
-            let look = Look {
+            let look = MomentOptions {
                 centered,
                 exact: false,
             };
@@ -141,7 +137,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             let mean = memory::copy(seen.means().mean(), "means")?;
             return Ok((mean, Metric::spectral(spectrum, part, ridge, weight)));
         }
-        let (means, mut squares) = spread(&bare, comm)?;
+        let (means, mut squares) = variances(&bare, comm)?;
         let mut mean = memory::copy(means.mean(), "means")?;
         for (square, mean) in squares.iter_mut().zip(&mut mean) {
             *square /= means.weight();
@@ -164,7 +160,7 @@ fn shift_intercepts(coef: &mut [f64], mean: &[f64], sign: f64) {
 }
 
 /// The steps from one iterate to the next.
-struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
+struct Optimizer<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
     way: Way,
     mean: &'t [f64],
@@ -175,7 +171,7 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     /// `β` and the gradient where the first rank has been.
     at: Option<[Vec<f64>; 2]>,
     step: Vec<f64>,
-    line: Line,
+    search: LineSearch,
     far: f64,
     /// What the last step promised.
     slope: f64,
@@ -185,7 +181,7 @@ struct Climb<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     lost: bool,
 }
 
-impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
+impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     fn new(
         task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
         way: Way,
@@ -208,7 +204,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             fista: Fista::new(bends),
             at: None,
             step: Vec::new(),
-            line: Line::new(0.0, 0.0),
+            search: LineSearch::new(0.0, 0.0),
             far: 0.0,
             slope: f64::NEG_INFINITY,
             bends: Vec::new(),
@@ -220,7 +216,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
     fn for_columns_as_they_are(&self, coef: &[f64]) -> Result<Vec<f64>> {
         let mut coef = memory::copy(coef, "coefficients")?;
         shift_intercepts(&mut coef, self.mean, -1.0);
-        self.goal.settle(&mut coef);
+        self.goal.choose_optimum(&mut coef);
         Ok(coef)
     }
 
@@ -233,54 +229,60 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Judges the iterate; if it is on the way, brings the next trial.
-    fn descend(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
-        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Result<(LogisticState, bool)> {
+        let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let mut enough = false;
         if let Some([coef, before]) = &self.at {
             let slope = (self.way != Way::Proximal).then(|| dot(&gradient, &self.step));
-            match self.line.judge(self.far, value, slope) {
+            match self.search.judge(self.far, value, slope) {
                 Verdict::Accept => {
-                    odds.steps += 1;
-                    enough = self.enough(&odds.coef)?;
+                    state.steps += 1;
+                    enough = self.enough(&state.coef)?;
                 }
                 Verdict::Over => {
-                    odds.coef = memory::copy(coef, "coefficients")?;
-                    return Ok(self.rest(odds));
+                    state.coef = memory::copy(coef, "coefficients")?;
+                    return Ok(self.stalled(state));
                 }
                 Verdict::Try(far) => {
-                    (self.far, odds.curved) = (far, self.way != Way::Quasi);
-                    odds.coef = moved(coef, &self.step, far)?;
-                    return Ok((odds, false));
+                    (self.far, state.curved) = (far, self.way != Way::Quasi);
+                    state.coef = moved(coef, &self.step, far)?;
+                    return Ok((state, false));
                 }
             }
             if self.way == Way::Quasi {
-                let step = moved(&odds.coef, coef, -1.0)?;
+                let step = moved(&state.coef, coef, -1.0)?;
                 let change = moved(&gradient, before, -1.0)?;
                 self.memory.remember(step, change, &self.metric)?;
             }
         }
-        (odds.value, odds.steepness) = (value, self.goal.steepness(&odds.coef, &gradient, false));
-        if enough || odds.steepness <= self.task.tol[1] || odds.steps >= self.task.limit {
-            let converged = enough || odds.steepness <= self.task.tol[0];
-            return Ok(odds.over(converged));
+        (state.value, state.steepness) =
+            (value, self.goal.steepness(&state.coef, &gradient, false));
+        if enough || state.steepness <= self.task.tol[1] || state.steps >= self.task.limit {
+            let converged = enough || state.steepness <= self.task.tol[0];
+            return Ok(state.over(converged));
         }
-        if odds.steps >= 10 + self.task.expense(odds.coef.len()) {
-            odds = match self.bend(odds) {
+        if state.steps >= 10 + self.task.expense(state.coef.len()) {
+            state = match self.switch_to_newton(state) {
                 Ok(next) => return Ok(next),
-                Err(odds) => odds,
+                Err(state) => state,
             };
         }
-        self.depart(odds, gradient, &seen[1..])
+        self.step(state, gradient, &seen[1..])
     }
 
     /// Takes the direction from an iterate that stays.
-    fn depart(&mut self, mut odds: Odds, gradient: Vec<f64>, seen: &[f64]) -> Result<(Odds, bool)> {
-        if odds.curved {
-            self.bends = memory::copy(&seen[odds.coef.len()..], "second derivatives")?;
+    fn step(
+        &mut self,
+        mut state: LogisticState,
+        gradient: Vec<f64>,
+        seen: &[f64],
+    ) -> Result<(LogisticState, bool)> {
+        if state.curved {
+            self.bends = memory::copy(&seen[state.coef.len()..], "second derivatives")?;
         }
         let (step, slope) = match self.way {
             Way::Newton => self.goal.newton(&gradient, &self.bends)?,
-            Way::Proximal => self.goal.proximal(&odds.coef, &gradient, &self.bends)?,
+            Way::Proximal => self.goal.proximal(&state.coef, &gradient, &self.bends)?,
             Way::Quasi | Way::Gradient => {
                 let step = self.memory.direction(&gradient, &self.metric)?;
                 let slope = dot(&gradient, &step);
@@ -288,104 +290,111 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Climb<'t, 'r, 'a, 'm, D, T> {
             }
         };
         // A fall too small to be seen, which was hardly larger before: nothing but rounding is left.
-        let still = -slope <= STILL * odds.value.abs() && slope < 0.25 * self.slope;
+        let still = -slope <= STILL * state.value.abs() && slope < 0.25 * self.slope;
         if slope.is_nan() || slope >= 0.0 || still {
-            return Ok(self.rest(odds));
+            return Ok(self.stalled(state));
         }
         // Second derivatives that serve well are kept.
-        let stale = odds.steps < 2 || slope < STALE * self.slope;
-        odds.curved = stale && self.way != Way::Quasi;
-        (self.line, self.far, self.slope) = (Line::new(odds.value, slope), 1.0, slope);
-        let next = moved(&odds.coef, &step, 1.0)?;
-        let coef = std::mem::replace(&mut odds.coef, next);
+        let outdated = state.steps < 2 || slope < STALE * self.slope;
+        state.curved = outdated && self.way != Way::Quasi;
+        (self.search, self.far, self.slope) = (LineSearch::new(state.value, slope), 1.0, slope);
+        let next = moved(&state.coef, &step, 1.0)?;
+        let coef = std::mem::replace(&mut state.coef, next);
         (self.step, self.at) = (step, Some([coef, gradient]));
-        Ok((odds, false))
+        Ok((state, false))
     }
 
     /// Where no step leads further. Where the last promised a fall that rounding hides, the place is as
     /// good as any; else Newton's steps were misled, and limited memory goes on from there.
-    fn rest(&mut self, odds: Odds) -> (Odds, bool) {
-        let hidden = self.way != Way::Quasi && -self.slope <= HIDDEN * odds.value.abs();
-        let good = hidden || odds.steepness <= self.task.tol[0];
-        let mut odds = match self.bend(odds) {
+    fn stalled(&mut self, state: LogisticState) -> (LogisticState, bool) {
+        let hidden = self.way != Way::Quasi && -self.slope <= HIDDEN * state.value.abs();
+        let good = hidden || state.steepness <= self.task.tol[0];
+        let mut state = match self.switch_to_newton(state) {
             Ok(next) => return next,
-            Err(odds) => odds,
+            Err(state) => state,
         };
         if good || self.way != Way::Newton {
-            return odds.over(good);
+            return state.over(good);
         }
-        (self.way, self.lost, odds.curved) = (Way::Quasi, true, false);
+        (self.way, self.lost, state.curved) = (Way::Quasi, true, false);
         (self.at, self.memory, self.slope) = (None, Memory::default(), f64::NEG_INFINITY);
-        (odds, false)
+        (state, false)
     }
 
     /// Where limited memory takes long, second derivatives are looked at there, and Newton's steps
     /// follow; unless they have no room.
-    fn bend(&mut self, mut odds: Odds) -> std::result::Result<(Odds, bool), Odds> {
-        if self.way != Way::Quasi || self.lost || odds.coef.len() > self.task.room {
-            return Err(odds);
+    fn switch_to_newton(
+        &mut self,
+        mut state: LogisticState,
+    ) -> std::result::Result<(LogisticState, bool), LogisticState> {
+        if self.way != Way::Quasi || self.lost || state.coef.len() > self.task.room {
+            return Err(state);
         }
         (self.way, self.at, self.slope) = (Way::Newton, None, f64::NEG_INFINITY);
-        odds.curved = true;
-        Ok((odds, false))
+        state.curved = true;
+        Ok((state, false))
     }
 
     /// The same by proximal gradients.
-    fn glide(&mut self, mut odds: Odds, seen: &[f64]) -> Result<(Odds, bool)> {
-        let (value, gradient) = self.goal.value(&odds.coef, seen)?;
+    fn prox_step(
+        &mut self,
+        mut state: LogisticState,
+        seen: &[f64],
+    ) -> Result<(LogisticState, bool)> {
+        let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let first = self.goal.first();
-        let [x, next, rest] = self.fista.step(&odds.coef, &gradient, &first)?;
-        (odds.value, odds.steepness) = (value, self.goal.steepness(&x, &rest, true));
-        let sure = odds.steepness <= self.task.tol[1];
-        if sure || odds.steps >= self.task.limit {
-            let converged = odds.steepness <= self.task.tol[0];
-            odds.coef = x;
-            return Ok(odds.over(converged));
+        let [x, next, rest] = self.fista.step(&state.coef, &gradient, &first)?;
+        (state.value, state.steepness) = (value, self.goal.steepness(&x, &rest, true));
+        let sure = state.steepness <= self.task.tol[1];
+        if sure || state.steps >= self.task.limit {
+            let converged = state.steepness <= self.task.tol[0];
+            state.coef = x;
+            return Ok(state.over(converged));
         }
-        odds.steps += 1;
+        state.steps += 1;
         if self.enough(&x)? {
-            odds.coef = x;
-            return Ok(odds.over(true));
+            state.coef = x;
+            return Ok(state.over(true));
         }
-        odds.coef = next;
-        Ok((odds, false))
+        state.coef = next;
+        Ok((state, false))
     }
 }
 
-impl<D: Kernels, T: Real> Rounds for Climb<'_, '_, '_, '_, D, T> {
-    type Summary = Slope;
-    type Model = Odds;
+impl<D: Kernels, T: Real> Rounds for Optimizer<'_, '_, '_, '_, D, T> {
+    type Summary = Sums;
+    type Model = LogisticState;
 
     const LED: bool = true;
 
-    fn neutral(&self, odds: &Odds) -> Result<Slope> {
-        let (width, unknowns) = (self.mean.len() + 1, odds.coef.len());
+    fn neutral(&self, state: &LogisticState) -> Result<Sums> {
+        let (width, unknowns) = (self.mean.len() + 1, state.coef.len());
         let free = free(unknowns / width);
-        let pairs = if odds.curved {
+        let pairs = if state.curved {
             free * (free + 1) / 2
         } else {
             0
         };
-        Slope::empty(1 + unknowns + pairs * width * (width + 1) / 2)
+        Sums::empty(1 + unknowns + pairs * width * (width + 1) / 2)
     }
 
-    fn look(&mut self, odds: &Odds) -> Result<Slope> {
+    fn look(&mut self, state: &LogisticState) -> Result<Sums> {
         let (rows, weights) = (self.task.rows, self.task.weights);
         let at = Scores {
             mean: self.mean,
-            coef: &odds.coef,
+            coef: &state.coef,
             weights,
         };
-        let mut found = rows.device.link(rows, at, odds.curved)?;
+        let mut found = rows.device.link(rows, at, state.curved)?;
         found.gradient.insert(0, found.loss);
         found.gradient.extend(found.curvature);
-        Ok(Slope::of(found.gradient))
+        Ok(Sums::of(found.gradient))
     }
 
-    fn improve(&mut self, odds: Odds, seen: &mut Slope) -> Result<(Odds, bool)> {
+    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Result<(LogisticState, bool)> {
         match self.way {
-            Way::Gradient => self.glide(odds, seen.gradient()),
-            _ => self.descend(odds, seen.gradient()),
+            Way::Gradient => self.prox_step(state, seen.values()),
+            _ => self.descend(state, seen.values()),
         }
     }
 }

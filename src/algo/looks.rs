@@ -4,9 +4,9 @@ use super::one_pass;
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     real::Real,
-    summary::{Means, Moments, Triangle},
+    summary::{Means, Moments, RFactor},
 };
 
 /// `Means` of `[x y]`.
@@ -30,10 +30,10 @@ pub(super) fn means<D: Kernels, T: Real>(
 pub(super) fn moments<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
-    how: Look,
+    how: MomentOptions,
 ) -> Result<Moments> {
     let (_, p, m) = rows.shape();
-    let once = |how: Look| {
+    let once = |how: MomentOptions| {
         let found = rows.device.moments(rows, how)?;
         let means = Means::of(found.counts, &found.origin, &found.mean)?;
         Moments::of(means, found.comoment, how.centered)
@@ -44,7 +44,7 @@ pub(super) fn moments<D: Kernels, T: Real>(
         // Squares of `f32` may be too large for it where the rows are not.
         let again = T::NAME == f32::NAME && !how.exact && !seen.is_finite();
         if again {
-            once(Look { exact: true, ..how })
+            once(MomentOptions { exact: true, ..how })
         } else {
             Ok(seen)
         }
@@ -52,18 +52,18 @@ pub(super) fn moments<D: Kernels, T: Real>(
     one_pass(comm, || Moments::empty(p + m, how.centered), look)
 }
 
-/// `Triangle` of at most `h` rows of `[x y]` less `mean`.
-pub(super) fn triangle<D: Kernels, T: Real>(
+/// `RFactor` of at most `h` rows of `[x y]` less `mean`.
+pub(super) fn r_factor<D: Kernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
     mean: &[f64],
     h: usize,
-) -> Result<Triangle> {
+) -> Result<RFactor> {
     let (_, p, m) = rows.shape();
     let look = || {
         comm.step("the look at the triangle")?;
-        let (found, used) = rows.device.triangle(rows, mean, h)?;
-        Triangle::of(h, p + m, &found, used)
+        let (found, used) = rows.device.r_factor(rows, mean, h)?;
+        RFactor::of(h, p + m, &found, used)
     };
-    one_pass(comm, || Triangle::empty(h, p + m), look)
+    one_pass(comm, || RFactor::empty(h, p + m), look)
 }

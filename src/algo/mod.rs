@@ -9,17 +9,17 @@ mod incremental_pca;
 mod kmeans;
 mod kmeans_init;
 mod least_squares;
-mod line;
+mod least_squares_model;
 mod logistic_regression;
+mod logistic_state;
 mod looks;
-mod odds;
 mod pca;
 mod qr;
 mod r2;
 mod range;
-mod spread;
 mod stream;
 mod truncated_svd;
+mod variances;
 
 use crate::{
     Error, Result,
@@ -32,29 +32,29 @@ use crate::{
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use line::{Next, intercept, put, weighs};
-use looks::{means, moments, triangle};
+use least_squares_model::{Next, intercept, put, weighs};
+use looks::{means, moments, r_factor};
 use range::range;
 use stream::gather;
 
 pub use basic_statistics::{basic_statistics, columns};
-pub use conjugate::Conjugates;
-pub use elastic_net::{ElasticNet, Grid, Lines};
+pub use conjugate::ConjugateGradients;
+pub use elastic_net::{ElasticNet, ElasticNetPath, Grid};
 pub use empirical_covariance::{comoments, empirical_covariance};
-pub use incremental::{bordered, settle};
-pub use incremental_pca::{components, span};
+pub use incremental::{centered_r, finish_stream};
+pub use incremental_pca::{components, leading_rows};
 pub use kmeans::{KMeans, Partition, inertia, labels};
 pub use kmeans_init::Draws;
 pub use least_squares::LeastSquares;
-pub use line::{Aim, Line};
+pub use least_squares_model::{LeastSquaresModel, LeastSquaresParams};
 pub use logistic_regression::LogisticRegression;
-pub use odds::Odds;
+pub use logistic_state::LogisticState;
 pub use pca::{Components, Count, Pca, Way};
 pub use qr::Qr;
 pub use r2::r2;
-pub use spread::spread;
 pub use stream::{absorb, union};
 pub use truncated_svd::{Truncated, TruncatedSvd};
+pub use variances::variances;
 
 /// What is learned; it crosses between ranks as numbers.
 pub trait Model: Sized {

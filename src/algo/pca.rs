@@ -7,14 +7,14 @@
 //!
 //! Kept of the rows, by the way that is asked for:
 //!
-//! * `Triangle`: `R` of the centred rows, whose singular values and vectors are those of the rows, to
+//! * `RFactor`: `R` of the centred rows, whose singular values and vectors are those of the rows, to
 //!   rounding (Demmel, Grigori, Hoemmen, Langou 2012). `2 n p²` flops; `p²` numbers a step of the
 //!   reduction. With fewer rows than columns, the rows themselves: all ways lead here.
 //! * `Moments`: `S = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. What is small beside the
 //!   largest singular value has error `ε σ₁² / σᵢ`.
 //! * `Range`: nothing, for where `p²` numbers have no room. In every round `S` times a block of `k + 10`
 //!   directions, `4 n p k` flops and `p k` numbers each way, until residuals are lost in rounding.
-//! * `Leading`: `Moments`, and `Triangle` where `σ₁ / σₖ` of the components that are wanted asks.
+//! * `Leading`: `Moments`, and `RFactor` where `σ₁ / σₖ` of the components that are wanted asks.
 //!
 //! `f32` rows are multiplied as `f32`, which leaves components open by `ε λ₁ / gap` (Davis and Kahan
 //! 1970). Where a gap between them is too narrow for that, the rows are looked at again: for `S V` in
@@ -23,15 +23,15 @@
 //!
 //! The first rank decomposes, and only the components that are wanted travel.
 
-use super::{Model, eigen, lead, means, moments, one_pass, range, shared, triangle};
+use super::{Model, eigen, lead, means, moments, one_pass, r_factor, range, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments, Slope},
+    summary::{Means, Moments, Sums},
 };
 
 /// Ratio of singular values above which squares are not enough for `Leading`.
@@ -78,7 +78,7 @@ pub enum Count {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Way {
     /// `R`.
-    Triangle,
+    RFactor,
     /// `S`.
     Moments,
     /// `S`, or `R` where that is needed.
@@ -93,11 +93,11 @@ enum Next {
     Nothing,
     Polish,
     Exact,
-    Triangle,
+    RFactor,
 }
 
 /// As they travel.
-const ORDER: [Next; 4] = [Next::Nothing, Next::Polish, Next::Exact, Next::Triangle];
+const ORDER: [Next; 4] = [Next::Nothing, Next::Polish, Next::Exact, Next::RFactor];
 
 /// The components that are kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,12 +124,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         if let (Way::Range, Count::Of(k)) = (self.way, self.count) {
             return self.by_range(comm, k);
         }
-        if self.way == Way::Triangle || self.all < p {
-            return self.by_triangle(comm, &means(self.rows, comm)?);
+        if self.way == Way::RFactor || self.all < p {
+            return self.by_r_factor(comm, &means(self.rows, comm)?);
         }
         let mut exact = !matches!(self.count, Count::Of(0..=FEW));
         loop {
-            let look = Look {
+            let look = MomentOptions {
                 centered: true,
                 exact,
             };
@@ -141,8 +141,8 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
             }
             match found.next {
                 Next::Nothing => return Ok(found),
-                Next::Triangle if seen.is_finite() => return self.by_triangle(comm, seen.means()),
-                Next::Triangle => return self.by_triangle(comm, &means(self.rows, comm)?),
+                Next::RFactor if seen.is_finite() => return self.by_r_factor(comm, seen.means()),
+                Next::RFactor => return self.by_r_factor(comm, &means(self.rows, comm)?),
                 Next::Exact | Next::Polish => exact = true,
             }
         }
@@ -163,12 +163,12 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                 .rows
                 .device
                 .scatter(self.rows, means.mean(), &found.vectors)?;
-            Ok(Slope::of(scatter))
+            Ok(Sums::of(scatter))
         };
-        let seen = one_pass(comm, || Slope::empty(p * k + 1), look)?;
+        let seen = one_pass(comm, || Sums::empty(p * k + 1), look)?;
         lead(comm, || {
             let mut all = all.ok_or(Error::Shape("a spectrum"))?;
-            let products = &seen.gradient()[..p * k];
+            let products = &seen.values()[..p * k];
             let (device, many) = (self.rows.device, (p, self.threads));
             let inner = eigen(device, many, &all.turned(k, products)?)?;
             let moved = shared(device, many, |threads| all.refine(k, inner, threads))?;
@@ -181,10 +181,10 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         })
     }
 
-    fn by_triangle(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
+    fn by_r_factor(&self, comm: &dyn Communicator, means: &Means) -> Result<Components> {
         let (_, p, _) = self.rows.shape();
         let h = self.all.min(p);
-        let seen = triangle(self.rows, comm, means.mean(), h)?;
+        let seen = r_factor(self.rows, comm, means.mean(), h)?;
         lead(comm, || {
             let right = |threads| solve::right([h, p], seen.columns(), threads);
             let spectrum = shared(self.rows.device, (h, self.threads), right)?;
@@ -218,7 +218,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
         if !seen.is_finite() || seen.largest_square(0..p) < TINIEST {
             // Squares too large or too small for `f64`, or rows that are not numbers: their means
             // will tell.
-            return Ok(Components::none(0.0, Next::Triangle));
+            return Ok(Components::none(0.0, Next::RFactor));
         }
         let (products, many) = (seen.products(p)?, (p, self.threads));
         let mut spectrum = eigen(self.rows.device, many, &products)?;
@@ -238,7 +238,7 @@ impl<D: Kernels, T: Real> Pca<'_, '_, '_, D, T> {
                     Next::Exact
                 }
             } else if self.way == Way::Leading && largest > BAD * least {
-                Next::Triangle
+                Next::RFactor
             } else {
                 Next::Nothing
             }

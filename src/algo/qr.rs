@@ -8,7 +8,7 @@
 //!   `κ² ε`. Where that is not enough, the rows are looked at again for `ZᵀZ = R₁ᵀR₁`; then
 //!   `Q = Z R₁⁻¹` and `R = R₁ R₀` (Yamamoto, Nakatsukasa, Yanagisawa, Fukaya 2015). `4 n p²` flops,
 //!   `p² / 2` numbers reduced a look.
-//! * Above, and where columns depend on each other or rows are too few: `Branch`. Reflections know no
+//! * Above, and where columns depend on each other or rows are too few: `TsqrBasis`. Reflections know no
 //!   condition, and complete what is missing to orthonormal columns. `8 n p²` flops, `2 p²` numbers a
 //!   step of the reduction.
 //!
@@ -18,11 +18,11 @@ use super::{Model, lead, moments, one_pass, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Branch, Slope},
+    summary::{Sums, TsqrBasis},
 };
 
 /// Squared length below which a column counts for none.
@@ -114,7 +114,7 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
         if self.all < p {
             return self.by_reflections(comm, out);
         }
-        let how = Look {
+        let how = MomentOptions {
             centered: false,
             exact: true,
         };
@@ -131,12 +131,10 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
         }
         let look = || {
             comm.step("the look at the basis")?;
-            Ok(Slope::of(
-                self.rows.device.quotient_gram(self.rows, &found)?,
-            ))
+            Ok(Sums::of(self.rows.device.quotient_gram(self.rows, &found)?))
         };
-        let seen = one_pass(comm, || Slope::empty(p * (p + 1) / 2), look)?;
-        let (again, loss) = root(comm, p, || unpacked(p, seen.gradient()).map(Some))?;
+        let seen = one_pass(comm, || Sums::empty(p * (p + 1) / 2), look)?;
+        let (again, loss) = root(comm, p, || unpacked(p, seen.values()).map(Some))?;
         if loss > EVEN * p as f64 {
             return self.by_reflections(comm, out);
         }
@@ -162,9 +160,9 @@ impl<D: Kernels, T: Real> Qr<'_, '_, '_, D, T> {
             }
             let used = s.min(p);
             mine = (basis, [s, used]);
-            Branch::of(k, p, (&stack, s), used)
+            TsqrBasis::of(k, p, (&stack, s), used)
         };
-        let seen = one_pass(comm, || Branch::empty(k, p), look)?;
+        let seen = one_pass(comm, || TsqrBasis::empty(k, p), look)?;
         let mut r = memory::copy(seen.columns(), "a triangle")?;
         let (basis, [s, used]) = mine;
         let mut parts = match seen.part() {
@@ -197,7 +195,7 @@ fn root(
     let mut words = lead(comm, || {
         let products = products()?.filter(|s| s.iter().step_by(p + 1).all(fit));
         let found = match products {
-            Some(products) => solve::root(p, p, products)?,
+            Some(products) => solve::cholesky(p, p, products)?,
             None => None,
         };
         let (mut r, steep) = found.unwrap_or((Vec::new(), f64::INFINITY));

@@ -8,7 +8,7 @@ use super::{lead, moments};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     real::Real,
 };
 
@@ -19,7 +19,7 @@ pub fn r2<D: Kernels, T: Real>(
     comm: &dyn Communicator,
 ) -> Result<Vec<f64>> {
     let (_, m, _) = rows.shape();
-    let look = Look {
+    let look = MomentOptions {
         centered: true,
         exact: true,
     };

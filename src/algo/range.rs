@@ -12,7 +12,7 @@ use crate::{
     memory,
     real::Real,
     solve::{Spectrum, Subspace},
-    summary::Slope,
+    summary::Sums,
 };
 
 /// Directions in a block, more than components.
@@ -32,7 +32,7 @@ pub(super) fn range<D: Kernels, T: Real>(
     k: usize,
 ) -> Result<(Spectrum, f64)> {
     let (p, l) = (place.len(), k + SPARE);
-    let (mut basis, mut seen): (_, Option<Slope>) = (None, None);
+    let (mut basis, mut seen): (_, Option<Sums>) = (None, None);
     for round in 0..=LOOKS {
         let limit = if round < LOOKS { TIGHT } else { LOOSE };
         let words = lead(comm, || {
@@ -49,9 +49,9 @@ pub(super) fn range<D: Kernels, T: Real>(
         }
         let look = || {
             comm.step("the look at the components")?;
-            Ok(Slope::of(rows.device.scatter(rows, place, found)?))
+            Ok(Sums::of(rows.device.scatter(rows, place, found)?))
         };
-        seen = Some(one_pass(comm, || Slope::empty(p * l + 1), look)?);
+        seen = Some(one_pass(comm, || Sums::empty(p * l + 1), look)?);
     }
     Err(Error::NoDecomposition("the range finder"))
 }
@@ -59,7 +59,7 @@ pub(super) fn range<D: Kernels, T: Real>(
 /// The squares, values and vectors if they are found; else a negative number, and where to look next.
 fn directions(
     basis: &mut Option<Subspace>,
-    seen: Option<&Slope>,
+    seen: Option<&Sums>,
     [p, k, l]: [usize; 3],
     limit: f64,
 ) -> Result<Vec<f64>> {
@@ -70,7 +70,7 @@ fn directions(
     let mut words = memory::zeros(1 + p * l, "directions")?;
     words.clear();
     if let Some(seen) = seen {
-        let (products, squares) = seen.gradient().split_at(p * l);
+        let (products, squares) = seen.values().split_at(p * l);
         let (mut spectrum, residual) = basis.improve(k, products)?;
         if residual <= limit {
             spectrum.values.truncate(k);

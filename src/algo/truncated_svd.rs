@@ -7,22 +7,22 @@
 //!
 //! * `Moments`: `XᵀX = S + n x̄ x̄ᵀ = V Σ² Vᵀ`. `n p²` flops, `p² / 2` numbers reduced. Vectors have error
 //!   `ε σ₁² / σᵢ²` over the gap between their squares, so
-//! * `Triangle`, where `σ₁ > 100 σₖ`, and with fewer rows than columns: `R` has the singular values and
+//! * `RFactor`, where `σ₁ > 100 σₖ`, and with fewer rows than columns: `R` has the singular values and
 //!   vectors of the rows, to rounding. `2 n p²` flops, `p²` numbers a step of the reduction; one look
 //!   more at the variances, `4 n p k` flops.
 //! * Neither, where `p²` numbers have no room: the range finder, and the same look.
 //!
 //! Halko, Martinsson and Tropp 2011 find them by random projections; here nothing is drawn.
 
-use super::{Model, eigen, lead, means, moments, one_pass, range, shared, triangle};
+use super::{Model, eigen, lead, means, moments, one_pass, r_factor, range, shared};
 use crate::{
     Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Look},
+    device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
     solve::{self, Spectrum},
-    summary::{Means, Moments, Slope},
+    summary::{Means, Moments, Sums},
 };
 
 /// Ratio of singular values above which squares are not enough.
@@ -65,10 +65,10 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         if self.ranged {
             let means = means(self.rows, comm)?;
             let (found, _) = range(self.rows, comm, &none, self.k)?;
-            return self.spread(comm, &means, found);
+            return self.variances(comm, &means, found);
         }
         if self.all >= p {
-            let how = Look {
+            let how = MomentOptions {
                 centered: true,
                 exact: true,
             };
@@ -80,7 +80,7 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
         }
         let means = means(self.rows, comm)?;
         let h = self.all.min(p);
-        let seen = triangle(self.rows, comm, &none, h)?;
+        let seen = r_factor(self.rows, comm, &none, h)?;
         let found = lead(comm, || {
             let right = |threads| solve::right([h, p], seen.columns(), threads);
             let mut spectrum = shared(self.rows.device, (h, self.threads), right)?;
@@ -92,7 +92,7 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
             values: found.singular,
             vectors: found.vectors,
         };
-        self.spread(comm, &means, found)
+        self.variances(comm, &means, found)
     }
 
     fn cut(&self, spectrum: &mut Spectrum) {
@@ -138,17 +138,22 @@ impl<D: Kernels, T: Real> TruncatedSvd<'_, '_, '_, D, T> {
     }
 
     /// With the variances, for which the rows are looked at again.
-    fn spread(&self, comm: &dyn Communicator, means: &Means, found: Spectrum) -> Result<Truncated> {
+    fn variances(
+        &self,
+        comm: &dyn Communicator,
+        means: &Means,
+        found: Spectrum,
+    ) -> Result<Truncated> {
         let (p, k, n) = (means.mean().len(), self.k, means.rows());
         let look = || {
             comm.step("the look at the variances")?;
             let device = self.rows.device;
             let scatter = device.scatter(self.rows, means.mean(), &found.vectors)?;
-            Ok(Slope::of(scatter))
+            Ok(Sums::of(scatter))
         };
-        let seen = one_pass(comm, || Slope::empty(p * k + 1), look)?;
+        let seen = one_pass(comm, || Sums::empty(p * k + 1), look)?;
         lead(comm, || {
-            let (scatter, total) = seen.gradient().split_at(p * k);
+            let (scatter, total) = seen.values().split_at(p * k);
             let variances = along(&found.vectors, scatter, [p, k], n)?;
             Ok(Truncated::new(
                 found.values,

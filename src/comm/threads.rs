@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 /// All ranks must make the same call: else it is an error on all of them. A rank that leaves, by
 /// return or by panic, is an error for those who still call; its panic is raised again by `run`.
 pub struct Threads {
-    seat: Arc<Seat>,
+    membership: Arc<Membership>,
     clock: Clock,
 }
 
 /// A place in a world; once it is dropped the rank has left.
-struct Seat {
+struct Membership {
     rank: usize,
     size: usize,
     board: Arc<Board>,
@@ -55,14 +55,14 @@ impl Threads {
     /// A world of `size` ranks.
     pub fn world(size: usize) -> Vec<Self> {
         let board = Arc::new(Board::default());
-        let seat = |rank| Seat {
+        let membership = |rank| Membership {
             rank,
             size,
             board: Arc::clone(&board),
             calls: AtomicU64::new(0),
         };
         let start = |rank| Self {
-            seat: Arc::new(seat(rank)),
+            membership: Arc::new(membership(rank)),
             clock: Clock::default(),
         };
         (0..size).map(start).collect()
@@ -72,7 +72,7 @@ impl Threads {
     #[must_use]
     pub fn within(&self, method: &str, deadline: Option<Duration>) -> Self {
         Self {
-            seat: Arc::clone(&self.seat),
+            membership: Arc::clone(&self.membership),
             clock: Clock::new(method, deadline),
         }
     }
@@ -88,7 +88,7 @@ impl Threads {
         body: impl Fn(&dyn Communicator) -> R + Sync,
     ) -> (Vec<R>, usize) {
         let (world, body) = (Self::world(size), &body);
-        let board = Arc::clone(&world[0].seat.board);
+        let board = Arc::clone(&world[0].membership.board);
         let answers = thread::scope(|scope| {
             let ranks: Vec<_> = world
                 .into_iter()
@@ -104,31 +104,31 @@ impl Threads {
 
     /// How many messages there were so far.
     pub fn messages(&self) -> usize {
-        self.seat.board.lock().turn
+        self.membership.board.lock().turn
     }
 
     /// This rank makes no more calls: those who wait for it learn of it.
     pub fn leave(&self) {
-        self.seat.leave();
+        self.membership.leave();
     }
 
     /// Posts mine, waits for all, and brings everyone's in rank order.
     fn post(&self, call: Call, mine: Block) -> Result<Arc<Vec<(usize, Call, Block)>>> {
-        let (start, seat) = (Instant::now(), &*self.seat);
-        let mut state = seat.settled()?;
+        let (start, membership) = (Instant::now(), &*self.membership);
+        let mut state = membership.ready_board()?;
         if let Some(rank) = state.gone {
             return Err(Error::Gone { rank });
         }
         let turn = state.turn;
-        state.posted.push((seat.rank, call, mine));
-        if state.posted.len() == seat.size {
+        state.posted.push((membership.rank, call, mine));
+        if state.posted.len() == membership.size {
             state.posted.sort_by_key(|(rank, ..)| *rank);
             state.answer = Arc::new(std::mem::take(&mut state.posted));
             state.turn += 1;
-            seat.board.turned.notify_all();
+            membership.board.turned.notify_all();
         }
         while state.turn == turn {
-            if let Some(error) = seat.told(&mut state) {
+            if let Some(error) = membership.peer_error(&mut state) {
                 return Err(error);
             }
             if let Some(rank) = state.gone {
@@ -136,29 +136,29 @@ impl Threads {
             }
             if self.clock.is_over(start) {
                 let came = |rank: &usize| state.posted.iter().any(|(there, ..)| there == rank);
-                let missing: Vec<usize> = (0..seat.size).filter(|rank| !came(rank)).collect();
+                let missing: Vec<usize> = (0..membership.size).filter(|rank| !came(rank)).collect();
                 let error = self.clock.late(&missing);
-                seat.give_up(&mut state, error.clone());
+                membership.give_up(&mut state, error.clone());
                 return Err(error);
             }
-            state = seat.board.wait(state);
+            state = membership.board.wait(state);
         }
         same(&state.answer)?;
         Ok(Arc::clone(&state.answer))
     }
 }
 
-impl Seat {
+impl Membership {
     fn leave(&self) {
         self.board.lock().gone.get_or_insert(self.rank);
         self.board.turned.notify_all();
     }
 
     /// The board, once an earlier call that was given up is over for all.
-    fn settled(&self) -> Result<MutexGuard<'_, State>> {
+    fn ready_board(&self) -> Result<MutexGuard<'_, State>> {
         let mut state = self.board.lock();
         while state.given_up.is_some() {
-            if let Some(error) = self.told(&mut state) {
+            if let Some(error) = self.peer_error(&mut state) {
                 return Err(error);
             }
             if let Some(rank) = state.gone {
@@ -170,7 +170,7 @@ impl Seat {
     }
 
     /// The error of a call given up, if this rank has not heard of it.
-    fn told(&self, state: &mut State) -> Option<Error> {
+    fn peer_error(&self, state: &mut State) -> Option<Error> {
         let (error, knows) = state.given_up.as_mut()?;
         if knows.contains(&self.rank) {
             return None;
@@ -192,7 +192,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.leave();
     }
@@ -231,11 +231,11 @@ impl Board {
 
 impl Communicator for Threads {
     fn rank(&self) -> usize {
-        self.seat.rank
+        self.membership.rank
     }
 
     fn size(&self) -> usize {
-        self.seat.size
+        self.membership.size
     }
 
     fn start_all_reduce(&self, values: Vec<f64>, op: Op) -> Result<Pending<Vec<f64>>> {
@@ -269,11 +269,11 @@ impl Communicator for Threads {
             Block(lengths.into_iter().chain(bytes).collect()),
         )?;
         let cut = |block: &Block| {
-            let (lengths, bytes) = block.0.split_at(self.seat.size * size_of::<usize>());
+            let (lengths, bytes) = block.0.split_at(self.membership.size * size_of::<usize>());
             let (lengths, _) = lengths.as_chunks();
             let lengths: Vec<usize> = lengths.iter().map(|n| usize::from_ne_bytes(*n)).collect();
-            let start: usize = lengths[..self.seat.rank].iter().sum();
-            Block(bytes[start..start + lengths[self.seat.rank]].to_vec())
+            let start: usize = lengths[..self.membership.rank].iter().sum();
+            Block(bytes[start..start + lengths[self.membership.rank]].to_vec())
         };
         Ok(Pending::done(
             all.iter().map(|(.., block)| cut(block)).collect(),
@@ -297,22 +297,22 @@ impl Communicator for Threads {
     }
 
     fn call(&self) -> u64 {
-        self.seat.calls.fetch_add(1, Relaxed) + 1
+        self.membership.calls.fetch_add(1, Relaxed) + 1
     }
 
     fn recount(&self, calls: u64) {
-        self.seat.calls.store(calls, Relaxed);
+        self.membership.calls.store(calls, Relaxed);
     }
 
     fn abandon(&self, error: &Error) {
-        let mut state = self.seat.board.lock();
-        if self.seat.told(&mut state).is_none() && state.given_up.is_none() {
+        let mut state = self.membership.board.lock();
+        if self.membership.peer_error(&mut state).is_none() && state.given_up.is_none() {
             let error = Error::Rank {
-                rank: self.seat.rank,
+                rank: self.membership.rank,
                 kind: error.kind().to_owned(),
                 text: error.to_string(),
             };
-            self.seat.give_up(&mut state, error);
+            self.membership.give_up(&mut state, error);
         }
     }
 }

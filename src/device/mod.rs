@@ -10,11 +10,11 @@ mod moments;
 mod nearest;
 mod product;
 
-pub use cpu::{Cpu, CpuRows, Kept, simd, threads_for};
+pub use cpu::{Cpu, CpuRows, LabelState, simd, threads_for};
 pub use data::{Data, Device};
 pub use factor::FactorKernels;
 pub use link::{LinkKernels, Linked, Scores, free};
-pub use moments::{Look, Looked, MomentKernels};
+pub use moments::{ColumnMoments, MomentKernels, MomentOptions};
 pub use nearest::{Assigned, Far, NearestKernels, PIECE};
 pub use product::ProductKernels;
 
@@ -34,10 +34,10 @@ pub enum Input<'a> {
     CpuF32(Cpu, [Option<CpuRows<'a, f32>>; 3]),
     /// Host, double precision.
     CpuF64(Cpu, [Option<CpuRows<'a, f64>>; 3]),
-    /// A card, single precision.
+    /// A GPU, single precision.
     #[cfg(feature = "cuda")]
     CudaF32(cuda::Cuda, [Option<cuda::CudaRows<'a, f32>>; 3]),
-    /// A card, double precision.
+    /// A GPU, double precision.
     #[cfg(feature = "cuda")]
     CudaF64(cuda::Cuda, [Option<cuda::CudaRows<'a, f64>>; 3]),
 }

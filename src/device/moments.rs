@@ -4,7 +4,7 @@ use super::{Data, Device};
 use crate::{Result, real::Real};
 
 /// What one look brings.
-pub struct Looked {
+pub struct ColumnMoments {
     /// `n` and `Σw`.
     pub counts: [f64; 2],
     /// A place near the rows, `q` numbers; zeros where not centred or without weight.
@@ -17,7 +17,7 @@ pub struct Looked {
 
 /// How to look at second moments.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct MomentOptions {
     /// Whether around the means.
     pub centered: bool,
     /// Whether `f32` rows are multiplied as `f64`.
@@ -28,18 +28,22 @@ pub struct Look {
 pub trait MomentKernels: Device {
     /// `n`, `Σw`, the means and the diagonal of `S`. Reads each row once from memory and once from
     /// cache: `5 n q` flops.
-    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked>
+    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<ColumnMoments>
     where
         Self: Sized;
 
     /// The same, and of the rows that weigh something the largest `−x`, then the largest `x`, of each
     /// column. Reads each row once from memory and twice from cache: `7 n q` flops.
-    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)>
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(ColumnMoments, Vec<f64>)>
     where
         Self: Sized;
 
     /// `n`, `Σw`, the means and `S`. Reads each row once from memory and once from cache: `n q²` flops.
-    fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked>
+    fn moments<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        look: MomentOptions,
+    ) -> Result<ColumnMoments>
     where
         Self: Sized;
 
@@ -56,7 +60,7 @@ pub trait MomentKernels: Device {
 
     /// At most `h` rows with the products of all `√wᵢ (zᵢ − z̄)`, column by column, and how many are
     /// in use. Reads each row once: `2 n q²` flops.
-    fn triangle<T: Real>(
+    fn r_factor<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         mean: &[f64],

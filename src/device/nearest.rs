@@ -76,7 +76,10 @@ pub trait NearestKernels: Device {
     ) -> Result<Self::Centers<'c, T>>;
 
     /// Centres as they are, which lie where rows do; their mean is the place.
-    fn around<T: Real>(&self, centers: &Self::Rows<'_, f64>) -> Result<Self::Centers<'static, T>>;
+    fn pack_centers<T: Real>(
+        &self,
+        centers: &Self::Rows<'_, f64>,
+    ) -> Result<Self::Centers<'static, T>>;
 
     /// No centre for any row.
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Self::Labels>
@@ -145,7 +148,7 @@ pub trait NearestKernels: Device {
     /// each of the candidates, row by row, `Σ w min(nearest, ‖x − candidate‖²)` of every
     /// `PIECE` rows; without candidates `Σ w nearest`. All of these points are rows: differences in
     /// the rows' own type are exact to their last digit. Reads each row once: `3 n p` flops for each.
-    fn closer<T: Real>(
+    fn update_min_distance<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         nearest: &mut Self::Column<T>,

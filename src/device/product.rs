@@ -29,7 +29,7 @@ pub trait ProductKernels: Device {
 
     /// `b + s zᵀPz` of each row, `z = x − x̄`, into `out`, given `x̄` and `P`, `p × p`, where the rows are,
     /// and `b` and `s`: `2 n p²` flops in `f64`.
-    fn form<T: Real>(
+    fn quadratic_form<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         by: [&Self::Rows<'_, f64>; 2],

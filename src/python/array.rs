@@ -1,6 +1,6 @@
-//! Rows in and answers out, zero copy: NumPy's arrays and those on cards.
+//! Rows in and answers out, zero copy: NumPy's arrays and those on GPUs.
 
-use super::card::{CardArray, Held as OnCard, Typed, beside};
+use super::gpu::{GpuArray, Held as OnGpu, Typed, beside};
 use crate::device::cuda::{Cuda, CudaLabels, CudaOut, CudaRows};
 use crate::device::{Cpu, Data, Device, Input, Kernels, NearestKernels};
 use crate::{Result, real::Real};
@@ -18,16 +18,16 @@ pub(super) enum Held<'py> {
     F32([Option<PyReadonlyArray2<'py, f32>>; 3]),
     /// Double precision.
     F64([Option<PyReadonlyArray2<'py, f64>>; 3]),
-    /// On a card.
-    Card(OnCard<'py>),
+    /// On a GPU.
+    Gpu(OnGpu<'py>),
 }
 
 impl<'py> Held<'py> {
-    /// Two-dimensional arrays, all `float64` or all `float32`, all on the host or on one card.
+    /// Two-dimensional arrays, all `float64` or all `float32`, all on the host or on one GPU.
     pub(super) fn of(arrays: [Option<&Bound<'py, PyAny>>; 3]) -> PyResult<Self> {
         let first = arrays.iter().flatten().next();
-        if first.is_some_and(|x| x.is_instance_of::<CardArray>()) {
-            return Ok(Self::Card(OnCard::of(arrays)?));
+        if first.is_some_and(|x| x.is_instance_of::<GpuArray>()) {
+            return Ok(Self::Gpu(OnGpu::of(arrays)?));
         }
         let double = first.map(|x| x.extract::<PyReadonlyArray2<'py, f64>>());
         if matches!(double, Some(Ok(_))) {
@@ -43,7 +43,7 @@ impl<'py> Held<'py> {
             Self::F32(arrays) => {
                 Input::CpuF32(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
             }
-            Self::Card(held) => held.input(),
+            Self::Gpu(held) => held.input(),
             Self::F64(arrays) => {
                 Input::CpuF64(cpu, arrays.each_ref().map(|array| view(array.as_ref())))
             }
@@ -52,19 +52,19 @@ impl<'py> Held<'py> {
 }
 
 /// Whole numbers for Python, where rows are.
-pub(super) enum Told {
+pub(super) enum LabelArray {
     /// On the host.
     Host(Vec<i32>),
-    /// On a card.
-    Card(CardArray),
+    /// On a GPU.
+    Gpu(GpuArray),
 }
 
-impl Told {
+impl LabelArray {
     /// As an array.
     pub(super) fn array(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         match self {
             Self::Host(numbers) => Ok(numbers.into_pyarray(py).into_any()),
-            Self::Card(numbers) => Ok(Bound::new(py, numbers)?.into_any()),
+            Self::Gpu(numbers) => Ok(Bound::new(py, numbers)?.into_any()),
         }
     }
 }
@@ -72,35 +72,39 @@ impl Told {
 /// A device that Python has room on for answers.
 pub(super) trait Answers: Kernels {
     /// An array of Python's, held.
-    type Room<'py, T: Real + Element>;
+    type Output<'py, T: Real + Element>;
 
     /// Holds an array that is written row by row.
-    fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>)
-    -> PyResult<Self::Room<'py, T>>;
+    fn output<'py, T: Real + Element>(
+        &self,
+        out: &Bound<'py, PyAny>,
+    ) -> PyResult<Self::Output<'py, T>>;
 
     /// Numbers where rows are, held.
     type Numbers<'py, T: Real + Element>;
 
-    /// Holds an array of two dimensions, or on a card a column of one.
+    /// Holds an array of two dimensions, or on a GPU a column of one.
     fn numbers<'py, T: Real + Element>(
         &self,
         of: &Bound<'py, PyAny>,
     ) -> PyResult<Self::Numbers<'py, T>>;
 
     /// Where they are.
-    fn lent<'o, T: Real + Element>(numbers: &'o Self::Numbers<'_, T>) -> Self::Rows<'o, T>;
+    fn borrowed<'o, T: Real + Element>(numbers: &'o Self::Numbers<'_, T>) -> Self::Rows<'o, T>;
 
     /// The centres of rows, for Python.
-    fn told(&self, labels: Self::Labels) -> Result<Told>;
+    fn label_array(&self, labels: Self::Labels) -> Result<LabelArray>;
 
     /// Where it is.
-    fn out<'o, T: Real + Element>(room: &'o mut Self::Room<'_, T>) -> PyResult<Self::Out<'o, T>>;
+    fn out<'o, T: Real + Element>(
+        output: &'o mut Self::Output<'_, T>,
+    ) -> PyResult<Self::Out<'o, T>>;
 }
 
 impl Answers for Cpu {
-    type Room<'py, T: Real + Element> = PyReadwriteArray2<'py, T>;
+    type Output<'py, T: Real + Element> = PyReadwriteArray2<'py, T>;
 
-    fn room<'py, T: Real + Element>(
+    fn output<'py, T: Real + Element>(
         &self,
         out: &Bound<'py, PyAny>,
     ) -> PyResult<PyReadwriteArray2<'py, T>> {
@@ -117,23 +121,25 @@ impl Answers for Cpu {
         held.ok_or_else(|| PyValueError::new_err("there are no numbers"))
     }
 
-    fn lent<'o, T: Real + Element>(numbers: &'o PyReadonlyArray2<'_, T>) -> ArrayView2<'o, T> {
+    fn borrowed<'o, T: Real + Element>(numbers: &'o PyReadonlyArray2<'_, T>) -> ArrayView2<'o, T> {
         numbers.as_array()
     }
 
-    fn told(&self, labels: Self::Labels) -> Result<Told> {
-        Ok(Told::Host(self.labels_to_host(labels)?))
+    fn label_array(&self, labels: Self::Labels) -> Result<LabelArray> {
+        Ok(LabelArray::Host(self.labels_to_host(labels)?))
     }
 
-    fn out<'o, T: Real + Element>(room: &'o mut PyReadwriteArray2<'_, T>) -> PyResult<&'o mut [T]> {
-        Ok(room.as_slice_mut()?)
+    fn out<'o, T: Real + Element>(
+        output: &'o mut PyReadwriteArray2<'_, T>,
+    ) -> PyResult<&'o mut [T]> {
+        Ok(output.as_slice_mut()?)
     }
 }
 
 impl Answers for Cuda {
-    type Room<'py, T: Real + Element> = Typed<'py, T>;
+    type Output<'py, T: Real + Element> = Typed<'py, T>;
 
-    fn room<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>) -> PyResult<Typed<'py, T>> {
+    fn output<'py, T: Real + Element>(&self, out: &Bound<'py, PyAny>) -> PyResult<Typed<'py, T>> {
         beside(self, out)
     }
 
@@ -143,16 +149,16 @@ impl Answers for Cuda {
         beside(self, of)
     }
 
-    fn lent<'o, T: Real + Element>(numbers: &'o Typed<'_, T>) -> CudaRows<'o, T> {
+    fn borrowed<'o, T: Real + Element>(numbers: &'o Typed<'_, T>) -> CudaRows<'o, T> {
         numbers.rows()
     }
 
-    fn told(&self, labels: CudaLabels) -> Result<Told> {
-        Ok(Told::Card(CardArray::of_labels(&self.0, labels)))
+    fn label_array(&self, labels: CudaLabels) -> Result<LabelArray> {
+        Ok(LabelArray::Gpu(GpuArray::of_labels(&self.0, labels)))
     }
 
-    fn out<'o, T: Real + Element>(room: &'o mut Typed<'_, T>) -> PyResult<CudaOut<'o, T>> {
-        Ok(room.out())
+    fn out<'o, T: Real + Element>(output: &'o mut Typed<'_, T>) -> PyResult<CudaOut<'o, T>> {
+        Ok(output.out())
     }
 }
 

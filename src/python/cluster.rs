@@ -1,7 +1,7 @@
 //! Clusters.
 
 use super::{
-    array::{Answers, Held, Told, data},
+    array::{Answers, Held, LabelArray, data},
     comm::Comm,
     error::raise,
     observer,
@@ -19,14 +19,14 @@ type Rows<'py> = Bound<'py, PyArray2<f64>>;
 /// Number of rows, means and sums of squares around them, of the rows of all ranks.
 #[pyfunction]
 #[pyo3(signature = (comm, x, threads))]
-pub(super) fn spread<'py>(
+pub(super) fn variances<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
     threads: usize,
 ) -> PyResult<(f64, Numbers<'py>, Numbers<'py>)> {
-    let (py, lent) = (comm.py(), [Some(x), None, None]);
-    let (means, squares) = comm.get().on(lent, (py, threads), |input, comm| {
-        dispatch!(input, |device, rows| algo::spread(
+    let (py, borrowed) = (comm.py(), [Some(x), None, None]);
+    let (means, squares) = comm.get().on(borrowed, (py, threads), |input, comm| {
+        dispatch!(input, |device, rows| algo::variances(
             &data(device, rows)?,
             comm
         ))
@@ -48,9 +48,9 @@ pub(super) fn plus_plus<'py>(
     draws: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<Rows<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), None, w]);
+    let (py, borrowed) = (comm.py(), [Some(x), None, w]);
     let (place, draws) = (place.as_slice()?, draws.as_slice()?);
-    let centers = comm.get().on(lent, (py, threads), |input, comm| {
+    let centers = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let rows = &data(device, rows)?;
             Draws { rows, place }.plus_plus(comm, n_clusters, draws)
@@ -73,9 +73,9 @@ pub(super) fn oversample<'py>(
     seed: u64,
     threads: usize,
 ) -> PyResult<(Rows<'py>, Numbers<'py>)> {
-    let (py, lent) = (comm.py(), [Some(x), None, w]);
+    let (py, borrowed) = (comm.py(), [Some(x), None, w]);
     let place = place.as_slice()?;
-    let (rows, weights) = comm.get().on(lent, (py, threads), |input, comm| {
+    let (rows, weights) = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let rows = &data(device, rows)?;
             Draws { rows, place }.oversample(comm, n_clusters, draw, seed)
@@ -101,9 +101,9 @@ pub(super) fn drawn<'py>(
     found: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<(Numbers<'py>, Rows<'py>)> {
-    let (py, lent) = (comm.py(), [Some(x), None, w]);
+    let (py, borrowed) = (comm.py(), [Some(x), None, w]);
     let (place, draws, found) = (place.as_slice()?, draws.as_slice()?, found.as_slice()?);
-    let (numbers, rows) = comm.get().on(lent, (py, threads), |input, comm| {
+    let (numbers, rows) = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let rows = &data(device, rows)?;
             Draws { rows, place }.without_return(comm, draws, found)
@@ -127,7 +127,7 @@ type Clustered<'py> = (
 
 /// Lloyd's rounds over the rows of all ranks; `start` are centres around `place`.
 #[pyfunction]
-#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, told, threads, observer))]
+#[pyo3(signature = (comm, x, w, place, start, tolerance, limit, want_inertia, threads, observer))]
 #[allow(clippy::too_many_arguments)] // rows, their place, when to stop
 pub(super) fn kmeans<'py>(
     comm: &Bound<'py, Comm>,
@@ -137,16 +137,16 @@ pub(super) fn kmeans<'py>(
     start: PyReadonlyArray2<'py, f64>,
     tolerance: f64,
     limit: usize,
-    told: bool,
+    want_inertia: bool,
     threads: usize,
     observer: Option<Py<PyAny>>,
 ) -> PyResult<Clustered<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), None, w]);
+    let (py, borrowed) = (comm.py(), [Some(x), None, w]);
     let observer = observer::observer(observer);
     let (place, start) = (place.as_slice()?, start.as_array());
     let start: Vec<f64> = start.iter().copied().collect();
     let (centers, labels, inertia, counts, history, strict) =
-        comm.get().on(lent, (py, threads), |input, comm| {
+        comm.get().on(borrowed, (py, threads), |input, comm| {
             dispatch!(input, |device, rows| {
                 let rows = &data(device, rows)?;
                 let task = KMeans {
@@ -154,13 +154,13 @@ pub(super) fn kmeans<'py>(
                     place,
                     tolerance,
                     limit,
-                    told,
+                    want_inertia,
                     observer: observer.as_ref().map(|observer| observer as _),
                 };
                 let found = task.fit(comm, start)?;
                 Ok((
                     found.centers,
-                    device.told(found.labels)?,
+                    device.label_array(found.labels)?,
                     found.inertia,
                     found.counts,
                     found.history,
@@ -193,10 +193,11 @@ fn labels<D: Answers, T: Real>(
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
     centers: &Bound<'_, PyAny>,
-) -> PyResult<Told> {
+) -> PyResult<LabelArray> {
     let centers = device.numbers::<f64>(centers)?;
-    let centers = D::lent(&centers);
-    let run = || algo::guarded(|| device.told(algo::labels(&data(device, rows)?, &centers)?));
+    let centers = D::borrowed(&centers);
+    let run =
+        || algo::guarded(|| device.label_array(algo::labels(&data(device, rows)?, &centers)?));
     py.detach(run).map_err(|error| raise(py, &error))
 }
 
@@ -221,8 +222,8 @@ fn far<D: Answers, T: Real + Element>(
     rows: &[Option<D::Rows<'_, T>>; 3],
     [centers, out]: [&Bound<'_, PyAny>; 2],
 ) -> PyResult<()> {
-    let (centers, mut room) = (device.numbers::<T>(centers)?, device.room::<T>(out)?);
-    let (centers, out) = (D::lent(&centers), D::out(&mut room)?);
+    let (centers, mut output) = (device.numbers::<T>(centers)?, device.output::<T>(out)?);
+    let (centers, out) = (D::borrowed(&centers), D::out(&mut output)?);
     let run = || algo::guarded(|| device.distances(&data(device, rows)?, &centers, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }
@@ -239,10 +240,12 @@ pub(super) fn inertia<'py>(
 ) -> PyResult<f64> {
     let held = comm.get().hold(comm.py(), Held::of([Some(x), None, w]))?;
     let input = held.input(threads);
-    dispatch!(&input, |device, rows| around(comm, device, rows, centers))
+    dispatch!(&input, |device, rows| pack_centers(
+        comm, device, rows, centers
+    ))
 }
 
-fn around<D: Answers, T: Real>(
+fn pack_centers<D: Answers, T: Real>(
     comm: &Bound<'_, Comm>,
     device: &D,
     rows: &[Option<D::Rows<'_, T>>; 3],
@@ -250,7 +253,7 @@ fn around<D: Answers, T: Real>(
 ) -> PyResult<f64> {
     let (py, comm) = (comm.py(), comm.get());
     let centers = comm.hold(py, device.numbers::<f64>(centers))?;
-    let centers = D::lent(&centers);
+    let centers = D::borrowed(&centers);
     comm.run(py, |comm| {
         algo::inertia(&data(device, rows)?, comm, &centers)
     })

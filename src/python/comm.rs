@@ -18,7 +18,7 @@ use std::time::Duration;
 #[pyclass(frozen, module = "sklearnex_rs._core")]
 pub struct Comm {
     inner: Box<dyn Communicator>,
-    said: Vec<Block>,
+    node_info: Vec<Block>,
 }
 
 impl Comm {
@@ -82,8 +82,8 @@ impl Comm {
 
     /// What every rank said of itself when the communicator was first used.
     #[getter]
-    fn said<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
-        self.said
+    fn node_info<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        self.node_info
             .iter()
             .map(|block| PyBytes::new(py, &block.0))
             .collect()
@@ -209,16 +209,16 @@ impl Comm {
 pub(super) fn solo() -> Comm {
     Comm {
         inner: Box::new(Solo),
-        said: Vec::new(),
+        node_info: Vec::new(),
     }
 }
 
 /// A rank of a world of threads.
 #[pyclass(frozen, module = "sklearnex_rs._core")]
-pub struct Seat(Threads);
+pub struct ThreadRank(Threads);
 
 #[pymethods]
-impl Seat {
+impl ThreadRank {
     /// My place.
     #[getter]
     fn rank(&self) -> usize {
@@ -242,7 +242,7 @@ impl Seat {
         let inner = Box::new(self.0.within(method, seconds(timeout)?));
         Ok(Comm {
             inner: Faulty::wrap(inner, &fault()),
-            said: Vec::new(),
+            node_info: Vec::new(),
         })
     }
 
@@ -254,8 +254,8 @@ impl Seat {
 
 /// The ranks of a world of threads.
 #[pyfunction]
-pub(super) fn seats(size: usize) -> Vec<Seat> {
-    Threads::world(size).into_iter().map(Seat).collect()
+pub(super) fn thread_ranks(size: usize) -> Vec<ThreadRank> {
+    Threads::world(size).into_iter().map(ThreadRank).collect()
 }
 
 fn seconds(timeout: Option<f64>) -> PyResult<Option<Duration>> {
@@ -270,11 +270,11 @@ fn fault() -> String {
 /// The ranks of mpi4py's communicator `comm`, for one call of `method`. The first call for a
 /// communicator is collective, and brings what every rank says of itself.
 #[pyfunction]
-#[pyo3(signature = (comm, method, said, timeout, limit, serialized))]
+#[pyo3(signature = (comm, method, node_info, timeout, limit, serialized))]
 pub(super) fn mpi(
     comm: &Bound<'_, PyAny>,
     method: &str,
-    said: Vec<u8>,
+    node_info: Vec<u8>,
     timeout: Option<f64>,
     limit: usize,
     serialized: bool,
@@ -290,11 +290,11 @@ pub(super) fn mpi(
         serialized,
         watch: Box::new(watch),
     };
-    let joined = py.detach(|| Mpi::join(user, &Block(said), options));
-    let Join { comm, said } = joined.map_err(|error| raise(py, &error))?;
+    let joined = py.detach(|| Mpi::join(user, &Block(node_info), options));
+    let Join { comm, node_info } = joined.map_err(|error| raise(py, &error))?;
     Ok(Comm {
         inner: Faulty::wrap(Box::new(comm), &fault()),
-        said: said.to_vec(),
+        node_info: node_info.to_vec(),
     })
 }
 

@@ -37,9 +37,9 @@ pub(super) fn pca<'py>(
     threads: usize,
     together: usize,
 ) -> PyResult<Fitted<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), None, None]);
+    let (py, borrowed) = (comm.py(), [Some(x), None, None]);
     let way = match solver {
-        "full" => Way::Triangle,
+        "full" => Way::RFactor,
         "covariance_eigh" => Way::Moments,
         "range" => Way::Range,
         _ => Way::Leading,
@@ -49,7 +49,7 @@ pub(super) fn pca<'py>(
         (None, Some(share)) => Count::Share(share),
         (None, None) => Count::Likeliest,
     };
-    let ([variances, shares], found) = comm.get().on(lent, (py, threads), |input, comm| {
+    let ([variances, shares], found) = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let fit = Pca {
                 rows: &data(device, rows)?,
@@ -90,8 +90,8 @@ pub(super) fn truncated_svd<'py>(
     threads: usize,
     together: usize,
 ) -> PyResult<Truncated<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), None, None]);
-    let found = comm.get().on(lent, (py, threads), |input, comm| {
+    let (py, borrowed) = (comm.py(), [Some(x), None, None]);
+    let found = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let fit = TruncatedSvd {
                 rows: &data(device, rows)?,
@@ -140,8 +140,8 @@ fn projected<D: Answers, T: Real + Element>(
     [mean, coef, out]: [&Bound<'_, PyAny>; 3],
 ) -> PyResult<()> {
     let (mean, coef) = (device.numbers::<f64>(mean)?, device.numbers::<T>(coef)?);
-    let mut room = device.room::<T>(out)?;
-    let (mean, coef, out) = (D::lent(&mean), D::lent(&coef), D::out(&mut room)?);
+    let mut output = device.output::<T>(out)?;
+    let (mean, coef, out) = (D::borrowed(&mean), D::borrowed(&coef), D::out(&mut output)?);
     let run = || algo::guarded(|| device.project(&data(device, rows)?, &mean, &coef, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }
@@ -150,7 +150,7 @@ fn projected<D: Answers, T: Real + Element>(
 /// all but the rows in double.
 #[pyfunction]
 #[pyo3(signature = (x, mean, matrix, line, out, threads))]
-pub(super) fn form<'py>(
+pub(super) fn quadratic_form<'py>(
     x: &Bound<'py, PyAny>,
     mean: &Bound<'py, PyAny>,
     matrix: &Bound<'py, PyAny>,
@@ -161,7 +161,7 @@ pub(super) fn form<'py>(
     let py = x.py();
     let held = Held::of([Some(x), None, None])?;
     let input = held.input(threads);
-    dispatch!(&input, |device, rows| formed(
+    dispatch!(&input, |device, rows| write_quadratic_form(
         (py, device),
         rows,
         [mean, matrix, out],
@@ -169,15 +169,21 @@ pub(super) fn form<'py>(
     ))
 }
 
-fn formed<D: Answers, T: Real>(
+fn write_quadratic_form<D: Answers, T: Real>(
     (py, device): (Python<'_>, &D),
     rows: &[Option<D::Rows<'_, T>>; 3],
     [mean, matrix, out]: [&Bound<'_, PyAny>; 3],
     line: [f64; 2],
 ) -> PyResult<()> {
     let (mean, matrix) = (device.numbers::<f64>(mean)?, device.numbers::<f64>(matrix)?);
-    let mut room = device.room::<f64>(out)?;
-    let (mean, matrix, out) = (D::lent(&mean), D::lent(&matrix), D::out(&mut room)?);
-    let run = || algo::guarded(|| device.form(&data(device, rows)?, [&mean, &matrix], line, out));
+    let mut output = device.output::<f64>(out)?;
+    let (mean, matrix, out) = (
+        D::borrowed(&mean),
+        D::borrowed(&matrix),
+        D::out(&mut output)?,
+    );
+    let run = || {
+        algo::guarded(|| device.quadratic_form(&data(device, rows)?, [&mean, &matrix], line, out))
+    };
     py.detach(run).map_err(|error| raise(py, &error))
 }

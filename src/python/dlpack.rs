@@ -10,11 +10,11 @@ use pyo3::prelude::*;
 
 /// Keeps what a DLPack producer lent; NumPy's view of it points here.
 #[pyclass(frozen, module = "sklearnex_rs._core")]
-struct Lent(ImportedDlpack);
+struct Borrowed(ImportedDlpack);
 
 // SAFETY: DLPack's contract with the producer keeps the memory until the deleter runs, which takes the GIL
 // itself; all that this type hands out is the read-only view of `view_of`.
-unsafe impl Sync for Lent {}
+unsafe impl Sync for Borrowed {}
 
 /// NumPy's read-only view of any library's array on the host; floats of 16 bits as `float32`.
 #[pyfunction]
@@ -29,10 +29,10 @@ pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
         )));
     }
     let dtype = facts.dtype();
-    let lent = Bound::new(array.py(), Lent(imported))?;
+    let borrowed = Bound::new(array.py(), Borrowed(imported))?;
     macro_rules! first_match {
         ($($t:ty: $as:expr),* $(,)?) => {
-            $(if dtype.matches($as) { return view_of::<$t>(&lent, $as); })*
+            $(if dtype.matches($as) { return view_of::<$t>(&borrowed, $as); })*
         };
     }
     first_match!(
@@ -43,11 +43,11 @@ pub(super) fn host<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
     let short = dtype.bits == 16 && dtype.lanes == 1;
     match dtype.code {
         DLDataTypeCode::FLOAT if short => {
-            let bits = view_of::<u16>(&lent, dtype)?;
+            let bits = view_of::<u16>(&borrowed, dtype)?;
             bits.call_method1("view", ("f2",))?
                 .call_method1("astype", ("f4",))
         }
-        DLDataTypeCode::BFLOAT if short => upper(&view_of::<u16>(&lent, dtype)?),
+        DLDataTypeCode::BFLOAT if short => upper(&view_of::<u16>(&borrowed, dtype)?),
         _ => Err(PyTypeError::new_err(format!(
             "arrays of {dtype:?} are not supported"
         ))),
@@ -77,15 +77,15 @@ fn import(array: &Bound<'_, PyAny>) -> PyResult<ImportedDlpack> {
 }
 
 fn view_of<'py, T: Element>(
-    lent: &Bound<'py, Lent>,
+    borrowed: &Bound<'py, Borrowed>,
     dtype: DLDataType,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // SAFETY: the array takes `lent` as its base, so the memory outlives it; it is made read-only below,
+    // SAFETY: the array takes `borrowed` as its base, so the memory outlives it; it is made read-only below,
     // before anybody has it; that others do not write meanwhile is up to the caller of the estimator, as
     // for NumPy.
     let array = unsafe {
-        let view = strided::<T>(&lent.get().0, dtype)?;
-        PyArray::borrow_from_array(&view, lent.clone().into_any())
+        let view = strided::<T>(&borrowed.get().0, dtype)?;
+        PyArray::borrow_from_array(&view, borrowed.clone().into_any())
     };
     array.call_method1("setflags", (false,))?;
     Ok(array.into_any())

@@ -42,9 +42,9 @@ fn found<'py, D: Answers, T: Real + Element>(
     out: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Factors<'py>> {
     let (py, comm) = (comm.py(), comm.get());
-    let room = out.map(|out| device.room::<T>(out));
-    let mut room = comm.hold(py, room.transpose())?;
-    let out = room.as_mut().map(D::out).transpose();
+    let output = out.map(|out| device.output::<T>(out));
+    let mut output = comm.hold(py, output.transpose())?;
+    let out = output.as_mut().map(D::out).transpose();
     let out = comm.hold(py, out)?;
     let fit = || {
         collective(comm.get(), |comm| {

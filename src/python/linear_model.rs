@@ -6,7 +6,10 @@ use super::{
     error::raise,
     stream::absorbed,
 };
-use crate::algo::{self, Aim, Conjugates, ElasticNet, Grid, LeastSquares, Line, Lines};
+use crate::algo::{
+    self, ConjugateGradients, ElasticNet, ElasticNetPath, Grid, LeastSquares, LeastSquaresModel,
+    LeastSquaresParams,
+};
 use crate::device::Cpu;
 use crate::{dispatch, real::Real, solve::Descent};
 use numpy::{Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
@@ -38,38 +41,38 @@ pub(super) fn least_squares<'py>(
     threads: usize,
     together: usize,
 ) -> PyResult<Fitted<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
-    let aim = Aim {
+    let (py, borrowed) = (comm.py(), [Some(x), Some(y), w]);
+    let params = LeastSquaresParams {
         intercept: fit_intercept,
         tol,
         positive,
         alphas: alphas.as_slice()?,
     };
-    let line = comm.get().on(lent, (py, threads), |input, comm| {
+    let model = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let fit = LeastSquares {
                 rows: &data(device, rows)?,
-                aim,
+                params,
                 most,
                 threads: together,
             };
             fit.fit(comm)
         })
     })?;
-    fitted(py, line)
+    fitted(py, model)
 }
 
-fn fitted(py: Python<'_>, line: Line) -> PyResult<Fitted<'_>> {
-    let m = line.intercept.len();
-    let coef = line.coef.into_pyarray(py).reshape([line.p, m])?;
+fn fitted(py: Python<'_>, model: LeastSquaresModel) -> PyResult<Fitted<'_>> {
+    let m = model.intercept.len();
+    let coef = model.coef.into_pyarray(py).reshape([model.p, m])?;
     let (intercept, singular) = (
-        line.intercept.into_pyarray(py),
-        line.singular.into_pyarray(py),
+        model.intercept.into_pyarray(py),
+        model.singular.into_pyarray(py),
     );
-    Ok((coef, intercept, line.rank, singular))
+    Ok((coef, intercept, model.rank, singular))
 }
 
-/// `(coef, intercept, settled)`, as `least_squares` has them.
+/// `(coef, intercept, converged)`, as `least_squares` has them.
 type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>, bool);
 
 /// The same in rounds that keep no products of columns; and whether these came to their end. `alphas` has
@@ -77,7 +80,7 @@ type Found<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray1<f64>>, bool);
 #[pyfunction]
 #[pyo3(signature = (comm, x, y, w, fit_intercept, tol, alphas, threads))]
 #[allow(clippy::too_many_arguments)] // scikit-learn's own
-pub(super) fn conjugates<'py>(
+pub(super) fn conjugate_gradients<'py>(
     comm: &Bound<'py, Comm>,
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
@@ -87,29 +90,29 @@ pub(super) fn conjugates<'py>(
     alphas: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<Found<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
-    let aim = Aim {
+    let (py, borrowed) = (comm.py(), [Some(x), Some(y), w]);
+    let params = LeastSquaresParams {
         intercept: fit_intercept,
         tol,
         positive: false,
         alphas: alphas.as_slice()?,
     };
-    let (coef, intercept, settled) = comm.get().on(lent, (py, threads), |input, comm| {
+    let (coef, intercept, converged) = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let rows = &data(device, rows)?;
-            Conjugates { rows, aim }.fit(comm)
+            ConjugateGradients { rows, params }.fit(comm)
         })
     })?;
     let (m, size) = (intercept.len(), coef.len());
     let coef = coef.into_pyarray(py).reshape([size / m.max(1), m])?;
-    Ok((coef, intercept.into_pyarray(py), settled))
+    Ok((coef, intercept.into_pyarray(py), converged))
 }
 
 /// What is known of the rows and targets of a batch as well; `centered` where an intercept is sought.
 #[pyfunction]
-#[pyo3(signature = (known, x, y, w, centered, threads))]
-pub(super) fn absorb_line<'py>(
-    known: PyReadonlyArray1<'py, f64>,
+#[pyo3(signature = (state, x, y, w, centered, threads))]
+pub(super) fn absorb_centered_r<'py>(
+    state: PyReadonlyArray1<'py, f64>,
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
@@ -118,11 +121,11 @@ pub(super) fn absorb_line<'py>(
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     absorbed(
         (x.py(), threads),
-        &known,
+        &state,
         [Some(x), Some(y), w],
-        |input, known| {
-            dispatch!(input, |device, rows| algo::absorb(known, || {
-                algo::bordered(&data(device, rows)?, centered)
+        |input, state| {
+            dispatch!(input, |device, rows| algo::absorb(state, || {
+                algo::centered_r(&data(device, rows)?, centered)
             }))
         },
     )
@@ -131,11 +134,11 @@ pub(super) fn absorb_line<'py>(
 /// Least squares of what all ranks know of `shape`, columns and targets, and how many rows they have. One
 /// rank of a node has the threads of all `together`.
 #[pyfunction]
-#[pyo3(signature = (comm, known, shape, fit_intercept, tol, alphas, together))]
+#[pyo3(signature = (comm, state, shape, fit_intercept, tol, alphas, together))]
 #[allow(clippy::too_many_arguments)] // a call
-pub(super) fn settle<'py>(
+pub(super) fn finish_stream<'py>(
     comm: &Bound<'py, Comm>,
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     shape: [usize; 2],
     fit_intercept: bool,
     tol: f64,
@@ -143,8 +146,8 @@ pub(super) fn settle<'py>(
     together: usize,
 ) -> PyResult<(Fitted<'py>, f64)> {
     let py = comm.py();
-    let (comm, known) = (comm.get(), known.as_slice()?);
-    let aim = Aim {
+    let (comm, state) = (comm.get(), state.as_slice()?);
+    let params = LeastSquaresParams {
         intercept: fit_intercept,
         tol,
         positive: false,
@@ -153,14 +156,14 @@ pub(super) fn settle<'py>(
     let fit = || {
         algo::collective(comm.get(), |comm| {
             let host = Cpu { threads: together };
-            algo::settle(comm, known, shape, &aim, (&host, together))
+            algo::finish_stream(comm, state, shape, &params, (&host, together))
         })
     };
-    let (line, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
-    Ok((fitted(py, line)?, rows))
+    let (model, rows) = py.detach(fit).map_err(|error| raise(py, &error))?;
+    Ok((fitted(py, model)?, rows))
 }
 
-/// `(alphas, coef, intercept, gaps, rounds, tolerances, n_samples, anew)`, as `algo::Lines` has them.
+/// `(alphas, coef, intercept, gaps, rounds, tolerances, n_samples, anew)`, as `algo::ElasticNetPath` has them.
 type Nets<'py> = ([Bound<'py, PyArray1<f64>>; 6], f64, bool);
 
 /// Elastic nets over the rows of all ranks, one for each of `alphas`; where `least` is not zero, for
@@ -183,7 +186,7 @@ pub(super) fn elastic_net<'py>(
     start: PyReadonlyArray1<'py, f64>,
     threads: usize,
 ) -> PyResult<Nets<'py>> {
-    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let (py, borrowed) = (comm.py(), [Some(x), Some(y), w]);
     let (alphas, seeds, start) = (alphas.as_slice()?, seeds.as_slice()?, start.as_slice()?);
     let gram = gram.as_slice()?;
     let ([share, tol, least], [intercept, positive, screening]) = (tolerances, switches);
@@ -204,7 +207,7 @@ pub(super) fn elastic_net<'py>(
         positive,
         screening,
     };
-    let lines = comm.get().on(lent, (py, threads), |input, comm| {
+    let path = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let fit = ElasticNet {
                 rows: &data(device, rows)?,
@@ -219,18 +222,18 @@ pub(super) fn elastic_net<'py>(
             fit.fit(comm)
         })
     })?;
-    Ok(nets(py, lines))
+    Ok(nets(py, path))
 }
 
-fn nets(py: Python<'_>, lines: Lines) -> Nets<'_> {
-    let (samples, anew) = (lines.samples, lines.anew);
+fn nets(py: Python<'_>, path: ElasticNetPath) -> Nets<'_> {
+    let (samples, anew) = (path.samples, path.anew);
     let parts = [
-        lines.alphas,
-        lines.coef,
-        lines.intercept,
-        lines.gaps,
-        lines.rounds,
-        lines.tolerances,
+        path.alphas,
+        path.coef,
+        path.intercept,
+        path.gaps,
+        path.rounds,
+        path.tolerances,
     ];
     (parts.map(|part| part.into_pyarray(py)), samples, anew)
 }
@@ -246,8 +249,8 @@ pub(super) fn r2<'py>(
     w: Option<&Bound<'py, PyAny>>,
     threads: usize,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let (py, lent) = (comm.py(), [Some(y), Some(residual), w]);
-    let sums = comm.get().on(lent, (py, threads), |input, comm| {
+    let (py, borrowed) = (comm.py(), [Some(y), Some(residual), w]);
+    let sums = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| algo::r2(&data(device, rows)?, comm))
     })?;
     Ok(sums.into_pyarray(py))
@@ -281,8 +284,12 @@ fn product<D: Answers, T: Real + Element>(
     [coef, intercept, out]: [&Bound<'_, PyAny>; 3],
 ) -> PyResult<()> {
     let (coef, intercept) = (device.numbers::<T>(coef)?, device.numbers::<T>(intercept)?);
-    let mut room = device.room::<T>(out)?;
-    let (coef, intercept, out) = (D::lent(&coef), D::lent(&intercept), D::out(&mut room)?);
+    let mut output = device.output::<T>(out)?;
+    let (coef, intercept, out) = (
+        D::borrowed(&coef),
+        D::borrowed(&intercept),
+        D::out(&mut output)?,
+    );
     let run = || algo::guarded(|| device.product(data(device, rows)?.x, &coef, &intercept, out));
     py.detach(run).map_err(|error| raise(py, &error))
 }

@@ -5,7 +5,7 @@ use crate::{algo::LogisticRegression, dispatch};
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-/// `(coef, steps, converged, value, steepness)`: see `algo::Odds`.
+/// `(coef, steps, converged, value, steepness)`: see `algo::LogisticState`.
 type Fitted<'py> = (Bound<'py, PyArray2<f64>>, usize, bool, f64, f64);
 
 /// Logistic regression over the rows of all ranks, from the first rank's `start`: a row a score, its
@@ -30,12 +30,12 @@ pub(super) fn logistic<'py>(
     observer: Option<Py<PyAny>>,
 ) -> PyResult<Fitted<'py>> {
     let observer = observer::observer(observer);
-    let (py, lent) = (comm.py(), [Some(x), Some(y), w]);
+    let (py, borrowed) = (comm.py(), [Some(x), Some(y), w]);
     let (weights, start) = (classes.as_slice()?, start.as_array());
     let shape = start.dim();
     let start: Vec<f64> = start.iter().copied().collect();
     let (tol, limit, room) = stop;
-    let odds = comm.get().on(lent, (py, threads), |input, comm| {
+    let state = comm.get().on(borrowed, (py, threads), |input, comm| {
         dispatch!(input, |device, rows| {
             let task = LogisticRegression {
                 rows: &data(device, rows)?,
@@ -51,6 +51,12 @@ pub(super) fn logistic<'py>(
             task.fit(comm, &start)
         })
     })?;
-    let coef = odds.coef.into_pyarray(py).reshape([shape.0, shape.1])?;
-    Ok((coef, odds.steps, odds.converged, odds.value, odds.steepness))
+    let coef = state.coef.into_pyarray(py).reshape([shape.0, shape.1])?;
+    Ok((
+        coef,
+        state.steps,
+        state.converged,
+        state.value,
+        state.steepness,
+    ))
 }

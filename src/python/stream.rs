@@ -6,7 +6,7 @@ use super::{
     error::raise,
 };
 use crate::device::{Cpu, Input, cuda};
-use crate::summary::{Bordered, Columns, Moments, Span};
+use crate::summary::{CenteredR, Columns, LeadingRows, Moments};
 use crate::{Result, algo, dispatch, solve};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
@@ -16,19 +16,19 @@ type Numbers<'py> = Bound<'py, PyArray1<f64>>;
 
 /// What is known of the columns of a batch as well.
 #[pyfunction]
-#[pyo3(signature = (known, x, w, threads))]
+#[pyo3(signature = (state, x, w, threads))]
 pub(super) fn absorb_columns<'py>(
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     x: &Bound<'py, PyAny>,
     w: Option<&Bound<'py, PyAny>>,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
     absorbed(
         (x.py(), threads),
-        &known,
+        &state,
         [Some(x), None, w],
-        |input, known| {
-            dispatch!(input, |device, rows| algo::absorb(known, || {
+        |input, state| {
+            dispatch!(input, |device, rows| algo::absorb(state, || {
                 algo::columns(&data(device, rows)?)
             }))
         },
@@ -37,41 +37,41 @@ pub(super) fn absorb_columns<'py>(
 
 /// What is known of the products of the columns of a batch as well.
 #[pyfunction]
-#[pyo3(signature = (known, x, centered, threads))]
+#[pyo3(signature = (state, x, centered, threads))]
 pub(super) fn absorb_moments<'py>(
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     x: &Bound<'py, PyAny>,
     centered: bool,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
     absorbed(
         (x.py(), threads),
-        &known,
+        &state,
         [Some(x), None, None],
-        |input, known| {
-            dispatch!(input, |device, rows| algo::absorb(known, || {
+        |input, state| {
+            dispatch!(input, |device, rows| algo::absorb(state, || {
                 algo::comoments(&data(device, rows)?, centered)
             }))
         },
     )
 }
 
-/// `room` rows that span a batch as well.
+/// `height` rows that span a batch as well.
 #[pyfunction]
-#[pyo3(signature = (known, x, room, threads))]
-pub(super) fn absorb_span<'py>(
-    known: PyReadonlyArray1<'py, f64>,
+#[pyo3(signature = (state, x, height, threads))]
+pub(super) fn absorb_leading_rows<'py>(
+    state: PyReadonlyArray1<'py, f64>,
     x: &Bound<'py, PyAny>,
-    room: usize,
+    height: usize,
     threads: usize,
 ) -> PyResult<Numbers<'py>> {
     absorbed(
         (x.py(), threads),
-        &known,
+        &state,
         [Some(x), None, None],
-        |input, known| {
-            dispatch!(input, |device, rows| algo::absorb(known, || {
-                algo::span(&data(device, rows)?, room)
+        |input, state| {
+            dispatch!(input, |device, rows| algo::absorb(state, || {
+                algo::leading_rows(&data(device, rows)?, height)
             }))
         },
     )
@@ -80,13 +80,13 @@ pub(super) fn absorb_span<'py>(
 /// Looks at a batch with the interpreter's lock released: at its rows, and at what is known.
 pub(super) fn absorbed<'py>(
     (py, threads): (Python<'py>, usize),
-    known: &PyReadonlyArray1<'py, f64>,
-    lent: [Option<&Bound<'py, PyAny>>; 3],
+    state: &PyReadonlyArray1<'py, f64>,
+    borrowed: [Option<&Bound<'py, PyAny>>; 3],
     look: impl FnOnce(&Input<'_>, &[f64]) -> Result<Vec<f64>> + Send,
 ) -> PyResult<Numbers<'py>> {
-    let held = Held::of(lent)?;
-    let (input, known) = (held.input(threads), known.as_slice()?);
-    brought(py, || look(&input, known))
+    let held = Held::of(borrowed)?;
+    let (input, state) = (held.input(threads), state.as_slice()?);
+    brought(py, || look(&input, state))
 }
 
 /// What is known of the rows of two streams.
@@ -99,10 +99,10 @@ pub(super) fn union<'py>(
 ) -> PyResult<Numbers<'py>> {
     let py = one.py();
     let join = match kind {
-        "bordered" => algo::union::<Bordered>,
+        "centered_r" => algo::union::<CenteredR>,
         "columns" => algo::union::<Columns>,
         "moments" => algo::union::<Moments>,
-        "span" => algo::union::<Span>,
+        "leading_rows" => algo::union::<LeadingRows>,
         _ => return Err(PyValueError::new_err(format!("there is no kind {kind}"))),
     };
     let (one, other) = (one.as_slice()?, other.as_slice()?);
@@ -111,63 +111,63 @@ pub(super) fn union<'py>(
 
 /// Rows and weight; means, sums of squares around them, least and largest of the columns of all ranks.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns))]
+#[pyo3(signature = (comm, state, columns))]
 pub(super) fn basic_statistics<'py>(
     comm: &Bound<'py, Comm>,
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     columns: usize,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
-    let (comm, known) = (comm.get(), known.as_slice()?);
+    let (comm, state) = (comm.get(), state.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            algo::basic_statistics(comm, known, columns)
+            algo::basic_statistics(comm, state, columns)
         })
     })
 }
 
 /// Rows, means, covariance and, where it is wanted, precision, of all ranks.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, centered, precise, place))]
+#[pyo3(signature = (comm, state, columns, centered, precise, place))]
 pub(super) fn covariance<'py>(
     comm: &Bound<'py, Comm>,
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     columns: usize,
     centered: bool,
     precise: bool,
     place: Place,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
-    let (comm, known) = (comm.get(), known.as_slice()?);
+    let (comm, state) = (comm.get(), state.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
             let (at, together) = ((columns, centered), place.0);
             dispatch!(&at_hand(place), |device, _rows| {
-                algo::empirical_covariance(comm, known, at, precise, (device, together))
+                algo::empirical_covariance(comm, state, at, precise, (device, together))
             })
         })
     })
 }
 
 /// Rows, number of components, variance and noise; means, variances, singular values, components of all
-/// ranks, from `room` rows that span theirs, or if that is 0 from their products.
+/// ranks, from `height` rows that span theirs, or if that is 0 from their products.
 #[pyfunction]
-#[pyo3(signature = (comm, known, columns, room, count, place))]
+#[pyo3(signature = (comm, state, columns, height, count, place))]
 pub(super) fn components<'py>(
     comm: &Bound<'py, Comm>,
-    known: PyReadonlyArray1<'py, f64>,
+    state: PyReadonlyArray1<'py, f64>,
     columns: usize,
-    room: usize,
+    height: usize,
     count: Option<usize>,
     place: Place,
 ) -> PyResult<Numbers<'py>> {
     let py = comm.py();
-    let (comm, known) = (comm.get(), known.as_slice()?);
+    let (comm, state) = (comm.get(), state.as_slice()?);
     brought(py, || {
         algo::collective(comm.get(), |comm| {
-            let (at, together) = ((columns, room), place.0);
+            let (at, together) = ((columns, height), place.0);
             dispatch!(&at_hand(place), |device, _rows| {
-                algo::components(comm, known, at, count, (device, together))
+                algo::components(comm, state, at, count, (device, together))
             })
         })
     })
@@ -185,14 +185,14 @@ pub(super) fn inverse(matrix: PyReadonlyArray1<'_, f64>, columns: usize) -> PyRe
     brought(py, || algo::guarded(|| solve::inverse(columns, matrix, 1)))
 }
 
-/// Threads of all ranks on the node together, and the card that rows came from.
+/// Threads of all ranks on the node together, and the GPU that rows came from.
 type Place = (usize, Option<usize>);
 
-/// Where matrices are decomposed: what is known of rows is on the host, so a card that cannot be had is
+/// Where matrices are decomposed: what is known of rows is on the host, so a GPU that cannot be had is
 /// none.
-fn at_hand((threads, card): Place) -> Input<'static> {
-    match card.map(cuda::card) {
-        Some(Ok(card)) => Input::CudaF64(cuda::Cuda(card), [None; 3]),
+fn at_hand((threads, gpu): Place) -> Input<'static> {
+    match gpu.map(cuda::gpu) {
+        Some(Ok(gpu)) => Input::CudaF64(cuda::Cuda(gpu), [None; 3]),
         _ => Input::CpuF64(Cpu { threads }, [None, None, None]),
     }
 }

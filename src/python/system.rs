@@ -36,14 +36,14 @@ pub(super) fn cuda(py: Python<'_>) -> PyResult<Vec<(&'static str, String)>> {
     guarded(|| Ok(device::cuda::found())).map_err(|error| raise(py, &error))
 }
 
-/// Columns up to which the host decomposes symmetric matrices of rows on cards.
+/// Columns up to which the host decomposes symmetric matrices of rows on GPUs.
 #[pyfunction]
 pub(super) fn cusolver_columns(py: Python<'_>) -> PyResult<usize> {
     device::cuda::most_columns().map_err(|error| raise(py, &error))
 }
 
-/// How many cards there are, and whether kernels can be compiled for them; else the error says why not.
+/// How many GPUs there are, and whether kernels can be compiled for them; else the error says why not.
 #[pyfunction]
-pub(super) fn cards(py: Python<'_>) -> PyResult<usize> {
+pub(super) fn gpus(py: Python<'_>) -> PyResult<usize> {
     guarded(device::cuda::ready).map_err(|error| raise(py, &error))
 }

@@ -35,7 +35,7 @@ pub enum Ask {
 }
 
 /// Several sides on their way.
-pub struct Conjugate {
+pub struct ConjugateSolver {
     /// The probe is the last.
     sides: Vec<Side>,
     /// The answer of the probe, if there is one.
@@ -45,7 +45,7 @@ pub struct Conjugate {
     ask: Ask,
 }
 
-impl Conjugate {
+impl ConjugateSolver {
     /// Nothing is known yet but the diagonal of `S`, with zeros for columns of nothing; whether all others
     /// may be independent; and `α` of each side. Where `α = 0`, eigenvalues at or below `tol²` times the
     /// largest count as zero.
@@ -115,7 +115,7 @@ impl Conjugate {
         let columns = seen.chunks_exact(seen.len() / self.ask().1.count().max(1));
         if self.ask == Ask::Residuals {
             for (side, residual) in self.sides.iter_mut().zip(columns) {
-                if !side.settled {
+                if !side.converged {
                     side.start(residual);
                 }
             }
@@ -140,10 +140,13 @@ impl Conjugate {
         if walks(&self.sides[..wanted]) {
             return Ask::Products;
         }
-        for side in self.sides[..wanted].iter_mut().filter(|side| !side.settled) {
+        for side in self.sides[..wanted]
+            .iter_mut()
+            .filter(|side| !side.converged)
+        {
             side.keep();
         }
-        if !self.sides[..wanted].iter().all(|side| side.settled) {
+        if !self.sides[..wanted].iter().all(|side| side.converged) {
             return Ask::Residuals;
         }
         if walks(&self.sides[wanted..]) {
@@ -162,16 +165,16 @@ impl Conjugate {
     /// The answers as they are, and whether they are settled.
     pub fn answers(&mut self) -> (bool, impl Iterator<Item = &[f64]>) {
         let wanted = self.wanted();
-        let mut settled = true;
+        let mut converged = true;
         for side in &mut self.sides[..wanted] {
-            if !side.settled && side.moved > LOOSE {
+            if !side.converged && side.moved > LOOSE {
                 side.keep();
                 side.moved = f64::INFINITY;
             }
-            settled &= side.moved <= LOOSE;
+            converged &= side.moved <= LOOSE;
         }
         let answers = self.sides[..wanted].iter();
-        (settled, answers.map(|side| side.answer.as_slice()))
+        (converged, answers.map(|side| side.answer.as_slice()))
     }
 }
 
@@ -197,7 +200,7 @@ struct Side {
     moved: f64,
     begun: bool,
     walks: bool,
-    settled: bool,
+    converged: bool,
 }
 
 impl Side {
@@ -222,7 +225,7 @@ impl Side {
             moved: f64::INFINITY,
             begun: false,
             walks: false,
-            settled: false,
+            converged: false,
         })
     }
 
@@ -241,7 +244,7 @@ impl Side {
         if self.walks {
             self.turn(0.0);
         } else {
-            (self.settled, self.moved) = (true, 0.0);
+            (self.converged, self.moved) = (true, 0.0);
         }
     }
 
@@ -323,14 +326,14 @@ impl Side {
             0.0
         };
         if moved > 0.5 * self.moved {
-            self.settled = true;
+            self.converged = true;
             return;
         }
         for (answer, step) in self.answer.iter_mut().zip(&self.step) {
             *answer += step;
         }
         self.step.fill(0.0);
-        (self.moved, self.settled) = (moved, moved <= TIGHT);
+        (self.moved, self.converged) = (moved, moved <= TIGHT);
         self.flat = self.flat.max(NOISE * self.least / self.steepest);
     }
 

@@ -2,7 +2,7 @@
 //! other (Friedman, Hastie and Tibshirani 2010); where that takes long, by Cholesky among those that are
 //! not zero.
 
-use super::definite::{RIDGE, solved};
+use super::cholesky::{RIDGE, solved};
 use crate::{Result, memory};
 
 /// How much of the first sweep's change may be left, and how many sweeps there are at most.
@@ -32,9 +32,9 @@ impl Coordinates<'_> {
         for sweep in 1..=SWEEPS {
             let moved = self.sweep(whole);
             first = first.max(moved);
-            let settled = moved <= SETTLED * SETTLED * first;
-            let done = settled && whole;
-            whole = settled; // those that are not zero first, then all
+            let converged = moved <= SETTLED * SETTLED * first;
+            let done = converged && whole;
+            whole = converged; // those that are not zero first, then all
             if leaps > 0 && (done || sweep % PATIENCE == 0) {
                 // Where columns are nearly alike small changes do not say that it is near.
                 let fall = self.leap()?;

@@ -18,7 +18,7 @@ type Place = [f64; 3];
 
 /// A search along one direction.
 #[derive(Debug)]
-pub struct Line {
+pub struct LineSearch {
     start: Place,
     low: Place,
     high: Option<Place>,
@@ -36,7 +36,7 @@ pub enum Verdict {
     Over,
 }
 
-impl Line {
+impl LineSearch {
     /// From a value and a slope, which is negative.
     pub fn new(value: f64, slope: f64) -> Self {
         let start = [0.0, value, slope];

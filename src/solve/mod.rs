@@ -1,8 +1,8 @@
 //! Small matrices on the host: which model follows from a summary. Matrices lie column by column.
 
+mod cholesky;
 mod conjugate;
 mod coordinates;
-mod definite;
 mod descent;
 mod dimension;
 mod fista;
@@ -16,17 +16,17 @@ mod penalized;
 mod spectrum;
 mod subspace;
 
-pub use conjugate::{Ask, Conjugate};
-pub use definite::{product, root};
+pub use cholesky::{cholesky, product};
+pub use conjugate::{Ask, ConjugateSolver};
 pub use descent::{Descent, Ended};
 pub use dimension::{by_share, likeliest, variances};
 pub use fista::Fista;
 pub use inverse::{inverse, inverse_of};
 pub use lbfgs::{Memory, Metric};
-pub use line_search::{Line, Verdict, moved};
+pub use line_search::{LineSearch, Verdict, moved};
 pub use newton::Curvature;
 pub use nonnegative::{nonnegative, nonnegative_of};
-pub use orthogonal::{least_squares, orthogonal, stack, triangle};
+pub use orthogonal::{least_squares, orthogonal, r_factor, stack};
 pub use penalized::Penalized;
 pub use spectrum::{Pairs, Spectrum, dot, eigen, eigen_by, gap, pairs, right, singular};
 pub use subspace::Subspace;

@@ -1,8 +1,8 @@
 //! Steps from first and second derivatives: Newton's, by Cholesky; with absolute values as a penalty
 //! too, by coordinates.
 
+use super::cholesky::{RIDGE, solved};
 use super::coordinates::Coordinates;
-use super::definite::{RIDGE, solved};
 use crate::{Result, memory};
 
 /// Second derivatives of `m` scores with `width` unknowns each.

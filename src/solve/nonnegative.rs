@@ -15,12 +15,12 @@ pub fn nonnegative(h: usize, p: usize, a: &[f64], b: &[f64]) -> Result<Vec<f64>>
         .map(|j| 10.0 * f64::EPSILON * (h as f64).sqrt() * norm(column(j)) * norm(b))
         .collect();
     let (mut x, mut inside) = start(h, p, a, b)?;
-    let settled = |j: usize, rest: &[f64]| {
+    let converged = |j: usize, rest: &[f64]| {
         let slope = column(j).iter().zip(rest).map(|(a, r)| a * r).sum::<f64>();
         slope.abs() <= 1e3 * limits[j]
     };
     let rest = residual(h, &inside, &x, a, b)?;
-    if !inside.iter().all(|j| settled(*j, &rest)) {
+    if !inside.iter().all(|j| converged(*j, &rest)) {
         // Columns depend on each other: one by one.
         x.fill(0.0);
         inside.clear();

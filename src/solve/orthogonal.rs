@@ -82,7 +82,7 @@ fn reflect(mut panel: MatMut<'_, f64>, mut factor: MatMut<'_, f64>) {
 }
 
 /// Leaves `R` of the `n × q` matrix in its place, with zeros below.
-pub fn triangle(n: usize, q: usize, a: &mut [f64]) -> Result<()> {
+pub fn r_factor(n: usize, q: usize, a: &mut [f64]) -> Result<()> {
     if n == 0 || q == 0 {
         return Ok(());
     }
@@ -141,7 +141,7 @@ pub fn stack(
         column[..used].copy_from_slice(&mine[j * h..][..used]);
         column[used..].copy_from_slice(&new[j * long..][..more]);
     }
-    triangle(n, q, &mut both)?;
+    r_factor(n, q, &mut both)?;
     for (mine, column) in mine.chunks_exact_mut(h).zip(both.chunks_exact(n)) {
         mine.copy_from_slice(&column[..h]);
     }

@@ -50,7 +50,7 @@ impl Penalized {
 
     /// All scores of a softmax may move together. Intercepts without penalty end where they began;
     /// coefficients where among equal sums of absolute values their squares are least.
-    pub fn settle(&self, coef: &mut [f64]) {
+    pub fn choose_optimum(&self, coef: &mut [f64]) {
         let width = self.mean.len() + 1;
         let last = self.each.last().copied().flatten();
         if coef.len() > width && last == Some([0.0, 0.0]) {
@@ -107,8 +107,8 @@ impl Penalized {
 
     /// Newton's step from there, `l₁` apart, and the fall that it promises: negative.
     pub fn newton(&self, gradient: &[f64], triangles: &[f64]) -> Result<(Vec<f64>, f64)> {
-        let (bends, ridge) = self.bends(gradient.len(), triangles)?;
-        let step = bends.step(gradient, &ridge)?;
+        let (hessian, ridge) = self.hessian(gradient.len(), triangles)?;
+        let step = hessian.step(gradient, &ridge)?;
         let slope = dot(gradient, &step);
         Ok((step, slope))
     }
@@ -120,22 +120,22 @@ impl Penalized {
         gradient: &[f64],
         triangles: &[f64],
     ) -> Result<(Vec<f64>, f64)> {
-        let (bends, _) = self.bends(gradient.len(), triangles)?;
+        let (hessian, _) = self.hessian(gradient.len(), triangles)?;
         let first = self.first();
-        let step = bends.proximal(gradient, coef, &first)?;
+        let step = hessian.proximal(gradient, coef, &first)?;
         let change = |j: usize| first[j] * ((coef[j] + step[j]).abs() - coef[j].abs());
         let slope = dot(gradient, &step) + (0..coef.len()).map(change).sum::<f64>();
         Ok((step, slope))
     }
 
     /// Second derivatives of all but `l₁`, and the penalties in them.
-    fn bends(&self, unknowns: usize, triangles: &[f64]) -> Result<(Curvature, Vec<Option<f64>>)> {
+    fn hessian(&self, unknowns: usize, triangles: &[f64]) -> Result<(Curvature, Vec<Option<f64>>)> {
         let width = self.mean.len() + 1;
-        let mut bends = Curvature::of(width, unknowns / width, triangles, 1.0 / self.total)?;
+        let mut hessian = Curvature::of(width, unknowns / width, triangles, 1.0 / self.total)?;
         let second = self.each.iter().map(|both| both.map(|both| both[1]));
         let ridge: Vec<Option<f64>> = second.collect();
-        bends.add(&ridge);
-        Ok((bends, ridge))
+        hessian.add(&ridge);
+        Ok((hessian, ridge))
     }
 }
 

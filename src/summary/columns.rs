@@ -2,7 +2,7 @@
 //!
 //! Squares move to common means as the co-moments of `Moments` do (Chan, Golub, LeVeque 1983).
 
-use super::{Extremes, Kept, Means, Summary, TAIL, add};
+use super::{Extremes, Means, Streaming, Summary, TAIL, add};
 use crate::{Error, Result, comm::Communicator, memory};
 
 /// `n`, `Σw`, `x̄`, `Σᵢ wᵢ (xᵢ − x̄)²`, least and largest `x` of `q` columns.
@@ -127,7 +127,7 @@ impl Summary for Columns {
     }
 }
 
-impl Kept for Columns {
+impl Streaming for Columns {
     fn pack(self) -> Result<Vec<f64>> {
         let [origin, rest] = self.means.parts();
         let counts = [self.means.rows(), self.means.weight()];

@@ -1,28 +1,28 @@
 //! What is known of the rows seen so far: small, mergeable, on the host, in `f64`.
 
-mod bordered;
-mod branch;
+mod centered_r;
 mod clusters;
 mod columns;
 mod extremes;
+mod leading_rows;
 mod means;
 mod moments;
-mod slope;
-mod span;
-mod triangle;
+mod r_factor;
+mod sums;
+mod tsqr_basis;
 
 use crate::{Result, comm::Communicator, memory};
 
-pub use bordered::Bordered;
-pub use branch::Branch;
+pub use centered_r::CenteredR;
 pub use clusters::{Clusters, Farthest, Round};
 pub use columns::Columns;
 pub use extremes::Extremes;
+pub use leading_rows::LeadingRows;
 pub use means::Means;
 pub use moments::Moments;
-pub use slope::Slope;
-pub use span::Span;
-pub use triangle::Triangle;
+pub use r_factor::RFactor;
+pub use sums::Sums;
+pub use tsqr_basis::TsqrBasis;
 
 /// How many words at the end of every summary are not about rows.
 pub const TAIL: usize = 2;
@@ -64,7 +64,7 @@ pub trait Summary: Sized + Send {
 }
 
 /// A summary that is kept between batches of rows, as one stretch of numbers.
-pub trait Kept: Summary {
+pub trait Streaming: Summary {
     /// All of it but the tail.
     fn pack(self) -> Result<Vec<f64>>;
 

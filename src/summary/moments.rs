@@ -8,7 +8,7 @@
 //! it is rounded by more than `x̄ₐ − x̄` bears; so it is a place near the mean, and `a (x̄ₐ − place)`
 //! travels along: the true mean is that much off, and the products are moved there at the end. Co-moments are symmetric; the lower triangle is kept, row by row.
 
-use super::{Kept, Means, Summary, TAIL, add};
+use super::{Means, Streaming, Summary, TAIL, add};
 use crate::{Error, Result, comm::Communicator, memory};
 use std::ops::Range;
 
@@ -84,8 +84,8 @@ impl Moments {
 
     /// How far from zero the farthest of these columns is, in spreads of its own.
     pub fn remoteness(&self, columns: Range<usize>) -> f64 {
-        let spread = |j: usize| (self.comoment(j, j) / self.means.weight()).sqrt();
-        let far = columns.map(|j| self.means.mean()[j].abs() / spread(j));
+        let variances = |j: usize| (self.comoment(j, j) / self.means.weight()).sqrt();
+        let far = columns.map(|j| self.means.mean()[j].abs() / variances(j));
         far.filter(|far| far.is_finite()).fold(0.0, f64::max)
     }
 
@@ -182,7 +182,7 @@ impl Summary for Moments {
     }
 }
 
-impl Kept for Moments {
+impl Streaming for Moments {
     /// `S`, place and rest of the means, then four numbers.
     fn pack(mut self) -> Result<Vec<f64>> {
         let [origin, rest] = self.means.parts();

@@ -1,4 +1,4 @@
-"""Tests of cards share a library of arrays, and kernels on the host."""
+"""Tests of GPUs share a library of arrays, and kernels on the host."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""Ranks with cards, two of them on one: as ci/test_kernels.sh starts them."""
+"""Ranks with GPUs, two of them on one: as ci/test_kernels.sh starts them."""
 
 import runpy
 from pathlib import Path
@@ -8,7 +8,7 @@ from mpi4py import MPI
 
 from sklearnex_rs.spmd import KMeans, LinearRegression, local_device
 
-Array = runpy.run_path(str(Path(__file__).parent / "cards.py"))["Array"]
+Array = runpy.run_path(str(Path(__file__).parent / "gpus.py"))["Array"]
 rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
 rng = np.random.default_rng(5)
 X = rng.standard_normal((900, 6)) + 1e6

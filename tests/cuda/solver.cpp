@@ -10,11 +10,11 @@
 #include <vector>
 enum { OK = 0, NOT_INITIALIZED = 1, INVALID_VALUE = 3 };
 typedef std::vector<double> V;
-struct Handle { void* stream = nullptr; int card, mode = 0; };
+struct Handle { void* stream = nullptr; int gpu, mode = 0; };
 struct Job { double *a, *w, *there, *here; int* info; int64_t n; };
 static int n_done;
 template <class F> static F driver(const char* name) { static void* h = dlopen("libcuda.so.1", RTLD_NOW); return (F)dlsym(h, name); }
-static bool on_card(const void* p) { int kind = 0; return driver<int (*)(void*, int, unsigned long long)>("cuPointerGetAttribute")(&kind, 2, (unsigned long long)p) == 0; }
+static bool on_gpu(const void* p) { int kind = 0; return driver<int (*)(void*, int, unsigned long long)>("cuPointerGetAttribute")(&kind, 2, (unsigned long long)p) == 0; }
 static int here() { return driver<int (*)()>("standin_here")(); }
 
 // A = Q T Qᵀ of which `d` is the diagonal and `e` what is beside it; `a` is whole, and becomes Q.
@@ -92,20 +92,20 @@ extern "C" {
 int cusolverGetVersion(int* v) { *v = 12401; return OK; }
 int standin_solved() { return n_done; }
 #ifndef OLD // has less
-int cusolverDnCreate(void** h) { if (here() < 0 || getenv("STANDIN_UNSTARTED")) return NOT_INITIALIZED; auto x = new Handle; x->card = here(); *h = x; return OK; }
+int cusolverDnCreate(void** h) { if (here() < 0 || getenv("STANDIN_UNSTARTED")) return NOT_INITIALIZED; auto x = new Handle; x->gpu = here(); *h = x; return OK; }
 int cusolverDnDestroy(void* h) { delete (Handle*)h; return OK; }
 int cusolverDnSetStream(void* h, void* s) { ((Handle*)h)->stream = s; return OK; }
 int cusolverDnSetDeterministicMode(void* h, int mode) { ((Handle*)h)->mode = mode; return OK; }
 int cusolverDnCreateParams(void** p) { *p = new int; return OK; }
 int cusolverDnXsyevd_bufferSize(void*, void* p, int, int, int64_t n, int, const void* a, int64_t, int, const void* w, int, size_t* there, size_t* here) {
-    // More than any card has, if asked to.
+    // More than any GPU has, if asked to.
     *there = getenv("STANDIN_GREEDY") ? (size_t)1 << 60 : n * 8, *here = n * 8;
     return p && a && w ? OK : INVALID_VALUE;
 }
 int cusolverDnXsyevd(void* h, void* p, int vectors, int upper, int64_t n, int ta, void* a, int64_t lda, int tw, void* w, int tc, void* there, size_t n_there, void* at_host, size_t n_here, int* info) {
     auto handle = (Handle*)h;
     bool real = ta == 1 && tw == 1 && tc == 1, fits = lda == n && n_there == (size_t)n * 8 && n_here == (size_t)n * 8;
-    bool ours = on_card(a) && on_card(w) && on_card(there) && on_card(info) && !on_card(at_host) && handle->card == here();
+    bool ours = on_gpu(a) && on_gpu(w) && on_gpu(there) && on_gpu(info) && !on_gpu(at_host) && handle->gpu == here();
     if (handle->mode != 1) return INVALID_VALUE; // it may answer otherwise each time
     if (!p || vectors != 1 || upper || !real || !fits || !ours) return INVALID_VALUE;
     auto job = new Job{ (double*)a, (double*)w, (double*)there, (double*)at_host, info, n };

@@ -1,4 +1,4 @@
-"""What a model knows and says of rows on a card stays there: on the stand-in."""
+"""What a model knows and says of rows on a GPU stays there: on the stand-in."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cards import Array, travels
+from gpus import Array, travels
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearnex_rs import _core, config_context
@@ -66,7 +66,7 @@ def asked(model, method, X, y):
 
 
 def put(model, place=Array):
-    """Put what a model knows on a card."""
+    """Put what a model knows on a GPU."""
     for name in SMALL:
         value = getattr(model, name, None)
         if isinstance(value, np.ndarray | np.floating):
@@ -89,7 +89,7 @@ def same(found, wanted, dtype, assert_close):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @cases
-def test_what_lies_on_the_card_does_not_travel(
+def test_what_lies_on_the_gpu_does_not_travel(
     rng, assert_close, model, method, sent, dtype
 ):
     model, X, y = fitted(rng, model, dtype)
@@ -121,21 +121,21 @@ def test_what_lies_on_the_host_is_sent_once(rng, assert_close, model, method, se
 def test_what_is_written_in_place_is_seen(rng, assert_close, model, method, sent):
     host, X, y = fitted(rng, model)
     about = asked(host, method, X, y)
-    card = fitted(rng, model)[0]
+    gpu = fitted(rng, model)[0]
     for name in SMALL:
         if isinstance(getattr(host, name, None), np.ndarray):
-            setattr(card, name, getattr(host, name).copy())
-    put(card)
-    getattr(card, method)(*map(Array, about))
-    name = next(name for name in SMALL if hasattr(card, name))
-    for value in (getattr(host, name), getattr(card, name).array):
+            setattr(gpu, name, getattr(host, name).copy())
+    put(gpu)
+    getattr(gpu, method)(*map(Array, about))
+    name = next(name for name in SMALL if hasattr(gpu, name))
+    for value in (getattr(host, name), getattr(gpu, name).array):
         value *= 1.5
         value[0] += 0.25
     wanted = getattr(host, method)(*about)
-    same(getattr(card, method)(*map(Array, about)), wanted, "f8", assert_close)
+    same(getattr(gpu, method)(*map(Array, about)), wanted, "f8", assert_close)
 
 
-@pytest.mark.parametrize("kind", ["other type", "by columns", "sliced", "other card"])
+@pytest.mark.parametrize("kind", ["other type", "by columns", "sliced", "other GPU"])
 @cases
 def test_attributes_of_any_form(rng, assert_close, model, method, sent, kind):
     model, X, y = fitted(rng, model)
@@ -154,7 +154,7 @@ def test_attributes_of_any_form(rng, assert_close, model, method, sent, kind):
             part = tuple(slice(None, None, -2) for _ in value.shape)
             room[part] = value
             return Array(room[part])
-        return Array(value, int(kind == "other card"))
+        return Array(value, int(kind == "other GPU"))
 
     put(model, place)
     found = getattr(model, method)(*map(Array, about))
@@ -164,7 +164,7 @@ def test_attributes_of_any_form(rng, assert_close, model, method, sent, kind):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("count", [2, 3, 40])
 @pytest.mark.parametrize("kind", ["i8", "f4", "U3", "?"])
-def test_labels_leave_a_card_as_numbers_of_classes(
+def test_labels_leave_a_gpu_as_numbers_of_classes(
     rng, assert_close, kind, count, dtype
 ):
     n = 500
@@ -257,9 +257,9 @@ def test_labels_of_models_that_are_changed(rng, assert_close):
 def test_the_largest_number(rng, dtype):
     X = rng.standard_normal((700, 40)).astype(dtype)
     for part in (X, X[::-2, ::3], X.T, X - 9):
-        assert _core.lend(Array(part)).largest() == part.max()
+        assert _core.borrow(Array(part)).largest() == part.max()
     X[5, 7] = np.nan
-    assert np.isnan(_core.lend(Array(X)).largest())
+    assert np.isnan(_core.borrow(Array(X)).largest())
 
 
 @pytest.mark.parametrize("least", [2e30, -2e30, 1e30, np.inf, np.nan])
@@ -298,15 +298,15 @@ rng = np.random.default_rng(int(sys.argv[2]))
 """
 
 
-def on_an_old_card(rng, program):
-    """Run a program by itself, on a card without such tensor cores."""
-    cards = str(Path(__file__).parent / "cards.py")
-    args = [sys.executable, "-P", "-c", OLD + program, cards, str(rng.integers(1000))]
+def on_an_old_gpu(rng, program):
+    """Run a program by itself, on a GPU without such tensor cores."""
+    gpus = str(Path(__file__).parent / "gpus.py")
+    args = [sys.executable, "-P", "-c", OLD + program, gpus, str(rng.integers(1000))]
     env = {**os.environ, "STANDIN_MAJOR": "7", "STANDIN_MINOR": "5"}
     subprocess.run(args, env=env, check=True, timeout=300)
 
 
-def test_models_of_an_old_card(rng):
+def test_models_of_an_old_gpu(rng):
     program = """
 X = rng.standard_normal((300, 5)) + 30
 y = X @ np.arange(5.0) + 3
@@ -319,7 +319,7 @@ for dtype in ("f4", "f8"):
     R = qr(Array(X.astype(dtype))).R.array
     assert np.allclose(R, qr(X.astype(dtype)).R, rtol=1e-3 if dtype == "f4" else 1e-9)
 """
-    on_an_old_card(rng, program)
+    on_an_old_gpu(rng, program)
 
 
 def test_a_basis_of_more_rows_than_a_piece(rng):
@@ -332,4 +332,4 @@ assert np.allclose(Q.array.T @ Q.array, np.eye(64), atol=1e-13)
 for part in (slice(0, 99), slice(1 << 17, 1 << 17 | 99), slice(-99, None)):
     assert np.allclose(Q.array[part] @ R.array, X[part], rtol=0, atol=1e-12)
 """
-    on_an_old_card(rng, program)
+    on_an_old_gpu(rng, program)

@@ -42,7 +42,7 @@ def best(launch, scores, classes=None):
 def shares(launch, scores, *, logarithms):
     n, m = scores.shape
     out = np.full((n, max(m, 2)), np.nan, scores.dtype)
-    told(launch, "shares", scores, np.int32(logarithms), out)
+    told(launch, "probabilities", scores, np.int32(logarithms), out)
     return out
 
 

@@ -1,11 +1,11 @@
-"""Every estimator where its rows are: a card says what the host says."""
+"""Every estimator where its rows are: a GPU says what the host says."""
 
 import os
 import pickle
 
 import numpy as np
 import pytest
-from cards import Array, driver
+from gpus import Array, driver
 from sklearn.exceptions import DataConversionWarning
 
 from sklearnex_rs import config_context, spmd
@@ -106,14 +106,14 @@ def same(mine, theirs, tol, assert_close, kind=Array):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @each
-def test_a_card_says_what_the_host_says(rng, assert_close, tolerance, model, dtype):
+def test_a_gpu_says_what_the_host_says(rng, assert_close, tolerance, model, dtype):
     rows = data(model, rng, dtype=dtype)
-    host, card = fresh(model).fit(*rows), fresh(model).fit(*map(Array, rows))
+    host, gpu = fresh(model).fit(*rows), fresh(model).fit(*map(Array, rows))
     tol = tolerance(dtype)
-    same(card, host, tol, assert_close)
+    same(gpu, host, tol, assert_close)
     for name in ANSWERS:
         if hasattr(model, name):
-            found, wanted = getattr(card, name)(Array(rows[0])), getattr(host, name)
+            found, wanted = getattr(gpu, name)(Array(rows[0])), getattr(host, name)
             assert isinstance(found, Array)
             assert_close(found.array, wanted(rows[0]), tol)
             assert found.array.dtype == wanted(rows[0]).dtype
@@ -122,15 +122,15 @@ def test_a_card_says_what_the_host_says(rng, assert_close, tolerance, model, dty
         found = fresh(model).fit_transform(*map(Array, rows))
         assert_close(found.array, wanted, tol)
     if hasattr(model, "inverse_transform"):
-        again = card.inverse_transform(Array(wanted))
+        again = gpu.inverse_transform(Array(wanted))
         assert_close(again.array, host.inverse_transform(wanted), tol)
     if len(rows) == 2:
-        score = card.score(*map(Array, rows))
+        score = gpu.score(*map(Array, rows))
         assert abs(score - host.score(*rows)) < tol
 
 
 @each
-def test_ranks_with_cards(rng, assert_close, model):
+def test_ranks_with_gpus(rng, assert_close, model):
     rows = data(model, rng)
     ends, kind = [0, 4, 4, 300], getattr(spmd, type(model).__name__)
 
@@ -141,49 +141,49 @@ def test_ranks_with_cards(rng, assert_close, model):
 
     def job(comm):
         host = fitted(comm, np.asarray)
-        card = fitted(comm, lambda part: Array(part, comm.rank % 2))
+        gpu = fitted(comm, lambda part: Array(part, comm.rank % 2))
         if comm.rank != 1:  # that one has no rows
-            same(card, host, 1e-9, assert_close)
+            same(gpu, host, 1e-9, assert_close)
 
     spmd.run(3, job)
 
 
 @pytest.mark.parametrize("model", STREAMS, ids=lambda model: str(model)[:60])
-def test_batches_on_cards(rng, assert_close, model):
+def test_batches_on_gpus(rng, assert_close, model):
     rows = data(model, rng)
-    host, card = fresh(model).fit(*rows), fresh(model)
+    host, gpu = fresh(model).fit(*rows), fresh(model)
     for n, part in enumerate(np.split(np.arange(300), [20, 150, 170])):
         kind = np.asarray if n == 1 else Array  # one of them is on the host
-        card.partial_fit(*(kind(each[part].copy()) for each in rows))
+        gpu.partial_fit(*(kind(each[part].copy()) for each in rows))
     host.__dict__.pop("batch_size_", None)
-    same(card, host, 1e-9, assert_close)
+    same(gpu, host, 1e-9, assert_close)
 
 
 @each
-def test_rows_of_the_host_are_put_on_a_card(rng, assert_close, model):
+def test_rows_of_the_host_are_put_on_a_gpu(rng, assert_close, model):
     rows = data(model, rng)
     host = fresh(model).fit(*rows)
     with config_context(device="cuda:1"):
-        card = fresh(model).fit(*rows)
-        same(card, host, 1e-9, assert_close, np.ndarray)
+        gpu = fresh(model).fit(*rows)
+        same(gpu, host, 1e-9, assert_close, np.ndarray)
         for name in ANSWERS:
             if hasattr(model, name):
-                found = getattr(card, name)(rows[0])
+                found = getattr(gpu, name)(rows[0])
                 assert type(found) is np.ndarray
                 assert_close(found, getattr(host, name)(rows[0]))
         if len(rows) == 2:
-            assert abs(card.score(*rows) - host.score(*rows)) < 1e-9
+            assert abs(gpu.score(*rows) - host.score(*rows)) < 1e-9
 
 
 @each
-def test_a_model_of_a_card_serves_the_host(rng, assert_close, model):
+def test_a_model_of_a_gpu_serves_the_host(rng, assert_close, model):
     rows = data(model, rng)
     host = fresh(model).fit(*rows)
-    card = pickle.loads(pickle.dumps(fresh(model).fit(*map(Array, rows))))
-    same(card, host, 1e-9, assert_close, np.ndarray)
+    gpu = pickle.loads(pickle.dumps(fresh(model).fit(*map(Array, rows))))
+    same(gpu, host, 1e-9, assert_close, np.ndarray)
     for name in ANSWERS:
         if hasattr(model, name):
-            found = getattr(card, name)(rows[0])
+            found = getattr(gpu, name)(rows[0])
             assert_close(found, getattr(host, name)(rows[0]))
 
 
@@ -197,12 +197,10 @@ def test_a_number_that_is_not_finite_is_found(rng, model):
 
 def test_rows_in_doubt_are_settled(rng, assert_close):
     X = rng.standard_normal((600, 1))  # of one column all are
-    host, card = (KMeans(70, n_init=1, random_state=0) for _ in range(2))
+    host, gpu = (KMeans(70, n_init=1, random_state=0) for _ in range(2))
     tried = driver().standin_launched(b"nearest_tf32_double")
-    assert_close(
-        card.fit(Array(X)).cluster_centers_.array, host.fit(X).cluster_centers_
-    )
-    assert card.n_iter_ > 2  # the coarse way is left after the first
+    assert_close(gpu.fit(Array(X)).cluster_centers_.array, host.fit(X).cluster_centers_)
+    assert gpu.n_iter_ > 2  # the coarse way is left after the first
     assert driver().standin_launched(b"nearest_tf32_double") == tried + 1
 
 
@@ -210,8 +208,8 @@ def test_statistics_of_rows_that_weigh_something(rng, assert_close):
     X, w = rng.standard_normal((300, 4)), rng.integers(0, 3, 300).astype(float)
     X[w == 0] *= 100
     host = BasicStatistics().fit(X, sample_weight=w)
-    card = BasicStatistics().fit(Array(X), sample_weight=Array(w))
-    same(card, host, 1e-9, assert_close)
+    gpu = BasicStatistics().fit(Array(X), sample_weight=Array(w))
+    same(gpu, host, 1e-9, assert_close)
 
 
 @pytest.mark.parametrize("model", [Ridge(), ElasticNet(alpha=0.1, **EXACT)])
@@ -268,10 +266,10 @@ def test_bases_of_ranks(rng, assert_close, steep):
 def test_a_path_of_penalties(rng, assert_close):
     X, y = data(Lasso(), rng)
     host = enet_path(X, y, alphas=5, **EXACT)
-    card = enet_path(Array(X), Array(y), alphas=5, **EXACT)
-    assert_close(card[0].array, host[0])
-    assert_close(card[1].array, host[1])
-    assert (card[2].array <= 1e-9 * (y**2).sum()).all()
+    gpu = enet_path(Array(X), Array(y), alphas=5, **EXACT)
+    assert_close(gpu[0].array, host[0])
+    assert_close(gpu[1].array, host[1])
+    assert (gpu[2].array <= 1e-9 * (y**2).sum()).all()
 
 
 @pytest.mark.parametrize("kind", ["?", "u1", "i2", "i8", "f4", "U1"])
@@ -280,12 +278,12 @@ def test_labels_of_any_kind(rng, assert_close, kind):
     labels = y.astype("i8").astype(kind)
     host = LogisticRegression(tol=1e-10).fit(X, labels)
     there = labels if kind == "U1" else Array(labels)
-    card = LogisticRegression(tol=1e-10).fit(Array(X), there)
-    assert_close(card.coef_.array, host.coef_)
-    assert card.classes_.dtype == host.classes_.dtype
-    found = card.predict(Array(X))
+    gpu = LogisticRegression(tol=1e-10).fit(Array(X), there)
+    assert_close(gpu.coef_.array, host.coef_)
+    assert gpu.classes_.dtype == host.classes_.dtype
+    found = gpu.predict(Array(X))
     assert np.array_equal(getattr(found, "array", found), host.predict(X))
-    assert card.score(Array(X), there) == host.score(X, labels)
+    assert gpu.score(Array(X), there) == host.score(X, labels)
 
 
 def test_labels_in_a_column_are_warned_of(rng):
@@ -300,15 +298,15 @@ def test_labels_in_a_column_are_warned_of(rng):
 def test_likelihoods(rng, assert_close, tolerance, dtype):
     (X,) = data(PCA(), rng, dtype=dtype)
     tol = tolerance(dtype)
-    host, card = PCA(n_components=2).fit(X), PCA(n_components=2).fit(Array(X))
-    likely = card.score_samples(Array(X))
+    host, gpu = PCA(n_components=2).fit(X), PCA(n_components=2).fit(Array(X))
+    likely = gpu.score_samples(Array(X))
     assert_close(likely.array, host.score_samples(X), tol)
-    assert abs(card.score(Array(X)) / host.score(X) - 1) < tol
-    host, card = EmpiricalCovariance().fit(X), EmpiricalCovariance().fit(Array(X))
-    assert_close(card.mahalanobis(Array(X)).array, host.mahalanobis(X), 10 * tol)
-    assert abs(card.score(Array(X)) / host.score(X) - 1) < 10 * tol
+    assert abs(gpu.score(Array(X)) / host.score(X) - 1) < tol
+    host, gpu = EmpiricalCovariance().fit(X), EmpiricalCovariance().fit(Array(X))
+    assert_close(gpu.mahalanobis(Array(X)).array, host.mahalanobis(X), 10 * tol)
+    assert abs(gpu.score(Array(X)) / host.score(X) - 1) < 10 * tol
     X[7, 2] = np.nan
-    for method in (card.score, card.mahalanobis):
+    for method in (gpu.score, gpu.mahalanobis):
         with pytest.raises(ValueError, match="Input X contains NaN"):
             method(Array(X))
 
@@ -356,15 +354,15 @@ def test_labels_of_every_type(rng, dtype, step):
     room[:, 0] = X[:, 0] + 0.2 * X[:, 1] > 0
     y = room[:, 0]
     there = y if dtype == ">i4" else Array(y)  # DLPack has none of these
-    host, card = (
+    host, gpu = (
         LogisticRegression().fit(X, y),
         LogisticRegression().fit(Array(X), there),
     )
-    assert card.classes_.dtype == y.dtype
-    predicted = card.predict(Array(X))
+    assert gpu.classes_.dtype == y.dtype
+    predicted = gpu.predict(Array(X))
     assert predicted.array.dtype == ("i8" if dtype == ">i4" else y.dtype)
     assert np.array_equal(predicted.array, host.predict(X))
-    assert card.score(Array(X), there) == host.score(X, y)
+    assert gpu.score(Array(X), there) == host.score(X, y)
 
 
 def test_what_has_no_kernel_yet_names_the_way_out(rng):
@@ -376,7 +374,7 @@ def test_what_has_no_kernel_yet_names_the_way_out(rng):
         assert isinstance(model.fit(Array(X)).cluster_centers_, Array)
 
 
-def test_ranks_take_cards_in_turn():
+def test_ranks_take_gpus_in_turn():
     assert spmd.run(3, spmd.local_device) == [0, 1, 0]
 
 

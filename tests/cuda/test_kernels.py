@@ -83,7 +83,7 @@ def test_the_triangle(rng, launch, shape, dtype, layout):
     triangles = np.zeros((case.chunks, case.q, case.q))
     room = empty(case.chunks, BATCH, case.q)
     launch(
-        f"triangle_{case.real}",
+        f"r_factor_{case.real}",
         (case.chunks,),
         256,
         case.rows,
@@ -102,7 +102,7 @@ def test_a_triangle_of_numbers_whose_squares_are_too_large(rng, launch):
     triangles = np.zeros((case.chunks, 5, 5))
     room, mean = empty(case.chunks, BATCH, 5), np.zeros(5)
     launch(
-        "triangle_double",
+        "r_factor_double",
         (case.chunks,),
         256,
         case.rows,
@@ -174,7 +174,7 @@ def test_forms(rng, launch, shape, dtype, layout):
     matrix, out = matrix @ matrix.T + np.triu(matrix), empty(n)
     parts, line = (mean, 1, laid(matrix, layout), None, 1), (2.0, -0.5)
     args = (*placed(*parts)[:5], *map(np.float64, line), out)
-    launch(f"form_{case.real}", (-(-n // 64),), 256, case.rows, *args)
+    launch(f"quadratic_form_{case.real}", (-(-n // 64),), 256, case.rows, *args)
     d = case.z[:, :p] - mean
     close(out, 2.0 - 0.5 * ((d @ matrix) * d).sum(axis=1), 1e-12)
 

@@ -101,7 +101,7 @@ def losses(launch, case, rng, m, look, curved):
         bent = np.full(case.n, np.nan, dtype)
         pair = (np.int32(m), np.int32(i), np.int32(j))
         blocks = (-(-case.n // 128),)
-        launch(f"bend_{case.real}", blocks, 128, case.n, *pair, shares, bent)
+        launch(f"hessian_weights_{case.real}", blocks, 128, case.n, *pair, shares, bent)
         one, other = of.shares[:, i + (m == 1)], of.shares[:, j + (m == 1)]
         close(bent, of.w * one * ((i == j) - other), case.tol)
 

@@ -30,10 +30,10 @@ class Centers:
         self.squares = ((self.z[:, None] - self.exact) ** 2).sum(axis=2)
 
 
-def settled(launch, case, of, labels):
+def rechecked(launch, case, of, labels):
     marked, wrong = labels < 0, np.zeros(1, np.int32)
     args = (case.rows, of.place, of.exact, np.int32(of.k), of.longest)
-    launch(f"settle_{case.real}", (3,), 256, *args, labels, wrong)
+    launch(f"recheck_{case.real}", (3,), 256, *args, labels, wrong)
     return labels, marked, wrong[0]
 
 
@@ -53,7 +53,7 @@ def labelled(launch, case, of):
         of.longest,
         labels,
     )
-    return settled(launch, case, of, labels)
+    return rechecked(launch, case, of, labels)
 
 
 class Doubt(ctypes.Structure):
@@ -106,7 +106,7 @@ class Tiles:
 
 
 def aligned(array):
-    """Copy an array to where a card could have it."""
+    """Copy an array to where a GPU could have it."""
     room = np.empty(array.nbytes + 16, np.uint8)
     first = -room.ctypes.data % 16
     to = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
@@ -151,7 +151,7 @@ def test_the_nearest_center_by_tensor_cores(rng, launch, shape, dtype, wide, k, 
     some = Some(listed.ctypes.data, many.ctypes.data)
     tiles.find(launch, 2, once, some)  # of the list alone
     assert np.array_equal(once, thrice)
-    labels, marked, wrong = settled(launch, case, of, once)
+    labels, marked, wrong = rechecked(launch, case, of, once)
     assert wrong == 0
     mine = of.squares[np.arange(case.n), labels]
     size = (np.sqrt((of.z**2).sum(axis=1)) + of.longest) ** 2
@@ -182,7 +182,7 @@ def test_roundings_that_agree(rng, launch, dtype):
     assert np.array_equal(labels[sure], right[sure])
     assert sure[130:].mean() > 0.5
     tiles.find(launch, 3, labels, Some(listed.ctypes.data, many.ctypes.data))
-    labels = settled(launch, case, of, labels)[0]
+    labels = rechecked(launch, case, of, labels)[0]
     assert np.array_equal(labels, right)
 
 
@@ -193,7 +193,7 @@ def test_centers_around_their_mean(rng, launch, shape, dtype, layout, k):
     row, column = (step // 8 for step in centers.strides)
     place, exact = empty(p), empty(k, p)
     args = (centers, row, column, np.int32(k), np.int32(p), place, exact)
-    launch(f"around_{real}", (-(-p // 4),), 128, *args)
+    launch(f"pack_centers_{real}", (-(-p // 4),), 128, *args)
     close(place, centers.mean(axis=0), 1e-14)
     assert np.array_equal(exact, centers - place)
     square = (exact**2).sum(axis=1)
@@ -233,7 +233,7 @@ def test_squares_that_are_too_small_for_tensor_cores(rng, launch):
     labels, tiles = np.full(case.n, -7, np.int32), Tiles(case, of, 128)
     assert tiles.find(launch, 2, labels)[1][0] == case.n
     tiles.find(launch, 2, labels, Some())
-    labels, marked, wrong = settled(launch, case, of, labels)
+    labels, marked, wrong = rechecked(launch, case, of, labels)
     assert wrong == 0
     assert marked.all()
     assert np.array_equal(labels, of.squares.argmin(axis=1))
@@ -249,7 +249,7 @@ def test_terms_above_the_largest_float(rng, launch):
     labels, tiles = np.full(case.n, -7, np.int32), Tiles(case, of, 128)
     listed, many = tiles.find(launch, 2, labels)
     tiles.find(launch, 2, labels, Some(listed.ctypes.data, many.ctypes.data))
-    assert np.array_equal(settled(launch, case, of, labels)[0], right)
+    assert np.array_equal(rechecked(launch, case, of, labels)[0], right)
 
 
 def test_rows_that_are_not_finite_are_told(rng, launch):
@@ -270,7 +270,7 @@ def test_what_centers_have(rng, launch, shape, dtype, layout, weighted, every):
     width = max(32, 1 << (p - 1).bit_length())
     parts, out = np.zeros((case.chunks, numbers)), empty(numbers)
     launch(
-        f"tally_{case.real}",
+        f"assign_{case.real}",
         (-(-case.chunks * width // 256),),
         256,
         case.rows,
@@ -321,7 +321,7 @@ def test_potentials(rng, launch, dtype, layout, new, many):
     close(each, (case.w * wanted)[PIECE:], case.tol)
     out = empty(2, max(many, 1))
     args = (case.rows, nearest, points, few, np.int32(many), out)
-    launch(f"closer_{case.real}", (2,), 256, *args)
+    launch(f"update_min_distance_{case.real}", (2,), 256, *args)
     close(nearest, wanted, case.tol)
     each = np.minimum(wanted[:, None], squares[:, new:]) if many else wanted[:, None]
     each = each * case.w[:, None]

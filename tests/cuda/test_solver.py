@@ -6,10 +6,10 @@ import pickle
 import subprocess
 import sys
 
-import cards
+import gpus
 import numpy as np
 import pytest
-from cards import Array, within
+from gpus import Array, within
 
 from sklearnex_rs import _cuda, config_context, show_config, spmd
 from sklearnex_rs.cluster import KMeans
@@ -50,12 +50,12 @@ def asked(monkeypatch):
     return found
 
 
-def same(card, host, assert_close):
+def same(gpu, host, assert_close):
     names = [name for name in vars(host) if name.endswith("_")]
     arrays = [name for name in names if isinstance(getattr(host, name), np.ndarray)]
     assert arrays
     for name in arrays:
-        found = getattr(card, name)
+        found = getattr(gpu, name)
         assert_close(getattr(found, "array", found), getattr(host, name), 1e-9)
 
 
@@ -69,35 +69,35 @@ def same(card, host, assert_close):
     ],
     ids=lambda model: type(model).__name__,
 )
-def test_a_card_says_what_the_host_says(assert_close, asked, model):
+def test_a_gpu_says_what_the_host_says(assert_close, asked, model):
     X = rows(60 if isinstance(model, IncrementalPCA) else WIDE + 30)
     given = (X, X[:, ::10].sum(axis=1)) if isinstance(model, Ridge) else (X,)
     host = type(model)(**model.get_params()).fit(*given)
     before = solved()
-    card = model.fit(*map(Array, given))
+    gpu = model.fit(*map(Array, given))
     assert solved() == before + 1
     assert "cusolver" in asked
-    same(card, host, assert_close)
+    same(gpu, host, assert_close)
 
 
 @pytest.mark.parametrize("ordinal", [0, 1])
-def test_rows_of_either_card(few, assert_close, ordinal):
+def test_rows_of_either_gpu(few, assert_close, ordinal):
     X, host = few
     before = solved()
     with within(1):
-        card = EmpiricalCovariance().fit(Array(X, ordinal=ordinal))
-        assert cards.driver().standin_here() == 1
+        gpu = EmpiricalCovariance().fit(Array(X, ordinal=ordinal))
+        assert gpus.driver().standin_here() == 1
     assert solved() == before + 1
-    same(card, host, assert_close)
+    same(gpu, host, assert_close)
 
 
-def test_rows_that_are_put_on_a_card(few, assert_close):
+def test_rows_that_are_put_on_a_gpu(few, assert_close):
     X, host = few
     before = solved()
     with config_context(device="cuda:1"):
-        card = EmpiricalCovariance().fit(X)
+        gpu = EmpiricalCovariance().fit(X)
     assert solved() == before + 1
-    same(card, host, assert_close)
+    same(gpu, host, assert_close)
 
 
 def test_the_host_decomposes_its_own_rows_and_few_columns(few, asked):
@@ -142,7 +142,7 @@ def test_a_stream_goes_on_elsewhere(few, assert_close):
             model.partial_fit(Array(part.copy()))
         again, before = pickle.loads(pickle.dumps(model)), solved()
         again.comm = comm
-        same(again.finalize(), host, assert_close)  # without the card
+        same(again.finalize(), host, assert_close)  # without the GPU
         assert solved() == before
         same(model.finalize(), host, assert_close)
         assert solved() == before + 1
@@ -157,9 +157,9 @@ def test_the_host_decomposes_what_cusolver_does_not(
     X, host = few
     monkeypatch.setenv(trouble, "1")
     before = solved()
-    card = EmpiricalCovariance().fit(Array(X))
+    gpu = EmpiricalCovariance().fit(Array(X))
     assert solved() - before == (trouble == "STANDIN_UNSETTLED")
-    same(card, host, assert_close)
+    same(gpu, host, assert_close)
     monkeypatch.delenv(trouble)
     same(EmpiricalCovariance().fit(Array(X)), host, assert_close)
     assert solved() - before == 1 + (trouble == "STANDIN_UNSETTLED")
@@ -167,15 +167,15 @@ def test_the_host_decomposes_what_cusolver_does_not(
 
 PROGRAM = f"""
 import runpy, numpy as np
-names = runpy.run_path({__file__!r}.replace("test_solver", "cards"))
+names = runpy.run_path({__file__!r}.replace("test_solver", "gpus"))
 from sklearnex_rs import show_config
 from sklearnex_rs.covariance import EmpiricalCovariance
 rng = np.random.default_rng(0)
 X = rng.standard_normal((9, {WIDE + 1}))
 host = EmpiricalCovariance().fit(X).precision_
-card = EmpiricalCovariance().fit(names["Array"](X)).precision_
-assert isinstance(card, names["Array"])
-assert np.abs(card.array - host).max() < 1e-9 * np.abs(host).max()
+gpu = EmpiricalCovariance().fit(names["Array"](X)).precision_
+assert isinstance(gpu, names["Array"])
+assert np.abs(gpu.array - host).max() < 1e-9 * np.abs(host).max()
 show_config()
 """
 

@@ -281,8 +281,8 @@ def test_the_covariance_of_batches_on_ranks_is_that_of_one_machine(tmp_path, ran
 
 
 @pytest.mark.parametrize("ranks", [None, 2])
-def test_without_a_card_there_is_nothing_to_show(tmp_path, ranks):
+def test_without_a_gpu_there_is_nothing_to_show(tmp_path, ranks):
     name = "linear_regression_cuda_spmd" if ranks else "kmeans_cuda"
     out = run(name, tmp_path, ranks=ranks)
-    if "nothing to show" not in out:  # there is a card
+    if "nothing to show" not in out:  # there is a GPU
         assert float(re.search(r"apart.* (\S+)$", out, re.M)[1]) < 1e-4

@@ -1,4 +1,4 @@
-"""Tests on a real card: of torch and of CuPy, whichever there is."""
+"""Tests on a real GPU: of torch and of CuPy, whichever there is."""
 
 import importlib.util
 
@@ -16,7 +16,7 @@ class Torch:
         import torch
 
         if not torch.cuda.is_available():
-            pytest.skip("torch finds no card")
+            pytest.skip("torch finds no GPU")
         self.torch = torch
 
     def put(self, array):
@@ -52,7 +52,7 @@ class Cupy:
         try:
             cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError:
-            pytest.skip("CuPy finds no card")
+            pytest.skip("CuPy finds no GPU")
         self.cupy = cupy
 
     def put(self, array):
@@ -73,7 +73,7 @@ LIBRARIES = {"torch": Torch, "cupy": Cupy}
 
 
 @pytest.fixture
-def card():
+def gpu():
     try:
         with config_context(device="cuda"):
             BasicStatistics().fit(np.eye(2))

@@ -1,4 +1,4 @@
-"""On a real card: cuda equals cpu, in the library of the rows. By ci/test_gpu.sh."""
+"""On a real GPU: cuda equals cpu, in the library of the rows. By ci/test_gpu.sh."""
 
 import pickle
 
@@ -83,19 +83,19 @@ def number(library, value):
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @each
-def test_a_card_says_what_the_host_says(
+def test_a_gpu_says_what_the_host_says(
     rng, assert_close, tolerance, library, model, shape, dtype
 ):
     rows = data(model, rng, shape, dtype)
     host = fresh(model).fit(*rows)
-    card = fresh(model).fit(*map(library.put, rows))
+    gpu = fresh(model).fit(*map(library.put, rows))
     tol = tolerance(dtype)
-    close(library, card, host, tol, assert_close)
+    close(library, gpu, host, tol, assert_close)
     for name in ANSWERS:
         if hasattr(model, name):
-            found = getattr(card, name)(library.put(rows[0]))
+            found = getattr(gpu, name)(library.put(rows[0]))
             assert_close(library.get(found), getattr(host, name)(rows[0]), tol)
-    again = pickle.loads(pickle.dumps(card))
+    again = pickle.loads(pickle.dumps(gpu))
     for name in ANSWERS:
         if hasattr(model, name):
             assert isinstance(getattr(again, name)(rows[0]), np.ndarray)
@@ -106,8 +106,8 @@ def test_every_layout(rng, assert_close, library, model):
     rows = data(model, rng, (4_000, 33), "f8")
     host = fresh(model).fit(*rows)
     for X in library.layouts(rows[0]).values():
-        card = fresh(model).fit(X, *map(library.put, rows[1:]))
-        close(library, card, host, 1e-9, assert_close)
+        gpu = fresh(model).fit(X, *map(library.put, rows[1:]))
+        close(library, gpu, host, 1e-9, assert_close)
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ def test_products_of_many_columns(rng, assert_close, library, model):
     """By cuSOLVER, where `show_config` names it."""
     rows = data(model, rng, (3_000, 1_500), "f8")
     host = fresh(model).fit(*rows)
-    card = fresh(model).fit(*map(library.put, rows))
-    close(library, card, host, 1e-9, assert_close)
+    gpu = fresh(model).fit(*map(library.put, rows))
+    close(library, gpu, host, 1e-9, assert_close)
 
 
 @each
-@pytest.mark.usefixtures("card")
-def test_rows_of_the_host_are_put_on_a_card(rng, assert_close, model):
+@pytest.mark.usefixtures("gpu")
+def test_rows_of_the_host_are_put_on_a_gpu(rng, assert_close, model):
     rows = data(model, rng, (4_000, 33), "f8")
     host = fresh(model).fit(*rows)
     with config_context(device="cuda"):
-        card = fresh(model).fit(*rows)
-    close(Host, card, host, 1e-9, assert_close)
+        gpu = fresh(model).fit(*rows)
+    close(Host, gpu, host, 1e-9, assert_close)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -158,8 +158,8 @@ def test_work_of_another_stream_is_waited_for(rng, assert_close, library):
     X = rng.standard_normal((50_000, 10))
     late, stream = library.busy(X)
     with library.torch.cuda.stream(stream):
-        card = EmpiricalCovariance().fit(late)
-    close(library, card, EmpiricalCovariance().fit(X), 1e-9, assert_close)
+        gpu = EmpiricalCovariance().fit(late)
+    close(library, gpu, EmpiricalCovariance().fit(X), 1e-9, assert_close)
 
 
 def test_the_same_bits_every_time(rng, library):
@@ -169,9 +169,9 @@ def test_the_same_bits_every_time(rng, library):
     assert len(bits) == 1
 
 
-def test_the_callers_card_is_still_the_current_one(rng, library):
+def test_the_callers_gpu_is_still_the_current_one(rng, library):
     if not hasattr(library, "torch") or library.torch.cuda.device_count() < 2:
-        pytest.skip("needs torch and two cards")
+        pytest.skip("needs torch and two GPUs")
     X = library.torch.as_tensor(rng.standard_normal((500, 4)), device="cuda:1")
     before = library.torch.cuda.current_device()
     model = EmpiricalCovariance().fit(X)

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use sklearnex_rs::{
     algo::{Draws, KMeans},
     comm::{Communicator, Solo, Threads},
-    device::{Cpu, Data, Far, Kept, NearestKernels, PIECE},
+    device::{Cpu, Data, Far, LabelState, NearestKernels, PIECE},
     real::Real,
     summary::{Clusters, Farthest, Summary},
 };
@@ -153,7 +153,7 @@ fn walked<T: Real>(x: &ArrayView2<'_, T>, start: &Array2<f64>) {
         device.assign(&rows, &at, &mut new).unwrap();
         device.assign(&rows, &at, &mut kept).unwrap();
         assert_eq!(device.held(&kept).counts, device.held(&new).counts);
-        let inertia = |kept: &Kept| device.inertia(&rows, &at, kept).unwrap();
+        let inertia = |kept: &LabelState| device.inertia(&rows, &at, kept).unwrap();
         assert_eq!(inertia(&kept), inertia(&new));
         let (fresh, known) = (device.held(&new).sums.iter(), &device.held(&kept).sums);
         assert!(fresh.zip(known).all(|(a, b)| (a - b).abs() < 1e-9));
@@ -219,7 +219,7 @@ fn farthest<T: Real>(
     device: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     [place, centers]: [&[f64]; 2],
-    kept: &Kept,
+    kept: &LabelState,
     labels: &[i32],
 ) {
     let far = device
@@ -248,7 +248,7 @@ fn potentials_are_those_of_loops() {
     let mut nearest = device.column(&rows, 0.9 * p as f64).unwrap();
     let before = nearest.clone();
     let found = device
-        .closer(&rows, &mut nearest, newest, candidates)
+        .update_min_distance(&rows, &mut nearest, newest, candidates)
         .unwrap();
     let z = |i: usize| device.row(&rows, i).unwrap();
     for piece in 0..3 {
@@ -320,7 +320,7 @@ fn partition(comm: &dyn Communicator, x: &Array2<f64>, draws: &[f64]) -> (Vec<f6
         place,
         tolerance,
         limit,
-        told: true,
+        want_inertia: true,
         observer: None,
     };
     let found = task.fit(comm, start).unwrap();

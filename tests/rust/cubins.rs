@@ -1,4 +1,4 @@
-//! Every kernel compiles for every architecture, and code is kept on disk: without a card.
+//! Every kernel compiles for every architecture, and code is kept on disk: without a GPU.
 //!
 //! Skipped where there is no NVRTC, unless `REQUIRE_NVRTC` is set, as `ci/test_kernels.sh` does.
 #![allow(clippy::unwrap_used)] // in helpers too
@@ -71,7 +71,7 @@ fn constants_of_kernels_come_from_their_launches() {
 }
 
 #[test]
-fn a_card_that_is_newer_than_the_compiler_is_told() {
+fn a_gpu_that_is_newer_than_the_compiler_is_told() {
     let said = match cubin_at(None, &SOURCE, "float", 999) {
         Err(Error::NoCuda(why)) => why,
         other => panic!("{other:?}"),

@@ -9,7 +9,7 @@ use sklearnex_rs::{
     device::{Cpu, Data, FactorKernels},
     real::Real,
     solve,
-    summary::{Branch, Summary},
+    summary::{Summary, TsqrBasis},
 };
 
 fn noise(n: usize, p: usize, seed: usize) -> Array2<f64> {
@@ -164,7 +164,7 @@ fn roots_are_of_their_matrix_and_know_what_they_lose() {
         let x = noise(100, p, 0)
             * &Array2::from_shape_fn((1, p), |(_, j)| 10_f64.powf((j % 7) as f64 * 9.0 - 30.0));
         let s = x.t().dot(&x);
-        let (r, loss) = solve::root(p, p, flat(&s)).unwrap().unwrap();
+        let (r, loss) = solve::cholesky(p, p, flat(&s)).unwrap().unwrap();
         let loss = loss * loss;
         let r = columns(p, p, &r).to_owned();
         let scale = Array2::from_shape_fn((p, p), |(i, j)| 1.0 / (s[(i, i)] * s[(j, j)]).sqrt());
@@ -175,14 +175,14 @@ fn roots_are_of_their_matrix_and_know_what_they_lose() {
         );
     }
     let steep = steep(200, 3, 24);
-    let (_, loss) = solve::root(3, 3, flat(&steep.t().dot(&steep)))
+    let (_, loss) = solve::cholesky(3, 3, flat(&steep.t().dot(&steep)))
         .unwrap()
         .unwrap();
     assert!(loss > 1e3, "{loss}");
     for bad in [vec![1.0, 1.0, 1.0, 1.0 - 1e-9], vec![1.0, 2.0, 2.0, 1.0]] {
-        assert_eq!(solve::root(2, 2, bad).unwrap(), None);
+        assert_eq!(solve::cholesky(2, 2, bad).unwrap(), None);
     }
-    let (zero, _) = solve::root(2, 2, vec![0.0; 4]).unwrap().unwrap();
+    let (zero, _) = solve::cholesky(2, 2, vec![0.0; 4]).unwrap().unwrap();
     assert_eq!(zero, [0.0; 4]);
 }
 
@@ -233,7 +233,7 @@ fn branches_lead_to_orthonormal_columns_and_obey_the_laws() {
             let of = |x: ArrayView2<'_, f64>| {
                 let (mut a, n) = (flat(&x.to_owned()), x.nrows());
                 let q = solve::orthogonal(n, p, &mut a).unwrap();
-                (q, Branch::of(h, p, (&a, n), n.min(p)).unwrap())
+                (q, TsqrBasis::of(h, p, (&a, n), n.min(p)).unwrap())
             };
             let found = Threads::run(size, |comm| {
                 let rows = mine(&x, comm);
@@ -253,7 +253,7 @@ fn branches_lead_to_orthonormal_columns_and_obey_the_laws() {
             assert!(orthonormal(&q) < 1e-13, "{n} × {p}, {size}");
             assert!(apart(&q.dot(&r), &x) < 1e-13, "{n} × {p}, {size}");
             // Streamed, with no rows between.
-            let stream = (0..n).fold(Branch::empty(h, p).unwrap(), |mut seen, row| {
+            let stream = (0..n).fold(TsqrBasis::empty(h, p).unwrap(), |mut seen, row| {
                 seen.merge(&of(x.slice(s![row..=row, ..])).1).unwrap();
                 seen.merge(&seen.neutral().unwrap()).unwrap();
                 seen

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use sklearnex_rs::device::{
-    Cpu, Data, Device, Look, Looked, MomentKernels, ProductKernels, threads_for,
+    ColumnMoments, Cpu, Data, Device, MomentKernels, MomentOptions, ProductKernels, threads_for,
 };
 use sklearnex_rs::{real::Real, solve};
 
@@ -144,7 +144,10 @@ impl Case {
         close(&whole(&found), &self.mean, 1e-12, what);
         self.check_columns(rows, what);
         for (centered, exact) in [(true, true), (true, false), (false, true), (false, false)] {
-            let found = rows.device.moments(rows, Look { centered, exact }).unwrap();
+            let found = rows
+                .device
+                .moments(rows, MomentOptions { centered, exact })
+                .unwrap();
             let rounding = if exact || T::NAME == f64::NAME {
                 1e-13
             } else {
@@ -209,7 +212,7 @@ impl Case {
             &format!("{what}, residual"),
         );
         for h in [n.min(p + m), p + m] {
-            let (found, used) = rows.device.triangle(rows, &self.mean, h).unwrap();
+            let (found, used) = rows.device.r_factor(rows, &self.mean, h).unwrap();
             assert!(used <= h && found.len() == h * (p + m), "{what}");
             let r = ArrayView2::from_shape((h, p + m).f(), &found).unwrap();
             let r = r.slice(s![..used, ..]).to_owned();
@@ -261,7 +264,9 @@ impl Case {
         close(&out, &wanted, within, &format!("{what}, projection"));
         let (matrix, mut out) = (self.coef.dot(&self.coef.t()), vec![9.0; n]);
         let by = [&place, &matrix.view()];
-        rows.device.form(rows, by, [2.0, -0.5], &mut out).unwrap();
+        rows.device
+            .quadratic_form(rows, by, [2.0, -0.5], &mut out)
+            .unwrap();
         let squares = along.outer_iter().map(|row| row.dot(&row));
         let wanted: Vec<f64> = squares.map(|square| 2.0 - 0.5 * square).collect();
         let within = 1e-13 * ((m + 1) * (p + 1)) as f64;
@@ -320,12 +325,12 @@ fn shapes_that_do_not_fit_are_errors() {
         w: None,
     };
     assert!(device.means(&rows).is_err() && device.residual(&rows, &[0.0; 3], &[0.0; 2]).is_err());
-    assert!(device.triangle(&rows, &[0.0; 3], 3).is_err());
+    assert!(device.r_factor(&rows, &[0.0; 3], 3).is_err());
     assert!(
         device
             .moments(
                 &rows,
-                Look {
+                MomentOptions {
                     centered: true,
                     exact: true
                 }
@@ -419,7 +424,7 @@ fn decompositions_bring_back_their_matrix() {
         );
 
         let mut r = flat(&a);
-        solve::triangle(h, p, &mut r).unwrap();
+        solve::r_factor(h, p, &mut r).unwrap();
         let r = columns(h, p, &r);
         same(&r.t().dot(&r), &gram, "triangle");
         assert!(r.indexed_iter().all(|((i, j), v)| i <= j || *v == 0.0));
@@ -467,7 +472,7 @@ fn non_negative_answers_meet_the_conditions_of_kuhn_and_tucker() {
 }
 
 /// The means, which come in two parts.
-fn whole(found: &Looked) -> Vec<f64> {
+fn whole(found: &ColumnMoments) -> Vec<f64> {
     found
         .origin
         .iter()

@@ -5,14 +5,14 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
     Error, Result,
     algo::{
-        self, Aim, Components, Count, LeastSquares, Line, Model, Pca, Rounds, Way, collective,
-        lead, one_pass, r2, rounds,
+        self, Components, Count, LeastSquares, LeastSquaresModel, LeastSquaresParams, Model, Pca,
+        Rounds, Way, collective, lead, one_pass, r2, rounds,
     },
     block::Block,
     comm::{Agreed, Communicator, Facts, Faulty, Solo, Threads},
-    device::{Cpu, Data, Look, MomentKernels},
+    device::{Cpu, Data, MomentKernels, MomentOptions},
     real::Real,
-    summary::{Columns, Extremes, Kept, Means, Moments, Slope, Span, Summary, Triangle},
+    summary::{Columns, Extremes, LeadingRows, Means, Moments, RFactor, Streaming, Summary, Sums},
 };
 use std::{fmt::Debug, thread, time::Duration};
 
@@ -105,7 +105,7 @@ impl<T: Real> Problem<T> {
         all.slice(s![cut(comm.rank())..cut(comm.rank() + 1), ..])
     }
 
-    fn fit(&self, comm: &dyn Communicator) -> Result<Line> {
+    fn fit(&self, comm: &dyn Communicator) -> Result<LeastSquaresModel> {
         let (x, y) = (self.mine(&self.x, comm), self.mine(&self.y, comm));
         let w = self.w.as_ref().map(|w| self.mine(w, comm));
         let device = &Cpu {
@@ -125,7 +125,7 @@ impl<T: Real> Problem<T> {
                 ..Facts::default()
             };
             let most = comm.agree(&facts, Ok(()))?.most;
-            let aim = Aim {
+            let params = LeastSquaresParams {
                 intercept: true,
                 tol: 1e-13,
                 positive: self.positive,
@@ -134,7 +134,7 @@ impl<T: Real> Problem<T> {
             let threads = self.threads;
             let fit = LeastSquares {
                 rows,
-                aim,
+                params,
                 most,
                 threads,
             };
@@ -143,7 +143,7 @@ impl<T: Real> Problem<T> {
     }
 
     /// Any number of ranks, however rows are spread, brings what one brings, up to rounding.
-    fn ranks_equal_batch(&self, within: f64) -> Line {
+    fn ranks_equal_batch(&self, within: f64) -> LeastSquaresModel {
         let batch = self.fit(&Solo).unwrap();
         let condition = batch.singular[0] / batch.singular[batch.singular.len() - 1];
         let squared = 1e-15 * 1e4_f64.min(condition).powi(2); // what `Moments` alone may lose
@@ -183,7 +183,7 @@ fn looked(x: ArrayView2<'_, f64>, w: Option<&ArrayView2<'_, f64>>, centered: boo
         .device
         .moments(
             &rows,
-            Look {
+            MomentOptions {
                 centered,
                 exact: true,
             },
@@ -230,7 +230,7 @@ fn laws<S: Summary + Sync + PartialEq + Debug>(
 }
 
 /// Means, squares and products of the rows that a span stands for.
-fn spanned(seen: &Span) -> Vec<f64> {
+fn spanned(seen: &LeadingRows) -> Vec<f64> {
     let (rows, used) = seen.rows().unwrap();
     let q = seen.squares().len();
     let r = ArrayView2::from_shape((q, used), &rows).unwrap();
@@ -310,11 +310,11 @@ fn every_summary_obeys_the_laws() {
             y: None,
             w: Some(&w),
         };
-        algo::span(&data, 4).unwrap()
+        algo::leading_rows(&data, 4).unwrap()
     };
     laws(span, spanned);
-    let slope = |rank| Slope::of(rows(rank).sum_axis(Axis(0)).to_vec());
-    laws(slope, |seen| seen.gradient().to_vec());
+    let slope = |rank| Sums::of(rows(rank).sum_axis(Axis(0)).to_vec());
+    laws(slope, |seen| seen.values().to_vec());
     for centered in [true, false] {
         let border = |rank| {
             let (x, w) = (rows(rank), weights(rank));
@@ -325,16 +325,16 @@ fn every_summary_obeys_the_laws() {
                 y: None,
                 w: Some(&w),
             };
-            algo::bordered(&data, centered).unwrap()
+            algo::centered_r(&data, centered).unwrap()
         };
         laws(border, |seen| {
-            let r = ArrayView2::from_shape((4, 4), seen.triangle().columns()).unwrap();
+            let r = ArrayView2::from_shape((4, 4), seen.r_factor().columns()).unwrap();
             let products = r.dot(&r.t()).iter().copied().collect();
             [means(seen.means()), products].concat()
         });
     }
     for h in [4, 7] {
-        let triangle = |rank| {
+        let r_factor = |rank| {
             let (device, x, mean) = (&Cpu { threads: 1 }, rows(rank), [1e3; 4]);
             let data = Data {
                 device,
@@ -342,10 +342,10 @@ fn every_summary_obeys_the_laws() {
                 y: None,
                 w: None,
             };
-            let (found, used) = device.triangle(&data, &mean, h).unwrap();
-            Triangle::of(h, 4, &found, used).unwrap()
+            let (found, used) = device.r_factor(&data, &mean, h).unwrap();
+            RFactor::of(h, 4, &found, used).unwrap()
         };
-        laws(triangle, |seen| {
+        laws(r_factor, |seen| {
             let r = ArrayView2::from_shape((4, h), seen.columns()).unwrap();
             r.dot(&r.t()).iter().copied().collect()
         });
@@ -353,7 +353,7 @@ fn every_summary_obeys_the_laws() {
 }
 
 /// `of` brings what is known of some of 90 rows, `view` what that says of them.
-fn kept<S: Kept + PartialEq + Debug>(
+fn kept<S: Streaming + PartialEq + Debug>(
     of: impl Fn(std::ops::Range<usize>) -> S,
     view: impl Fn(&S) -> Vec<f64>,
 ) {
@@ -424,7 +424,7 @@ fn streams_are_kept_and_joined() {
                 y: None,
                 w: None,
             };
-            algo::span(&data, h).unwrap()
+            algo::leading_rows(&data, h).unwrap()
         };
         kept(span, spanned);
     }
@@ -588,7 +588,7 @@ fn steep_problems_find_the_exact_answer() {
 #[test]
 fn answers_do_not_depend_on_threads_bit_by_bit() {
     for (k, heap) in [(1, false), (9, true), (18, false)] {
-        let lines: Vec<Line> = [1, 2, 3]
+        let lines: Vec<LeastSquaresModel> = [1, 2, 3]
             .into_iter()
             .flat_map(|threads| {
                 let problem = Problem {
@@ -670,20 +670,20 @@ impl Model for Coef {
 }
 
 impl Rounds for Descent {
-    type Summary = Slope;
+    type Summary = Sums;
     type Model = Coef;
 
-    fn neutral(&self, model: &Coef) -> Result<Slope> {
-        Slope::empty(model.0.len())
+    fn neutral(&self, model: &Coef) -> Result<Sums> {
+        Sums::empty(model.0.len())
     }
 
-    fn look(&mut self, model: &Coef) -> Result<Slope> {
+    fn look(&mut self, model: &Coef) -> Result<Sums> {
         let rest = 1.0 - self.x.dot(&ndarray::arr1(&model.0));
-        Ok(Slope::of(self.x.t().dot(&rest).to_vec()))
+        Ok(Sums::of(self.x.t().dot(&rest).to_vec()))
     }
 
-    fn improve(&mut self, mut model: Coef, seen: &mut Slope) -> Result<(Coef, bool)> {
-        for (c, g) in model.0.iter_mut().zip(seen.gradient()) {
+    fn improve(&mut self, mut model: Coef, seen: &mut Sums) -> Result<(Coef, bool)> {
+        for (c, g) in model.0.iter_mut().zip(seen.values()) {
             *c += 0.01 * g;
             *c = if self.beside { c.next_up() } else { *c };
         }
@@ -895,18 +895,18 @@ fn a_panic_in_a_look_or_in_the_lead_is_the_same_error_on_every_rank() {
         let falls = |rank| assert!(comm.rank() != rank, "rank {rank} falls");
         let pass = one_pass(
             comm,
-            || Slope::empty(2),
+            || Sums::empty(2),
             || {
                 falls(1);
-                Ok(Slope::of(vec![1.0; 2]))
+                Ok(Sums::of(vec![1.0; 2]))
             },
         );
         let led = lead(comm, || {
             falls(0);
             Ok(Coef(Vec::new()))
         });
-        let good = one_pass(comm, || Slope::empty(2), || Ok(Slope::of(vec![1.0; 2])));
-        assert_eq!(good.unwrap().gradient(), [3.0; 2]);
+        let good = one_pass(comm, || Sums::empty(2), || Ok(Sums::of(vec![1.0; 2])));
+        assert_eq!(good.unwrap().values(), [3.0; 2]);
         let late = collective(comm, |comm| {
             falls(2);
             comm.sum(&mut vec![0.0])
@@ -1089,7 +1089,7 @@ fn components<T: Real>(
     })
 }
 
-const WAYS: [Way; 3] = [Way::Triangle, Way::Moments, Way::Leading];
+const WAYS: [Way; 3] = [Way::RFactor, Way::Moments, Way::Leading];
 
 #[test]
 fn components_are_the_same_on_any_number_of_ranks() {
@@ -1122,7 +1122,7 @@ fn components_found_in_rounds_are_those_of_the_triangle() {
     for (n, p) in [(300, 120), (70, 120)] {
         let x = noise(n, p, 2.0);
         let what = |way| (Count::Of(4), way);
-        let exact = components(&x, what(Way::Triangle), (1, false), &Solo).unwrap();
+        let exact = components(&x, what(Way::RFactor), (1, false), &Solo).unwrap();
         for size in [1, 2, 5] {
             let all = Threads::run(size, |comm| {
                 components(&x, what(Way::Range), (1, size == 5), comm).unwrap()
@@ -1188,7 +1188,7 @@ fn counts_follow_from_all_rows() {
         (Count::Likeliest, 3),
     ] {
         for size in [1, 4] {
-            for way in [Way::Triangle, Way::Moments] {
+            for way in [Way::RFactor, Way::Moments] {
                 let how = (1, false);
                 let all = Threads::run(size, |comm| {
                     components(&x, (count, way), how, comm).unwrap()
@@ -1225,11 +1225,11 @@ fn messages_of_components_are_few_and_single_precision_looks_again_only_where_it
     );
     let tree = 2; // steps of a butterfly of three ranks, and its end
     assert!(
-        count(&wide_gaps, Way::Triangle) <= 4 + tree,
+        count(&wide_gaps, Way::RFactor) <= 4 + tree,
         "header; means, triangle, model"
     );
     let double = wide_gaps.mapv(f64::from);
-    let what = (Count::Of(2), Way::Triangle);
+    let what = (Count::Of(2), Way::RFactor);
     let exact = components(&double, what, (1, false), &Solo).unwrap();
     let found = components(&wide_gaps, what, (1, false), &Solo).unwrap();
     assert!(close(&found.vectors, &exact.vectors, 1e-12));

@@ -5,11 +5,11 @@
 use ndarray::{Array2, ArrayView2, ShapeBuilder, s};
 use sklearnex_rs::{
     Error, Result,
-    algo::{LogisticRegression, Odds, collective},
+    algo::{LogisticRegression, LogisticState, collective},
     comm::{Communicator, Facts, Faulty, Solo, Threads},
     device::{Cpu, Data, LinkKernels, Linked, Scores, free},
     real::Real,
-    solve::{Line, Verdict},
+    solve::{LineSearch, Verdict},
 };
 
 /// Numbers around `offset`, exact in `f32`.
@@ -285,7 +285,7 @@ fn a_search_finds_where_a_curve_has_fallen_enough() {
     ];
     for curve in curves {
         let [start, slope] = curve(0.0);
-        let (mut line, mut t, mut trials) = (Line::new(start, slope), 1.0, 0);
+        let (mut line, mut t, mut trials) = (LineSearch::new(start, slope), 1.0, 0);
         loop {
             let [value, steep] = curve(t);
             match line.judge(t, value, Some(steep)) {
@@ -298,7 +298,7 @@ fn a_search_finds_where_a_curve_has_fallen_enough() {
         let [value, steep] = curve(t);
         assert!(value < start && steep >= 0.9 * slope, "{t}");
     }
-    let mut line = Line::new(1.0, -1.0);
+    let mut line = LineSearch::new(1.0, -1.0);
     let mut t = 1.0;
     while let Verdict::Try(next) = line.judge(t, 2.0, None) {
         assert!(next < t);
@@ -334,7 +334,7 @@ impl Problem {
         }
     }
 
-    fn fit(&self, comm: &dyn Communicator) -> Result<Odds> {
+    fn fit(&self, comm: &dyn Communicator) -> Result<LogisticState> {
         let cut = |rank: usize| rank * rank * self.x.nrows() / (comm.size() * comm.size());
         let mine = cut(comm.rank())..cut(comm.rank() + 1);
         let x = self.x.slice(s![mine.clone(), ..]);

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use sklearnex_rs::{
-    algo::{Aim, Conjugates, collective},
+    algo::{ConjugateGradients, LeastSquaresParams, collective},
     comm::{Communicator, Threads},
     device::{Cpu, Data},
     solve,
@@ -66,13 +66,13 @@ impl Problem {
             y: Some(&y),
             w: Some(&w),
         };
-        let aim = Aim {
+        let params = LeastSquaresParams {
             intercept: self.intercept,
             tol: 1e-6,
             positive: false,
             alphas: &self.alphas,
         };
-        let fit = Conjugates { rows, aim };
+        let fit = ConjugateGradients { rows, params };
         collective(comm, |comm| fit.fit(comm)).unwrap()
     }
 
@@ -110,10 +110,10 @@ impl Problem {
         for size in [1, 2, 3, 5, 8] {
             let found = Threads::run(size, |comm| self.fit(comm));
             assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "bits");
-            let (coef, intercept, settled) = &found[0];
+            let (coef, intercept, converged) = &found[0];
             let apart: f64 = coef.iter().zip(&exact).map(|(a, b)| (a - b).powi(2)).sum();
             assert!(apart.sqrt() <= 1e-9 * length, "{what} on {size}: {apart}");
-            assert!(settled, "{what} on {size}");
+            assert!(converged, "{what} on {size}");
             let rest = (&self.y - &self.x.dot(&exact)) * &self.w;
             for (b, wanted) in intercept.iter().zip(rest.sum_axis(Axis(0)) / self.w.sum()) {
                 let wanted = if self.intercept { wanted } else { 0.0 };
@@ -174,7 +174,7 @@ fn rounds_find_penalised_lines_each_with_its_own_strength() {
 fn targets_that_are_constant_have_no_slope() {
     let mut problem = Problem::new(noise(50, 4, 0), &[0.0, 1.0]);
     problem.y.fill(7.0);
-    let (coef, intercept, settled) = Threads::run(2, |comm| problem.fit(comm)).remove(0);
-    assert!(coef.iter().all(|c| c.abs() < 1e-15) && settled);
+    let (coef, intercept, converged) = Threads::run(2, |comm| problem.fit(comm)).remove(0);
+    assert!(coef.iter().all(|c| c.abs() < 1e-15) && converged);
     assert!(intercept.iter().all(|b| (b - 7.0).abs() < 1e-12));
 }

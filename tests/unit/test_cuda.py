@@ -8,7 +8,7 @@ import pytest
 import sklearnex_rs
 
 pytestmark = pytest.mark.skipif(
-    Path("/proc/driver/nvidia").exists(), reason="this machine has a card"
+    Path("/proc/driver/nvidia").exists(), reason="this machine has a GPU"
 )
 
 CARD = """
@@ -16,8 +16,8 @@ import numpy as np
 from sklearnex_rs import CudaUnavailableError, spmd
 from sklearnex_rs.linear_model import LinearRegression
 
-class OnCard:
-    "An array of a library that says it is on a card."
+class OnGpu:
+    "An array of a library that says it is on a gpu."
 
     def __init__(self, array):
         self.array, self.shape = array, array.shape
@@ -29,7 +29,7 @@ class OnCard:
         return (2, 0)
 
     def __dlpack__(self, **options):
-        raise AssertionError("nobody asked whether there is a card")
+        raise AssertionError("nobody asked whether there is a gpu")
 
 X, y = np.random.default_rng(0).standard_normal((30, 2)), np.ones(30)
 """
@@ -48,7 +48,7 @@ for call in (
         assert "sklearnex_rs[cuda13]" in str(error), error
         assert isinstance(error, RuntimeError)
     else:
-        raise SystemExit("there was a card")
+        raise SystemExit("there was a GPU")
 assert fitted.fit(X, y).predict(X).shape == (30,)
 print("refused")
 """
@@ -70,11 +70,11 @@ print("refused")
 """
 
 
-def test_an_array_on_a_card_is_refused_with_the_reason(python):
+def test_an_array_on_a_gpu_is_refused_with_the_reason(python):
     assert python(CARD + REFUSED) == "refused\n"
 
 
-def test_a_card_that_is_asked_for_is_refused_with_the_reason(python):
+def test_a_gpu_that_is_asked_for_is_refused_with_the_reason(python):
     program = (
         "from sklearnex_rs import config_context\n"
         "fitted = LinearRegression().fit(X, y)\n"
@@ -88,7 +88,7 @@ def test_a_card_that_is_asked_for_is_refused_with_the_reason(python):
     assert python(CARD + program) == "True\nTrue\n"
 
 
-def test_all_ranks_raise_what_one_has_no_card_for(python):
+def test_all_ranks_raise_what_one_has_no_gpu_for(python):
     assert python(CARD + OVER_RANKS) == "refused\n"
 
 

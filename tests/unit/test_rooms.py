@@ -36,8 +36,8 @@ CRATES = {  # a foreign crate lives in one place; `faer`, `pulp` also bound the 
     "faer": r"(real\.rs|solve/|device/cpu/)",
 }
 UNSAFE = (
-    r"(comm/mpi/mod|python/dlpack|python/comm|mpi-sys/src/lib|device/cpu/ahead)\.rs"
-    r"|device/cuda/|python/card/"
+    r"(comm/mpi/mod|python/dlpack|python/comm|mpi-sys/src/lib|device/cpu/prefetch)\.rs"
+    r"|device/cuda/|python/gpu/"
 )
 CONCRETE = (
     r"\b(?:Cpu|Cuda|Mpi|Threads|Solo|Faulty)\b"
@@ -465,7 +465,7 @@ OFFENCES = [
     (circles, "src/solve/spectrum.rs", "use super::lbfgs::Memory;"),
     (circles, "src/solve/orthogonal.rs", "use super::{Ask, Spectrum};"),
     (circles, "src/device/cpu/part.rs", "fn f() { super::blocks::groups(1, 1) }"),
-    (circles, "src/device/cuda/rows.rs", "use crate::device::cuda::{Card, ready};"),
+    (circles, "src/device/cuda/rows.rs", "use crate::device::cuda::{GPU, ready};"),
     (circles, "src/device/nearest.rs", "use super::Input;"),
     (circles, "src/comm/mpi/calls.rs", "use super::super::{Mpi as _, Op};"),
     (circles, "sklearnex_rs/_array.py", "from sklearnex_rs._base import Estimator"),

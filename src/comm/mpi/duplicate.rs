@@ -12,19 +12,19 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// A duplicate.
-pub(super) struct Ours {
+pub(super) struct Duplicate {
     pub(super) comm: ManuallyDrop<SimpleCommunicator>,
     pub(super) rank: usize,
     pub(super) size: usize,
     /// What every rank said of itself when it was made.
-    pub(super) said: OnceLock<Arc<Vec<Block>>>,
+    pub(super) node_info: OnceLock<Arc<Vec<Block>>>,
     pub(super) calls: Arc<AtomicU64>,
     pub(super) broken: AtomicBool,
 }
 
 /// Waits for all requests; those that are complete are gone from the list, also after an error.
 pub(super) fn wait(
-    ours: &Ours,
+    duplicate: &Duplicate,
     options: &Options,
     requests: &mut Vec<ffi::MPI_Request>,
 ) -> Result<()> {
@@ -37,15 +37,15 @@ pub(super) fn wait(
         }
         Ok(true)
     };
-    poll(done, |start| ours.glance(options, start)).inspect_err(|error| {
+    poll(done, |start| duplicate.glance(options, start)).inspect_err(|error| {
         // Of an error of MPI's the others do not know yet: see `abandon`.
         if !matches!(error, Error::Transport { .. }) {
-            ours.give_up();
+            duplicate.give_up();
         }
     })
 }
 
-impl Ours {
+impl Duplicate {
     /// Whether a call was given up here.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.load(Relaxed)
@@ -114,7 +114,7 @@ impl Ours {
     }
 }
 
-impl Drop for Ours {
+impl Drop for Duplicate {
     fn drop(&mut self) {
         let mut over = 0;
         // SAFETY: the MPI standard allows `MPI_Finalized` at any time, and `over` is a local.

@@ -1,7 +1,7 @@
 //! Messages under way, and the buffer they use.
 
 use super::calls::{Options, checked, int, none};
-use super::duplicate::{Ours, wait};
+use super::duplicate::{Duplicate, wait};
 use crate::{Error, Result, block::Block, comm::Op, memory};
 use mpi::{ffi, traits::AsRaw};
 use std::ffi::c_void;
@@ -15,7 +15,7 @@ const BLOCK: i32 = 3;
 /// Messages under way. What MPI has not completed cannot be taken back: an unfinished flight leaks
 /// its buffer and its duplicate.
 pub(super) struct Flight<B: Default + Send + 'static> {
-    ours: ManuallyDrop<Arc<Ours>>,
+    duplicate: ManuallyDrop<Arc<Duplicate>>,
     options: Arc<Options>,
     requests: Vec<ffi::MPI_Request>,
     buffer: ManuallyDrop<B>,
@@ -35,12 +35,12 @@ fn at<T>(buffer: &mut [T], start: usize) -> *mut c_void {
 
 impl<B: Default + Send + 'static> Flight<B> {
     /// Nothing under way yet. Fails on a duplicate that was given up.
-    pub(super) fn new(ours: Arc<Ours>, options: Arc<Options>, buffer: B) -> Result<Self> {
-        if ours.is_broken() {
+    pub(super) fn new(duplicate: Arc<Duplicate>, options: Arc<Options>, buffer: B) -> Result<Self> {
+        if duplicate.is_broken() {
             return Err(Error::Stale);
         }
         Ok(Self {
-            ours: ManuallyDrop::new(ours),
+            duplicate: ManuallyDrop::new(duplicate),
             options,
             requests: Vec::new(),
             buffer: ManuallyDrop::new(buffer),
@@ -50,7 +50,11 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Another one on the same duplicate.
     pub(super) fn beside<C: Default + Send + 'static>(&self, buffer: C) -> Result<Flight<C>> {
-        Flight::new(Arc::clone(&self.ours), Arc::clone(&self.options), buffer)
+        Flight::new(
+            Arc::clone(&self.duplicate),
+            Arc::clone(&self.options),
+            buffer,
+        )
     }
 
     /// The same, not yet started, with another buffer.
@@ -61,13 +65,13 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Waits until all has arrived, and brings the buffer back.
     pub(super) fn land(mut self) -> Result<B> {
-        wait(&self.ours, &self.options, &mut self.requests)?;
+        wait(&self.duplicate, &self.options, &mut self.requests)?;
         Ok(std::mem::take(&mut *self.buffer))
     }
 
     fn start(&mut self, start: impl FnOnce(ffi::MPI_Comm, &mut ffi::MPI_Request)) -> Result<()> {
         let mut request = none();
-        let comm = self.ours.comm.as_raw();
+        let comm = self.duplicate.comm.as_raw();
         checked(&self.options, || start(comm, &mut request))?;
         self.requests.push(request);
         Ok(())
@@ -113,7 +117,7 @@ impl<B: Default + Send + 'static> Flight<B> {
             .scan(0, |sum, n| Some(std::mem::replace(sum, *sum + n)))
             .collect();
         *self.sent = memory::zeros(total, "gathered blocks")?;
-        let start = starts[self.ours.rank];
+        let start = starts[self.duplicate.rank];
         self.sent[start..start + mine.0.len()].copy_from_slice(&mine.0);
         drop(mine);
         if total <= self.options.limit {
@@ -155,7 +159,7 @@ impl<B: Default + Send + 'static> Flight<B> {
 
     /// Waits, and cuts what has come into blocks.
     fn cut(mut self, lengths: &[usize]) -> Result<Vec<Block>> {
-        wait(&self.ours, &self.options, &mut self.requests)?;
+        wait(&self.duplicate, &self.options, &mut self.requests)?;
         let mut rest = self.sent.as_slice();
         let block = |length: &usize| {
             let (block, others) = rest.split_at(*length);
@@ -255,7 +259,7 @@ impl Flight<Vec<u64>> {
 
     /// Brings the length of every rank.
     pub(super) fn gather_lengths(mut self, mine: u64) -> Result<Self> {
-        let rank = self.ours.rank;
+        let rank = self.duplicate.rank;
         self.buffer[rank] = mine;
         let to = at(&mut self.buffer, 0);
         // SAFETY: `buffer` has a word for each rank (see `start_all_gather`, the only caller), nobody
@@ -274,7 +278,7 @@ impl<B: Default + Send + 'static> Drop for Flight<B> {
             // SAFETY: `requests` is empty, so MPI is done with both buffers; nothing else drops these three
             // fields.
             unsafe {
-                ManuallyDrop::drop(&mut self.ours);
+                ManuallyDrop::drop(&mut self.duplicate);
                 ManuallyDrop::drop(&mut self.buffer);
                 ManuallyDrop::drop(&mut self.sent);
             }

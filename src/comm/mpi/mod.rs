@@ -1,22 +1,22 @@
 //! Ranks over MPI, through the crate `mpi`: the only place that names it.
 //!
 //! Nothing is linked: `adopt` takes the library that the host program uses. Messages travel on a
-//! duplicate of the user's communicator (`home`), in pieces of at most `Options::limit` bytes,
+//! duplicate of the user's communicator (`comm_state`), in pieces of at most `Options::limit` bytes,
 //! because counts and displacements of MPI are `int`.
 #![allow(unsafe_code)] // a foreign library
 
 mod calls;
+mod comm_state;
 mod duplicate;
 mod flight;
-mod home;
 mod notice;
 mod wait;
 
 use super::{Communicator, Op, Pending};
 use crate::{Error, Result, block::Block, memory};
-use duplicate::Ours;
+use comm_state::CommState;
+use duplicate::Duplicate;
 use flight::Flight;
-use home::Home;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use calls::{Options, Watch};
@@ -27,7 +27,7 @@ pub struct Join {
     /// The communicator, on our duplicate.
     pub comm: Mpi,
     /// What every rank said of itself when the duplicate was made.
-    pub said: Arc<Vec<Block>>,
+    pub node_info: Arc<Vec<Block>>,
 }
 
 /// Adopts an MPI library; `constant("COMM_WORLD")` gives a handle or a number of that MPI.
@@ -44,51 +44,56 @@ pub unsafe fn adopt<E>(
 
 /// A group of processes under MPI.
 pub struct Mpi {
-    home: Arc<Home>,
-    ours: Mutex<Arc<Ours>>,
+    comm_state: Arc<CommState>,
+    duplicate: Mutex<Arc<Duplicate>>,
     options: Arc<Options>,
 }
 
 impl Mpi {
     /// Joins the communicator whose handle has these bits. The first time, every rank of it does so
     /// together, and each says something of itself.
-    pub fn join(user: usize, said: &Block, options: Options) -> Result<Join> {
+    pub fn join(user: usize, node_info: &Block, options: Options) -> Result<Join> {
         let options = Arc::new(options);
-        let home = Home::of(user, &options)?;
-        let ours = home.duplicate(&options)?;
+        let comm_state = CommState::of(user, &options)?;
+        let duplicate = comm_state.duplicate(&options)?;
         let comm = Self {
-            home,
-            ours: Mutex::new(Arc::clone(&ours)),
+            comm_state,
+            duplicate: Mutex::new(Arc::clone(&duplicate)),
             options,
         };
-        let said = if let Some(said) = ours.said.get() {
-            Arc::clone(said)
+        let node_info = if let Some(node_info) = duplicate.node_info.get() {
+            Arc::clone(node_info)
         } else {
             comm.options.clock.step("the first use of the communicator");
-            let all = (&comm as &dyn Communicator).gather(said.clone());
-            // A rank that failed here has used up a call: see `Home::duplicate`.
-            let all = Arc::new(all.inspect_err(|_| ours.count())?);
-            Arc::clone(ours.said.get_or_init(|| all))
+            let all = (&comm as &dyn Communicator).gather(node_info.clone());
+            // A rank that failed here has used up a call: see `CommState::duplicate`.
+            let all = Arc::new(all.inspect_err(|_| duplicate.count())?);
+            Arc::clone(duplicate.node_info.get_or_init(|| all))
         };
-        Ok(Join { comm, said })
+        Ok(Join { comm, node_info })
     }
 
-    fn ours(&self) -> Arc<Ours> {
-        Arc::clone(&self.ours.lock().unwrap_or_else(PoisonError::into_inner))
+    fn duplicate(&self) -> Arc<Duplicate> {
+        Arc::clone(
+            &self
+                .duplicate
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     fn flight<B: Default + Send + 'static>(&self, buffer: B) -> Result<Flight<B>> {
-        Flight::new(self.ours(), Arc::clone(&self.options), buffer)
+        Flight::new(self.duplicate(), Arc::clone(&self.options), buffer)
     }
 }
 
 impl Communicator for Mpi {
     fn rank(&self) -> usize {
-        self.ours().rank
+        self.duplicate().rank
     }
 
     fn size(&self) -> usize {
-        self.ours().size
+        self.duplicate().size
     }
 
     fn start_all_reduce(&self, values: Vec<f64>, op: Op) -> Result<Pending<Vec<f64>>> {
@@ -181,20 +186,24 @@ impl Communicator for Mpi {
     }
 
     fn call(&self) -> u64 {
-        self.home.call()
+        self.comm_state.call()
     }
 
     fn recount(&self, calls: u64) {
-        self.home.recount(calls);
+        self.comm_state.recount(calls);
     }
 
     fn renew(&self) -> Result<()> {
-        let new = self.home.duplicate(&self.options)?;
-        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = new;
+        let new = self.comm_state.duplicate(&self.options)?;
+        *self
+            .duplicate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
 
     fn abandon(&self, error: &Error) {
-        self.ours().abandon(&self.options, self.home.now(), error);
+        self.duplicate()
+            .abandon(&self.options, self.comm_state.now(), error);
     }
 }

@@ -133,8 +133,8 @@ impl Post {
             Some(from)
         })?;
         Ok(from.map(|from| {
-            let said = String::from_utf8_lossy(&bytes);
-            let mut parts = said.trim_end_matches('\0').splitn(3, '\0');
+            let node_info = String::from_utf8_lossy(&bytes);
+            let mut parts = node_info.trim_end_matches('\0').splitn(3, '\0');
             let mut next = || parts.next().unwrap_or_default().to_owned();
             Notice {
                 from: usize::try_from(from).unwrap_or(0),

@@ -3,7 +3,7 @@
 //! Sums go in the order of blocks, so they do not depend on threads.
 #![allow(clippy::inline_always)] // rows are taken inside of loops that pulp compiles anew
 
-use super::loops::{CenterRows, PickRows, add_columns, add_squares, center_columns, reach};
+use super::simd::{CenterRows, PickRows, add_columns, add_squares, center_columns, reach};
 use super::{Cpu, part::Part};
 use crate::{Result, device::Data, memory, real::Real};
 use ndarray::s;

@@ -3,9 +3,9 @@
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::Cpu;
-use super::ahead::ask;
 use super::blocks::{Scratch, blocks, groups};
 use super::centers::{Centers, exact};
+use super::prefetch::prefetch;
 use super::tiles::several;
 use crate::device::{Data, Far, PIECE};
 use crate::{Error, Result, memory, real::Real};
@@ -75,7 +75,7 @@ impl<T: Real> Squares<T> {
             let (start, end) = (block.start * self.width, block.end * self.width);
             (&all[start..end], &all[end..])
         };
-        Arch::new().dispatch(Look {
+        Arch::new().dispatch(MomentOptions {
             rows,
             next,
             points: &self.points,
@@ -91,8 +91,8 @@ fn weight<T: Real>(rows: &Data<'_, '_, Cpu, T>, row: usize) -> f64 {
     rows.w.map_or(1.0, |w| w[[row, 0]].into())
 }
 
-/// See `NearestKernels::closer`.
-pub(super) fn closer<T: Real>(
+/// See `NearestKernels::update_min_distance`.
+pub(super) fn update_min_distance<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     nearest: &mut [T],
@@ -148,7 +148,7 @@ fn lesser<T: Real>(nearest: T, square: T) -> T {
 }
 
 /// Squared distances of rows to `points`, point by point; both of one width, at least a vector's.
-struct Look<'a, T> {
+struct MomentOptions<'a, T> {
     rows: &'a [T],
     /// The memory behind the rows, if it is read next.
     next: &'a [T],
@@ -157,7 +157,7 @@ struct Look<'a, T> {
     to: &'a mut [T],
 }
 
-impl<T: Real> WithSimd for Look<'_, T> {
+impl<T: Real> WithSimd for MomentOptions<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -198,7 +198,7 @@ fn some<S: Simd, T: Real, const Q: usize>(
         tip[q] = vectors::<S, T>(&points[width - lanes..])[0];
     }
     for start in (0..n).step_by(4) {
-        ask(next, start * width..(start + 4) * width);
+        prefetch(next, start * width..(start + 4) * width);
         let four = several::<T, 4>(rows, width, start..n);
         let mut sums = [[ctx.zero(); 4]; Q];
         if width > whole * lanes {

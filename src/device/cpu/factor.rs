@@ -152,7 +152,7 @@ fn top<T: Real>(
             }
         }
     } else {
-        solve::triangle(n, p, &mut a)?;
+        solve::r_factor(n, p, &mut a)?;
     }
     let mut top = memory::zeros(n.min(p) * p, "a triangle")?;
     for (to, from) in top.chunks_exact_mut(n.min(p)).zip(a.chunks_exact(n)) {

@@ -4,8 +4,8 @@
 
 use super::Cpu;
 use super::blocks::{Aligned, Scratch, blocks, groups};
-use super::curves::{Curves, Parts};
 use super::exponent::{exp, log_sum};
+use super::hessian::{Hessian, Parts};
 use super::scores::{Backward, Forward};
 use crate::device::{Data, LinkKernels, Linked, Scores, free};
 use crate::{Error, Result, memory, real::Real};
@@ -38,13 +38,13 @@ impl LinkKernels for Cpu {
         } else {
             0
         };
-        let triangle = width * (width + 1) / 2;
+        let r_factor = width * (width + 1) / 2;
         let mut all = Linked {
             loss: 0.0,
             gradient: memory::zeros(m * width, "a gradient")?,
-            curvature: memory::zeros(pairs * triangle, "second derivatives")?,
+            curvature: memory::zeros(pairs * r_factor, "second derivatives")?,
         };
-        let groups = groups(n, m * width + pairs * triangle);
+        let groups = groups(n, m * width + pairs * r_factor);
         let one = |g: usize| group(rows, &groups[g], at, curved);
         let flops = n as f64 * (p * (4 * m + p * pairs)) as f64;
         for part in self.each(groups.len(), flops, one)? {
@@ -70,8 +70,8 @@ struct Task<'s> {
     /// Coefficients and the gradient, of the rows' pitch.
     coef: Aligned<f64>,
     gradient: Aligned<f64>,
-    odds: Odds,
-    bends: Curves,
+    softmax: Softmax,
+    bends: Hessian,
 }
 
 /// The share of a group of rows.
@@ -107,38 +107,38 @@ impl<'s> Task<'s> {
             scratch,
             coef,
             gradient: Aligned::of(m * pitch, "a gradient")?,
-            odds: Odds::new(m, curved)?,
-            bends: Curves::new(if curved { m } else { 0 }, [width, pitch], BLOCK)?,
+            softmax: Softmax::new(m, curved)?,
+            bends: Hessian::new(if curved { m } else { 0 }, [width, pitch], BLOCK)?,
         })
     }
 
     /// Takes in a block of rows.
     fn add<T: Real>(&mut self, rows: &Data<'_, '_, Cpu, T>, block: &Range<usize>) {
-        let (n, scratch, odds) = (block.len(), &mut self.scratch, &mut self.odds);
+        let (n, scratch, softmax) = (block.len(), &mut self.scratch, &mut self.softmax);
         scratch.weigh(rows, block);
         scratch.fill(rows, block, [self.at.mean, &self.none], false);
-        odds.read(rows, block, &scratch.weights, self.at.weights);
+        softmax.read(rows, block, &scratch.weights, self.at.weights);
         let pitch = scratch.pitch();
         Arch::new().dispatch(Forward {
             rows: scratch.entries(n),
             coef: &self.coef,
             pitch,
-            to: &mut odds.scores,
+            to: &mut softmax.scores,
             stride: BLOCK,
         });
-        Arch::new().dispatch(Turn { odds, n });
+        Arch::new().dispatch(Turn { softmax, n });
         Arch::new().dispatch(Backward {
             rows: scratch.entries(n),
             pitch,
-            rest: &odds.scores,
+            rest: &softmax.scores,
             stride: BLOCK,
             to: &mut self.gradient,
         });
         let parts = Parts {
-            shares: &odds.shares,
+            shares: &softmax.shares,
             stride: BLOCK,
-            weights: &odds.weights[..n],
-            inverse: &odds.inverse[..n],
+            weights: &softmax.weights[..n],
+            inverse: &softmax.inverse[..n],
         };
         self.bends.add(scratch, &parts);
     }
@@ -153,7 +153,7 @@ impl<'s> Task<'s> {
             to.copy_from_slice(&from[..width]);
         }
         Ok(Linked {
-            loss: self.odds.loss.iter().sum(),
+            loss: self.softmax.loss.iter().sum(),
             gradient,
             curvature: self.bends.triangles(width, pitch)?,
         })
@@ -161,7 +161,7 @@ impl<'s> Task<'s> {
 }
 
 /// What a block says of its rows, score by score in stretches of `BLOCK`.
-struct Odds {
+struct Softmax {
     m: usize,
     /// Scores; then `w (probability − [own class])`.
     scores: Vec<f64>,
@@ -180,7 +180,7 @@ struct Odds {
     loss: [f64; 8],
 }
 
-impl Odds {
+impl Softmax {
     fn new(m: usize, curved: bool) -> Result<Self> {
         let column = || memory::zeros(BLOCK, "scores");
         Ok(Self {
@@ -222,7 +222,7 @@ impl Odds {
 
 /// Scores become what flows back, and the loss is added.
 struct Turn<'a> {
-    odds: &'a mut Odds,
+    softmax: &'a mut Softmax,
     n: usize,
 }
 
@@ -231,7 +231,7 @@ impl NullaryFnOnce for Turn<'_> {
 
     #[inline(always)]
     fn call(self) {
-        if self.odds.m == 1 {
+        if self.softmax.m == 1 {
             self.one();
         } else {
             self.many();
@@ -243,16 +243,16 @@ impl Turn<'_> {
     /// One score: with `t` that of the other class, `ℓ = log (1 + exp t)`.
     #[inline(always)]
     fn one(self) {
-        let (n, odds) = (self.n.next_multiple_of(8).min(BLOCK), self.odds);
+        let (n, softmax) = (self.n.next_multiple_of(8).min(BLOCK), self.softmax);
         for i in self.n..n {
-            (odds.weights[i], odds.labels[i], odds.scores[i]) = (0.0, 0, 0.0);
+            (softmax.weights[i], softmax.labels[i], softmax.scores[i]) = (0.0, 0, 0.0);
         }
-        let (scores, weights) = (&mut odds.scores[..n], &odds.weights[..n]);
-        let sign = &mut odds.own[..n];
-        for (sign, label) in sign.iter_mut().zip(&odds.labels) {
+        let (scores, weights) = (&mut softmax.scores[..n], &softmax.weights[..n]);
+        let sign = &mut softmax.own[..n];
+        for (sign, label) in sign.iter_mut().zip(&softmax.labels) {
             *sign = if *label > 0 { -1.0 } else { 1.0 };
         }
-        let (losses, curves) = (&mut odds.others[..n], &mut odds.top[..n]);
+        let (losses, hessian) = (&mut softmax.others[..n], &mut softmax.top[..n]);
         for i in 0..n {
             let t = sign[i] * scores[i];
             let tail = exp(-t.abs());
@@ -260,22 +260,22 @@ impl Turn<'_> {
             let positive = if t > 0.0 { t } else { 0.0 };
             losses[i] = weights[i] * (log_sum(1.0, tail) + positive);
             scores[i] = sign[i] * share * if t > 0.0 { 1.0 } else { tail };
-            curves[i] = share * tail / (1.0 + tail);
+            hessian[i] = share * tail / (1.0 + tail);
         }
-        if !odds.shares.is_empty() {
-            odds.shares[..n].copy_from_slice(&odds.top[..n]);
+        if !softmax.shares.is_empty() {
+            softmax.shares[..n].copy_from_slice(&softmax.top[..n]);
         }
-        add_eights(&mut odds.loss, &odds.others[..n]);
+        add_eights(&mut softmax.loss, &softmax.others[..n]);
     }
 
     /// The softmax; own classes by what the others leave, so that small losses keep their digits.
     #[inline(always)]
     fn many(self) {
-        let (n, m, odds) = (self.n, self.odds.m, self.odds);
-        let largest = &mut odds.largest[..n];
-        largest.copy_from_slice(&odds.scores[..n]);
+        let (n, m, softmax) = (self.n, self.softmax.m, self.softmax);
+        let largest = &mut softmax.largest[..n];
+        largest.copy_from_slice(&softmax.scores[..n]);
         for c in 1..m {
-            let scores = &odds.scores[c * BLOCK..][..n];
+            let scores = &softmax.scores[c * BLOCK..][..n];
             for i in 0..n {
                 largest[i] = if largest[i] > scores[i] {
                     largest[i]
@@ -285,35 +285,35 @@ impl Turn<'_> {
             }
         }
         for i in 0..n {
-            odds.own[i] = odds.scores[odds.labels[i] * BLOCK + i];
+            softmax.own[i] = softmax.scores[softmax.labels[i] * BLOCK + i];
         }
         for c in 0..m {
-            let scores = &mut odds.scores[c * BLOCK..][..n];
+            let scores = &mut softmax.scores[c * BLOCK..][..n];
             for i in 0..n {
                 scores[i] = exp(scores[i] - largest[i]);
             }
         }
         for i in 0..n {
-            let own = &mut odds.scores[odds.labels[i] * BLOCK + i];
-            odds.top[i] = *own;
+            let own = &mut softmax.scores[softmax.labels[i] * BLOCK + i];
+            softmax.top[i] = *own;
             *own = 0.0;
         }
-        let others = &mut odds.others[..n];
+        let others = &mut softmax.others[..n];
         others.fill(0.0);
-        for scores in odds.scores.chunks_exact(BLOCK) {
+        for scores in softmax.scores.chunks_exact(BLOCK) {
             let scores = &scores[..n];
             for i in 0..n {
                 others[i] += scores[i];
             }
         }
-        odds.settle(n);
+        softmax.close(n);
     }
 }
 
-impl Odds {
+impl Softmax {
     /// From exponentials, those of own classes apart, to losses and what flows back.
     #[inline(always)]
-    fn settle(&mut self, n: usize) {
+    fn close(&mut self, n: usize) {
         let (own, top) = (&mut self.own[..n], &mut self.top[..n]);
         let (others, largest) = (&mut self.others[..n], &mut self.largest[..n]);
         let weights = &self.weights[..n];

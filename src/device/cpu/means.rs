@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use super::blocks::Scratch;
-use crate::device::{Data, Looked};
+use crate::device::{ColumnMoments, Data};
 use crate::{Result, memory, real::Real};
 use std::ops::Range;
 
@@ -10,16 +10,16 @@ use std::ops::Range;
 const FIRST: usize = 64;
 
 /// Rows without weight have no place: theirs is zero.
-pub(super) fn looked(
+pub(super) fn column_moments(
     counts: [f64; 2],
     mut origin: Vec<f64>,
     mean: Vec<f64>,
     comoment: Vec<f64>,
-) -> Looked {
+) -> ColumnMoments {
     if counts[1] <= 0.0 {
         origin.fill(0.0);
     }
-    Looked {
+    ColumnMoments {
         counts,
         origin,
         mean,

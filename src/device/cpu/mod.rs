@@ -1,37 +1,37 @@
 //! Host memory.
 
-mod ahead;
+mod assign;
 mod blocks;
 mod bounds;
 mod centers;
-mod curves;
 mod distances;
 mod divide;
 mod exponent;
 mod factor;
 mod gram;
+mod hessian;
 mod link;
-mod loops;
 mod means;
 mod moments;
 mod nearest;
 mod part;
 mod pool;
+mod prefetch;
 mod product;
+mod r_factor;
 mod residual;
 mod scores;
-mod spread;
-mod tally;
+mod simd;
 mod tiles;
-mod triangle;
+mod variances;
 
 use super::Device;
 use crate::{Result, real::Real};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+pub use assign::LabelState;
 pub use pool::threads_for;
-pub use tally::Kept;
 
 /// Rows in host memory, in any order.
 pub type CpuRows<'a, T> = ArrayView2<'a, T>;

@@ -3,10 +3,10 @@
 
 use super::blocks::{Aligned, Scratch, block, blocks, groups};
 use super::gram::gram;
-use super::means::{first, first_mean, looked, mean_of, origin};
+use super::means::{column_moments, first, first_mean, mean_of, origin};
 use super::product::add_products;
-use super::{Cpu, residual, spread, triangle};
-use crate::device::{Data, Look, Looked, MomentKernels};
+use super::{Cpu, r_factor, residual, variances};
+use crate::device::{ColumnMoments, Data, MomentKernels, MomentOptions};
 use crate::{Result, memory, real::Real};
 use std::ops::Range;
 
@@ -24,15 +24,19 @@ struct Tile {
 }
 
 impl MomentKernels for Cpu {
-    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked> {
-        Ok(spread::spread(*self, rows, false)?.0)
+    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<ColumnMoments> {
+        Ok(variances::variances(*self, rows, false)?.0)
     }
 
-    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
-        spread::spread(*self, rows, true)
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(ColumnMoments, Vec<f64>)> {
+        variances::variances(*self, rows, true)
     }
 
-    fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
+    fn moments<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        look: MomentOptions,
+    ) -> Result<ColumnMoments> {
         rows.check()?;
         let (n, p, m) = rows.shape();
         let q = p + m;
@@ -61,7 +65,7 @@ impl MomentKernels for Cpu {
         let flops = n as f64 * (q * q) as f64;
         let tiles = self.each(groups.len() * pairs.len(), flops, one)?;
         let (weight, mean, comoment) = assemble(&tiles, &pairs, (q, comoment), look.centered)?;
-        Ok(looked([n as f64, weight], origin, mean, comoment))
+        Ok(column_moments([n as f64, weight], origin, mean, comoment))
     }
 
     fn residual<T: Real>(
@@ -73,13 +77,13 @@ impl MomentKernels for Cpu {
         residual::residual(*self, rows, mean, coef)
     }
 
-    fn triangle<T: Real>(
+    fn r_factor<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         mean: &[f64],
         h: usize,
     ) -> Result<(Vec<f64>, usize)> {
-        triangle::triangle(*self, rows, mean, h)
+        r_factor::r_factor(*self, rows, mean, h)
     }
 }
 

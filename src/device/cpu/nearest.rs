@@ -1,7 +1,7 @@
 //! What `NearestKernels` asks of host memory, and which file has it.
 
+use super::assign::{self, LabelState};
 use super::centers::Centers;
-use super::tally::{self, Kept};
 use super::{Cpu, CpuRows, distances};
 use crate::device::{Assigned, Data, Far, NearestKernels};
 use crate::{Result, memory, real::Real};
@@ -9,7 +9,7 @@ use ndarray::Axis;
 use std::ops::Range;
 
 impl NearestKernels for Cpu {
-    type Labels = Kept;
+    type Labels = LabelState;
     type Column<T: Real> = Vec<T>;
     type Centers<'c, T: Real> = Centers<'c, T>;
 
@@ -17,7 +17,7 @@ impl NearestKernels for Cpu {
         Centers::of(place.into(), centers.into())
     }
 
-    fn around<T: Real>(&self, centers: &CpuRows<'_, f64>) -> Result<Centers<'static, T>> {
+    fn pack_centers<T: Real>(&self, centers: &CpuRows<'_, f64>) -> Result<Centers<'static, T>> {
         let (k, p) = centers.dim();
         let (mut place, mut exact) = (
             memory::zeros(p, "centers")?,
@@ -38,11 +38,11 @@ impl NearestKernels for Cpu {
         Centers::of(place.into(), exact.into())
     }
 
-    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Kept> {
-        Kept::of(rows.shape().0)
+    fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<LabelState> {
+        LabelState::of(rows.shape().0)
     }
 
-    fn labels_to_host(&self, labels: Kept) -> Result<Vec<i32>> {
+    fn labels_to_host(&self, labels: LabelState) -> Result<Vec<i32>> {
         Ok(labels.labels)
     }
 
@@ -63,23 +63,23 @@ impl NearestKernels for Cpu {
         &self,
         rows: &Data<'_, '_, Self, T>,
         centers: &Centers<'_, T>,
-        labels: &mut Kept,
+        labels: &mut LabelState,
     ) -> Result<()> {
         rows.check()?;
-        tally::label(*self, rows, centers, labels)
+        assign::label(*self, rows, centers, labels)
     }
 
     fn assign<'l, T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         centers: &Centers<'_, T>,
-        labels: &'l mut Kept,
+        labels: &'l mut LabelState,
     ) -> Result<&'l Assigned> {
         rows.check()?;
-        tally::assign(*self, rows, centers, labels)
+        assign::assign(*self, rows, centers, labels)
     }
 
-    fn held<'l>(&self, labels: &'l Kept) -> &'l Assigned {
+    fn held<'l>(&self, labels: &'l LabelState) -> &'l Assigned {
         &labels.has
     }
 
@@ -87,23 +87,23 @@ impl NearestKernels for Cpu {
         &self,
         rows: &Data<'_, '_, Self, T>,
         centers: &Centers<'_, T>,
-        labels: &Kept,
+        labels: &LabelState,
     ) -> Result<f64> {
         rows.check()?;
-        tally::inertia(*self, rows, centers, labels)
+        assign::inertia(*self, rows, centers, labels)
     }
 
     fn farthest<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         centers: &Centers<'_, T>,
-        labels: &Kept,
+        labels: &LabelState,
         count: usize,
     ) -> Result<Vec<Far>> {
         distances::farthest(*self, rows, centers, &labels.labels, count)
     }
 
-    fn closer<T: Real>(
+    fn update_min_distance<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         nearest: &mut Vec<T>,
@@ -111,7 +111,7 @@ impl NearestKernels for Cpu {
         candidates: &[f64],
     ) -> Result<Vec<f64>> {
         rows.check()?;
-        distances::closer(*self, rows, nearest, [newest, candidates])
+        distances::update_min_distance(*self, rows, nearest, [newest, candidates])
     }
 
     fn potentials<T: Real>(

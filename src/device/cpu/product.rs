@@ -144,7 +144,7 @@ impl ProductKernels for Cpu {
         self.tasks((n, m), 2.0 * (n * p) as f64 * m as f64, out, one)
     }
 
-    fn form<T: Real>(
+    fn quadratic_form<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         [mean, matrix]: [&CpuRows<'_, f64>; 2],

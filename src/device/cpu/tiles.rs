@@ -3,9 +3,9 @@
 #![allow(clippy::inline_always)] // pulp compiles a body anew only where it is inlined
 
 use super::CpuRows;
-use super::ahead::ask;
 use super::blocks::{Scratch, is_whole};
 use super::centers::{Centers, exact};
+use super::prefetch::prefetch;
 use crate::{Result, memory, real::Real};
 use faer::traits::{RealReg, SimdCtx};
 use pulp::bytemuck::cast_slice;
@@ -128,10 +128,10 @@ impl<T: Real> Nearest<'_, '_, T> {
                 let end = (start + W * at / groups).min(next.len());
                 let some = &next[asked.min(end)..end];
                 if let (true, Some(first)) = (whole, some.first()) {
-                    ask(self.next.0, first * p..(first + some.len()) * p);
+                    prefetch(self.next.0, first * p..(first + some.len()) * p);
                 } else {
                     for row in some {
-                        ask(self.next.0, row * p..(row + 1) * p);
+                        prefetch(self.next.0, row * p..(row + 1) * p);
                     }
                 }
                 asked = end;

@@ -1,16 +1,16 @@
-//! Memory of ours on a card, and addresses of what lies there.
+//! Memory of ours on a GPU, and addresses of what lies there.
 
-use super::driver::Kept;
+use super::driver::ContextGuard;
 use crate::real::Real;
 use cudarc::driver::{CudaSlice, DevicePtr};
 
-/// Memory of ours on a card: bytes, or whole numbers of rows.
-pub struct Room {
+/// Memory of ours on a GPU: bytes, or whole numbers of rows.
+pub struct Buffer {
     bytes: Option<CudaSlice<u8>>,
     labels: Option<CudaSlice<i32>>,
 }
 
-impl Room {
+impl Buffer {
     /// Bytes.
     pub(super) fn of_bytes(bytes: CudaSlice<u8>) -> Self {
         Self {
@@ -34,10 +34,10 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for Buffer {
     /// Memory is freed where its context is the current one.
     fn drop(&mut self) {
-        let _kept = Kept::now();
+        let _guard = ContextGuard::now();
         let stream = self.bytes.as_ref().map(CudaSlice::stream);
         if let Some(stream) = stream.or_else(|| self.labels.as_ref().map(CudaSlice::stream)) {
             let _ = stream.context().bind_to_thread();

@@ -1,9 +1,9 @@
-//! Numbers of other kinds, widened on a card: launches of `cast.cu`.
+//! Numbers of other kinds, widened on a GPU: launches of `cast.cu`.
 
-use super::buffer::Room;
-use super::card::Card;
+use super::buffer::Buffer;
 use super::compile::Source;
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::Gpu;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{alone, few, run, whole};
 use crate::{Error, Result, real::Real};
@@ -19,7 +19,7 @@ pub(super) const SOURCE: Source = Source {
 /// DLPack's kind of rows.
 const FLOAT: i32 = 2;
 
-/// Numbers on a card, of a kind of DLPack's and so many bytes each.
+/// Numbers on a GPU, of a kind of DLPack's and so many bytes each.
 #[derive(Clone, Copy, Debug)]
 pub struct Foreign {
     /// The address of the first.
@@ -36,9 +36,9 @@ pub struct Foreign {
 
 /// Where numbers are row by row: in a copy, unless they lie so.
 pub(super) fn by_rows<T: Real>(
-    card: &Arc<Card>,
+    gpu: &Arc<Gpu>,
     rows: &CudaRows<'_, T>,
-) -> Result<(u64, Option<Room>)> {
+) -> Result<(u64, Option<Buffer>)> {
     if rows.is_plain() {
         return Ok((rows.first(), None));
     }
@@ -49,9 +49,9 @@ pub(super) fn by_rows<T: Real>(
         kind: FLOAT,
         bytes: few(size_of::<T>())?,
     };
-    // SAFETY: `CudaRows::new` had its caller promise that each of these numbers is a `T` on the card for as long as
+    // SAFETY: `CudaRows::new` had its caller promise that each of these numbers is a `T` on the GPU for as long as
     // the rows are borrowed, which is until after this call; DLPack's kind and size are those of `T`.
-    let copy = unsafe { of.cast::<T>(card) }?;
+    let copy = unsafe { of.cast::<T>(gpu) }?;
     Ok((copy.first(), Some(copy)))
 }
 
@@ -64,11 +64,11 @@ impl Cuda {
         least: Option<f64>,
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
-        let (_kept, card, (many, columns)) = (Kept::now()?, &self.0, rows.shape());
+        let (_guard, gpu, (many, columns)) = (ContextGuard::now()?, &self.0, rows.shape());
         if squares.shape() != (many, 1) {
             return Err(Error::Shape("variances and components"));
         }
-        let out = out.room(many * columns)?;
+        let out = out.checked_address(many * columns)?;
         if many * columns == 0 {
             return Ok(());
         }
@@ -76,16 +76,16 @@ impl Cuda {
         let (first, steps) = (rows.first(), rows.steps());
         let (square, step) = (squares.first(), squares.steps().0);
         let (by, least) = (i32::from(least.is_some()), least.unwrap_or(0.0));
-        let kernel = card.kernel::<T>(SOURCE, "scaled")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "scaled")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&first).arg(&n).arg(&p);
         launch.arg(&steps.0).arg(&steps.1);
         launch.arg(&square).arg(&step);
         launch.arg(&by).arg(&least).arg(&out);
         // SAFETY: `scaled` reads n × p rows and a square for each (their shapes were compared above), and writes
-        // n × p numbers, as many as `out.room` has checked.
+        // n × p numbers, as many as `out.buffer` has checked.
         unsafe { run(launch, alone(many * columns)?) }?;
-        card.wait()
+        gpu.wait()
     }
 }
 
@@ -93,25 +93,25 @@ impl Foreign {
     /// The same as `T`, row by row.
     ///
     /// # Safety
-    /// Each number that shape and steps describe must be on `card`, of this kind and size, and stay there
+    /// Each number that shape and steps describe must be on `gpu`, of this kind and size, and stay there
     /// until this returns; nobody may write to it meanwhile.
-    pub unsafe fn cast<T: Real>(&self, card: &Arc<Card>) -> Result<Room> {
+    pub unsafe fn cast<T: Real>(&self, gpu: &Arc<Gpu>) -> Result<Buffer> {
         let numbers = self.shape.0 * self.shape.1;
-        let room = Room::bare(card, numbers * size_of::<T>())?;
+        let buffer = Buffer::bare(gpu, numbers * size_of::<T>())?;
         if numbers > 0 {
-            let _kept = Kept::now()?;
+            let _guard = ContextGuard::now()?;
             let (n, p) = (whole(self.shape.0)?, whole(self.shape.1)?);
-            let (first, out) = (self.first, room.first());
-            let kernel = card.kernel::<T>(SOURCE, "cast")?;
-            let mut launch = card.stream.launch_builder(&kernel);
+            let (first, out) = (self.first, buffer.first());
+            let kernel = gpu.kernel::<T>(SOURCE, "cast")?;
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch.arg(&first).arg(&n).arg(&p);
             launch.arg(&self.steps.0).arg(&self.steps.1);
             launch.arg(&self.kind).arg(&self.bytes).arg(&out);
             // SAFETY: `cast` reads n × p numbers, which the caller vouches for, and writes as many `T`, for which
-            // `room` was made.
+            // `buffer` was made.
             unsafe { run(launch, alone(numbers)?) }?;
-            card.wait()?;
+            gpu.wait()?;
         }
-        Ok(room)
+        Ok(buffer)
     }
 }

@@ -148,12 +148,12 @@ static __device__ __forceinline__ void compared(const float (&sums)[2][8][4], NA
 
 // Labels of a tile of rows; those that are in doubt are added to a list, where there is one.
 static __device__ __forceinline__ void labelled(NAME(Best) & own, const NAME(Some) & of, i64 base, i64 n,
-                                                const NAME(Doubt) & doubt, float* room, int* labels,
+                                                const NAME(Doubt) & doubt, float* scratch, int* labels,
                                                 int* list, int* many) {
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, t = lane % 4;
     const double longest = *doubt.longest;
-    float *best = room, *second = room + HIGH;
-    int *at = (int*)(room + 2 * HIGH), *slots = (int*)(room + 3 * HIGH), slot[4];
+    float *best = scratch, *second = scratch + HIGH;
+    int *at = (int*)(scratch + 2 * HIGH), *slots = (int*)(scratch + 3 * HIGH), slot[4];
     for (int r = 0; r < 4; ++r) {
         for (int step = 1; step <= 2; step *= 2) {
             unite(own.best[r], own.second[r], own.at[r], step);

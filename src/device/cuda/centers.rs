@@ -1,4 +1,4 @@
-//! Centres on a card, and what rows are nearest to: launches of `nearest.cu` and `centers.cu`.
+//! Centres on a GPU, and what rows are nearest to: launches of `nearest.cu` and `centers.cu`.
 //!
 //! Scores `zᵀc − ½‖c‖²` are computed in floats, or by tensor cores in numbers of 11 bits, with a bound of
 //! their error. Where the best two are closer than that a row is in doubt: it is looked at again in three
@@ -6,9 +6,9 @@
 //! whichever way they were found.
 
 use super::buffer::address;
-use super::card::{AMPERE, Card, grid};
 use super::compile::{Source, THREADS};
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::{AMPERE, Gpu, grid};
 use super::rows::CudaRows;
 use super::work::{Work, alone, few, granted, run};
 use crate::{Error, Result, real::Real};
@@ -46,7 +46,7 @@ const HIGH: usize = 128;
 const DEPTH: usize = 16;
 const PITCH: usize = DEPTH + SKEW;
 const SKEW: usize = 4;
-/// Columns of rows that stay in shared memory: 88 kB, which every card with such tensor cores has.
+/// Columns of rows that stay in shared memory: 88 kB, which every GPU with such tensor cores has.
 const WIDE: usize = 128;
 /// Blocks of kernels that go on by themselves.
 const BLOCKS: usize = 1056;
@@ -64,7 +64,7 @@ struct Doubt {
 // SAFETY: `repr(C)` gives it the layout of the kernels' `Doubt`: three doubles and an address, without gaps.
 unsafe impl DeviceRepr for Doubt {}
 
-/// Centres on the card, beside rows of `T`.
+/// Centres on the GPU, beside rows of `T`.
 pub struct Centers<T> {
     pub(super) p: usize,
     pub(super) k: usize,
@@ -78,65 +78,65 @@ pub struct Centers<T> {
     tensor: bool,
     of: PhantomData<T>,
     /// In force again once these are freed: the last one here.
-    kept: Option<Kept>,
+    kept: Option<ContextGuard>,
 }
 
 impl<T: Real> Centers<T> {
     /// Of the host, around a place.
-    pub(super) fn of(card: &Card, place: &[f64], exact: &[f64]) -> Result<Self> {
+    pub(super) fn of(gpu: &Gpu, place: &[f64], exact: &[f64]) -> Result<Self> {
         let p = place.len();
         if p == 0 || exact.is_empty() || !exact.len().is_multiple_of(p) {
             return Err(Error::Shape("centers"));
         }
         let shape = (exact.len() / p, p);
-        Self::made(card, || {
-            Self::packed(card, shape, [card.send(place)?, card.send(exact)?])
+        Self::made(gpu, || {
+            Self::packed(gpu, shape, [gpu.send(place)?, gpu.send(exact)?])
         })
     }
 
-    /// Of the card.
-    pub(super) fn around(card: &Card, centers: &CudaRows<'_, f64>) -> Result<Self> {
+    /// Of the GPU.
+    pub(super) fn pack_centers(gpu: &Gpu, centers: &CudaRows<'_, f64>) -> Result<Self> {
         let (k, p) = centers.shape();
         let (first, steps) = (centers.first(), centers.steps());
         if k * p == 0 {
             return Err(Error::Shape("centers"));
         }
-        Self::made(card, || {
-            let sent = [card.room(p, "centers")?, card.room(k * p, "centers")?];
+        Self::made(gpu, || {
+            let sent = [gpu.empty(p, "centers")?, gpu.empty(k * p, "centers")?];
             let (many, width) = (few(k)?, few(p)?);
-            let kernel = card.kernel::<T>(SOURCE, "around")?;
-            let mut launch = card.stream.launch_builder(&kernel);
+            let kernel = gpu.kernel::<T>(SOURCE, "pack_centers")?;
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch.arg(&first).arg(&steps.0).arg(&steps.1);
             launch.arg(&many).arg(&width);
             launch.arg(&sent[0]).arg(&sent[1]);
             // SAFETY: `around` reads k × p centres, and writes p numbers of a place and k × p of centres, for which
             // both parts of `sent` were made.
             unsafe { run(launch, warps(p)?) }?;
-            let made = Self::packed(card, (k, p), sent)?;
-            card.wait()?; // their owner may take them back
+            let made = Self::packed(gpu, (k, p), sent)?;
+            gpu.wait()?; // their owner may take them back
             Ok(made)
         })
     }
 
     /// After an error nothing is read any more; memory is freed before the caller's context is back.
-    fn made(card: &Card, work: impl FnOnce() -> Result<Self>) -> Result<Self> {
-        let kept = Kept::now()?;
+    fn made(gpu: &Gpu, work: impl FnOnce() -> Result<Self>) -> Result<Self> {
+        let kept = ContextGuard::now()?;
         let mut made = work();
         match &mut made {
             Ok(made) => made.kept = Some(kept),
             Err(_) => {
-                let _ = card.wait();
+                let _ = gpu.wait();
             }
         }
         made
     }
 
     fn packed(
-        card: &Card,
+        gpu: &Gpu,
         (k, p): (usize, usize),
         [place, exact]: [CudaSlice<f64>; 2],
     ) -> Result<Self> {
-        let tensor = k >= MANY && card.arch >= AMPERE;
+        let tensor = k >= MANY && gpu.arch >= AMPERE;
         let (high, wide, size) = if tensor {
             let (high, wide) = (k.next_multiple_of(HIGH), p.next_multiple_of(DEPTH));
             (high, wide, size_of::<f32>())
@@ -148,16 +148,16 @@ impl<T: Real> Centers<T> {
             k,
             place,
             exact,
-            packed: card.room(high * wide * size, "centers")?,
-            halves: card.room(high * size, "centers")?,
-            longest: card.cleared(1, "a length")?,
+            packed: gpu.empty(high * wide * size, "centers")?,
+            halves: gpu.empty(high * size, "centers")?,
+            longest: gpu.cleared(1, "a length")?,
             tensor,
             of: PhantomData,
             kept: None,
         };
         let shape = [few(k)?, few(p)?, few(high)?, few(wide)?, i32::from(tensor)];
-        let kernel = card.kernel::<T>(SOURCE, "pack")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "pack")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&centers.exact);
         for number in &shape {
             launch.arg(number);
@@ -194,35 +194,35 @@ impl<T: Real> Centers<T> {
         fits.then_some(()).ok_or(Error::Shape("centers and rows"))
     }
 
-    /// New labels of rows, in `room`, in the coarse way if that is `wanted`; whether it is for rows such as
+    /// New labels of rows, in `buffer`, in the coarse way if that is `wanted`; whether it is for rows such as
     /// these from now on.
     pub(super) fn find(
         &self,
         work: &Work<'_, T>,
-        room: &CudaSlice<i32>,
+        buffer: &CudaSlice<i32>,
         wanted: bool,
     ) -> Result<bool> {
-        let card = work.card;
+        let gpu = work.gpu;
         self.fit(work)?;
-        if room.len() < work.n {
+        if buffer.len() < work.n {
             return Err(Error::Shape("labels are not of these rows"));
         }
         // A flag; how many rows are in doubt.
-        let told: CudaSlice<i32> = card.cleared(2, "a flag")?;
+        let told: CudaSlice<i32> = gpu.cleared(2, "a flag")?;
         let coarse = wanted && self.tensor && self.k >= COARSE && few(work.n).is_ok();
         if coarse {
-            let rows: CudaSlice<i32> = card.room(work.n, "numbers of rows")?;
+            let rows: CudaSlice<i32> = gpu.empty(work.n, "numbers of rows")?;
             let list = [address(&rows), address(&told) + size_of::<i32>() as u64];
-            self.rounded(work, room, list)?;
-            self.split(work, room, Some(list))?;
+            self.rounded(work, buffer, list)?;
+            self.split(work, buffer, Some(list))?;
         } else if self.tensor {
-            self.split(work, room, None)?;
+            self.split(work, buffer, None)?;
         } else {
-            self.floats(work, room)?;
+            self.floats(work, buffer)?;
         }
-        self.settle(work, room, &told)?;
+        self.recheck(work, buffer, &told)?;
         let mut found = [0; 2];
-        card.fetch_into(&told, &mut found)?;
+        gpu.fetch_into(&told, &mut found)?;
         let doubtful = usize::try_from(found[1]).unwrap_or(usize::MAX);
         // A third of the products, and all of them for these again.
         let pays = wanted && doubtful <= work.n / 2;
@@ -230,28 +230,28 @@ impl<T: Real> Centers<T> {
     }
 
     /// In floats, without tensor cores.
-    fn floats(&self, work: &Work<'_, T>, room: &CudaSlice<i32>) -> Result<()> {
+    fn floats(&self, work: &Work<'_, T>, buffer: &CudaSlice<i32>) -> Result<()> {
         let (k, doubt) = (few(self.k)?, self.doubt());
-        let kernel = work.card.kernel::<T>(SOURCE, "nearest")?;
-        let mut launch = work.card.stream.launch_builder(&kernel);
+        let kernel = work.gpu.kernel::<T>(SOURCE, "nearest")?;
+        let mut launch = work.gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves).arg(&k);
         launch.arg(&doubt.share).arg(&doubt.least);
-        launch.arg(&self.longest).arg(room);
+        launch.arg(&self.longest).arg(buffer);
         // SAFETY: `nearest` reads the rows, p numbers of a place, k × p numbers of centres and k halves, which
         // `packed` made in the type of the rows, and writes a label for each row: see `find`, which asks for this.
         unsafe { run(launch, grid([work.n.div_ceil(SPAN), 1], THREADS)?) }
     }
 
     /// By one product of numbers of 11 bits; rows in doubt are listed, and counted.
-    fn rounded(&self, work: &Work<'_, T>, room: &CudaSlice<i32>, list: [u64; 2]) -> Result<()> {
+    fn rounded(&self, work: &Work<'_, T>, buffer: &CudaSlice<i32>, list: [u64; 2]) -> Result<()> {
         let (kernel, how, wide) = self.tiles(work, "nearest_tf32", usize::MAX)?;
         let ([list, many], k, doubt) = (list, few(self.k)?, self.doubt());
-        let mut launch = work.card.stream.launch_builder(&kernel);
+        let mut launch = work.gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves);
         launch.arg(&k).arg(&wide).arg(&doubt);
-        launch.arg(room).arg(&list).arg(&many);
+        launch.arg(buffer).arg(&list).arg(&many);
         // SAFETY: as of `split`; and the list, of a number for each row, and its counter are those of `find`, which
         // keeps both until it has waited.
         unsafe { run(launch, how) }
@@ -261,7 +261,7 @@ impl<T: Real> Centers<T> {
     fn split(
         &self,
         work: &Work<'_, T>,
-        room: &CudaSlice<i32>,
+        buffer: &CudaSlice<i32>,
         some: Option<[u64; 2]>,
     ) -> Result<()> {
         let blocks = some.map_or(usize::MAX, |_| BLOCKS);
@@ -271,10 +271,10 @@ impl<T: Real> Centers<T> {
             coarse: 0.0,
             ..self.doubt()
         };
-        let mut launch = work.card.stream.launch_builder(&kernel);
+        let mut launch = work.gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&some).arg(&self.place);
         launch.arg(&self.packed).arg(&self.halves);
-        launch.arg(&k).arg(&wide).arg(&doubt).arg(room);
+        launch.arg(&k).arg(&wide).arg(&doubt).arg(buffer);
         // SAFETY: the kernel reads the rows, of a list those that `rounded` has put there, p numbers of a place, and
         // whole tiles of floats and halves, which `packed` made (`tensor` is set wherever this is called: see
         // `find`), and writes a label for each row; `tiles` says how much shared memory it has.
@@ -289,7 +289,7 @@ impl<T: Real> Centers<T> {
         most: usize,
     ) -> Result<(CudaFunction, LaunchConfig, i32)> {
         let wide = self.p.next_multiple_of(DEPTH).min(WIDE);
-        let kernel = work.card.kernel::<T>(TILES, name)?;
+        let kernel = work.gpu.kernel::<T>(TILES, name)?;
         granted(&kernel, shared(WIDE))?;
         let mut how = grid([work.n.div_ceil(HIGH).min(most), 1], THREADS)?;
         how.shared_mem_bytes = few(shared(wide))?.unsigned_abs();
@@ -297,19 +297,19 @@ impl<T: Real> Centers<T> {
     }
 
     /// Rows that are left in doubt, in double; says where one is not finite.
-    fn settle(
+    fn recheck(
         &self,
         work: &Work<'_, T>,
-        room: &CudaSlice<i32>,
+        buffer: &CudaSlice<i32>,
         told: &CudaSlice<i32>,
     ) -> Result<()> {
         let k = few(self.k)?;
-        let kernel = work.card.kernel::<T>(SOURCE, "settle")?;
-        let mut launch = work.card.stream.launch_builder(&kernel);
+        let kernel = work.gpu.kernel::<T>(SOURCE, "recheck")?;
+        let mut launch = work.gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&self.place).arg(&self.exact);
-        launch.arg(&k).arg(&self.longest).arg(room).arg(told);
+        launch.arg(&k).arg(&self.longest).arg(buffer).arg(told);
         let blocks = work.n.div_ceil(THREADS as usize).min(BLOCKS);
-        // SAFETY: `settle` reads the rows, p numbers of a place and k × p of centres, reads and writes a label for
+        // SAFETY: `recheck` reads the rows, p numbers of a place and k × p of centres, reads and writes a label for
         // each row, and writes a flag: see `find`.
         unsafe { run(launch, grid([blocks, 1], THREADS)?) }
     }

@@ -41,7 +41,7 @@ extern "C" __global__ void NAME(best)(const REAL* scores, i64 n, int m, int lane
 // Probabilities of classes, n × m, or their logarithms: the softmax of scores; of one score the sigmoids of
 // both classes, n × 2. In double, rounded once. 256 threads. Reads each row once from memory and twice from
 // cache, and writes as much; of one score twice as much.
-extern "C" __global__ void NAME(shares)(const REAL* scores, i64 n, int m, int lanes, int logarithms,
+extern "C" __global__ void NAME(probabilities)(const REAL* scores, i64 n, int m, int lanes, int logarithms,
                                         REAL* out) {
     const i64 at = (i64)blockIdx.x * blockDim.x + threadIdx.x, i = at / lanes;
     const int lane = (int)(at % lanes);

@@ -1,9 +1,9 @@
-//! What scores say of classes, on a card: launches of `classes.cu`.
+//! What scores say of classes, on a GPU: launches of `classes.cu`.
 
-use super::buffer::Room;
-use super::card::grid;
+use super::buffer::Buffer;
 use super::compile::{Source, THREADS};
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::grid;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{few, run, whole, width};
 use crate::{Error, Result, real::Real};
@@ -31,7 +31,7 @@ impl Cuda {
         &self,
         scores: &CudaRows<'_, T>,
         classes: Option<(&CudaRows<'_, u8>, usize)>,
-    ) -> Result<Room> {
+    ) -> Result<Buffer> {
         let (n, m) = scores.shape();
         let fits = classes.is_none_or(|(all, bytes)| {
             all.is_plain() && all.shape().0 >= m.max(2) * bytes && bytes.is_power_of_two()
@@ -40,21 +40,21 @@ impl Cuda {
             return Err(Error::Shape("scores and classes"));
         }
         let (place, bytes) = classes.map_or((0, 4), |(all, bytes)| (all.first(), bytes));
-        let room = Room::bare(&self.0, n * bytes)?;
+        let buffer = Buffer::bare(&self.0, n * bytes)?;
         if n > 0 {
-            let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
+            let (_guard, gpu, (lanes, how)) = (ContextGuard::now()?, &self.0, lanes(n, m)?);
             let (count, many, bytes) = (whole(n)?, few(m)?, few(bytes)?);
-            let (first, to) = (scores.first(), room.first());
-            let kernel = card.kernel::<T>(SOURCE, "best")?;
-            let mut launch = card.stream.launch_builder(&kernel);
+            let (first, to) = (scores.first(), buffer.first());
+            let kernel = gpu.kernel::<T>(SOURCE, "best")?;
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
             launch.arg(&place).arg(&bytes).arg(&to);
             // SAFETY: `best` reads n × m scores, which lie one by one (checked), and of classes those below
-            // max(m, 2), which there are (checked); it writes `bytes` for each row, for which `room` was made.
+            // max(m, 2), which there are (checked); it writes `bytes` for each row, for which `buffer` was made.
             unsafe { run(launch, how) }?;
-            card.wait()?;
+            gpu.wait()?;
         }
-        Ok(room)
+        Ok(buffer)
     }
 
     /// Probabilities of classes, of one score those of both, or their logarithms, row by row.
@@ -65,22 +65,22 @@ impl Cuda {
         out: &CudaOut<'_, T>,
     ) -> Result<()> {
         let (n, m) = scores.shape();
-        let (to, logarithms) = (out.room(n * m.max(2))?, i32::from(logarithms));
+        let (to, logarithms) = (out.checked_address(n * m.max(2))?, i32::from(logarithms));
         if m == 0 || !scores.is_plain() {
             return Err(Error::Shape("scores"));
         }
         if n == 0 {
             return Ok(());
         }
-        let (_kept, card, (lanes, how)) = (Kept::now()?, &self.0, lanes(n, m)?);
+        let (_guard, gpu, (lanes, how)) = (ContextGuard::now()?, &self.0, lanes(n, m)?);
         let (count, many, first) = (whole(n)?, few(m)?, scores.first());
-        let kernel = card.kernel::<T>(SOURCE, "shares")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "probabilities")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&first).arg(&count).arg(&many).arg(&lanes);
         launch.arg(&logarithms).arg(&to);
         // SAFETY: `shares` reads n × m scores, which lie one by one (checked), and writes n × max(m, 2), as many
-        // as `out.room` has checked.
+        // as `out.buffer` has checked.
         unsafe { run(launch, how) }?;
-        card.wait()
+        gpu.wait()
     }
 }

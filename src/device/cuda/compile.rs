@@ -76,7 +76,7 @@ fn knows(sm: i32) -> Result<()> {
     }
     let (major, minor) = compiler()?;
     Err(Error::NoCuda(format!(
-        "NVRTC {major}.{minor} does not know cards of sm_{sm}; a newer one does: {EXTRA}"
+        "NVRTC {major}.{minor} does not know GPUs of sm_{sm}; a newer one does: {EXTRA}"
     )))
 }
 

@@ -77,7 +77,7 @@ static __device__ void take(const NAME(Rows) & a, i64 base, const REAL* points, 
 // Takes the newest points into account, then says of each piece of 1024 rows Σ w min(nearest, Σ (x − c)²)
 // for each of `many` candidates, which follow the newest; of none Σ w nearest. Blocks: pieces; 256
 // threads. Reads each row once for sixteen points.
-extern "C" __global__ void NAME(closer)(NAME(Rows) a, REAL* nearest, const REAL* points, int newest,
+extern "C" __global__ void NAME(update_min_distance)(NAME(Rows) a, REAL* nearest, const REAL* points, int newest,
                                         int many, double* out) {
     __shared__ REAL z[SPAN][DEPTH + 1];
     __shared__ REAL found[POINTS][SPAN];

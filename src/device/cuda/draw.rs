@@ -1,10 +1,10 @@
-//! Single rows on a card, as draws and empty clusters want them: launches of `draw.cu`.
+//! Single rows on a GPU, as draws and empty clusters want them: launches of `draw.cu`.
 
 use super::buffer::{address, bytes};
-use super::card::{Card, grid};
 use super::cast::by_rows;
 use super::centers::Centers;
 use super::compile::{Source, THREADS};
+use super::gpu::{Gpu, grid};
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Work, alone, few, run, whole};
 use crate::device::{Data, Far, PIECE};
@@ -31,81 +31,81 @@ pub(super) fn gather<T: Real>(
     row: usize,
     place: Option<&CudaSlice<f64>>,
 ) -> Result<Vec<f64>> {
-    let (card, p) = (work.card, work.raw.width());
+    let (gpu, p) = (work.gpu, work.raw.width());
     if row >= work.n || place.is_some_and(|place| place.len() < p) {
         return Err(Error::Shape("there is no such row"));
     }
     let (numbers, row, place) = (p + 1, whole(row)?, place.map_or(0, address));
-    let out: CudaSlice<f64> = card.room(numbers, "a row")?;
-    let kernel = card.kernel::<T>(SOURCE, "gather")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let out: CudaSlice<f64> = gpu.empty(numbers, "a row")?;
+    let kernel = gpu.kernel::<T>(SOURCE, "gather")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&row).arg(&place).arg(&out);
     // SAFETY: `gather` reads a row that there is and p numbers of a place (checked), and writes p + 1, for which
     // `out` was made.
     unsafe { run(launch, alone(numbers)?) }?;
-    card.fetch(&out, numbers)
+    gpu.fetch(&out, numbers)
 }
 
-/// See `NearestKernels::closer`.
+/// See `NearestKernels::update_min_distance`.
 ///
 /// # Safety
-/// From `nearest` on there must be a `T` for each row, on their card, which nobody else reads or writes.
-pub(super) unsafe fn closer<T: Real>(
+/// From `nearest` on there must be a `T` for each row, on their GPU, which nobody else reads or writes.
+pub(super) unsafe fn update_min_distance<T: Real>(
     work: &Work<'_, T>,
     nearest: u64,
     [newest, candidates]: [&[f64]; 2],
 ) -> Result<Vec<f64>> {
-    let (card, p) = (work.card, work.raw.width());
+    let (gpu, p) = (work.gpu, work.raw.width());
     let [new, many] = [newest, candidates].map(|points| points.len() / p.max(1));
     let (pieces, columns) = (work.n.div_ceil(PIECE), many.max(1));
     if work.n == 0 {
         return Ok(Vec::new()); // of no pieces
     }
-    let points = sent::<T>(card, &[newest, candidates].concat())?; // a few
+    let points = sent::<T>(gpu, &[newest, candidates].concat())?; // a few
     let (new, many) = (few(new)?, few(many)?);
-    let out: CudaSlice<f64> = card.room(pieces * columns, "potentials")?;
-    let kernel = card.kernel::<T>(SOURCE, "closer")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let out: CudaSlice<f64> = gpu.empty(pieces * columns, "potentials")?;
+    let kernel = gpu.kernel::<T>(SOURCE, "update_min_distance")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&nearest).arg(&points);
     launch.arg(&new).arg(&many).arg(&out);
-    // SAFETY: `closer` reads the rows and (new + many) × p numbers of points, which `sent` has made of as many,
+    // SAFETY: `update_min_distance` reads the rows and (new + many) × p numbers of points, which `sent` has made of as many,
     // reads and writes a number for each row, which the caller vouches for, and writes `columns` for each piece,
     // for which `out` was made.
     unsafe { run(launch, grid([pieces, 1], THREADS)?) }?;
-    card.fetch(&out, pieces * columns)
+    gpu.fetch(&out, pieces * columns)
 }
 
 /// See `NearestKernels::potentials`.
 ///
 /// # Safety
-/// From `nearest` on there must be a `T` for each row, on their card, which nobody else writes to.
+/// From `nearest` on there must be a `T` for each row, on their GPU, which nobody else writes to.
 pub(super) unsafe fn potentials<T: Real>(
     work: &Work<'_, T>,
     nearest: u64,
     newest: &[f64],
     some: &Range<usize>,
 ) -> Result<Vec<f64>> {
-    let (card, p, many) = (work.card, work.raw.width(), some.len());
+    let (gpu, p, many) = (work.gpu, work.raw.width(), some.len());
     if many == 0 {
         return Ok(Vec::new()); // of no rows
     }
     if some.end > work.n {
         return Err(Error::Shape("there are no such rows"));
     }
-    let (points, new) = (sent::<T>(card, newest)?, few(newest.len() / p.max(1))?);
+    let (points, new) = (sent::<T>(gpu, newest)?, few(newest.len() / p.max(1))?);
     let start = whole(some.start)?;
     // Whole blocks of rows: the last one goes on beyond `some`.
-    let room = many.next_multiple_of(SPAN);
-    let out: CudaSlice<f64> = card.room(room, "potentials")?;
-    let kernel = card.kernel::<T>(SOURCE, "potentials")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let buffer = many.next_multiple_of(SPAN);
+    let out: CudaSlice<f64> = gpu.empty(buffer, "potentials")?;
+    let kernel = gpu.kernel::<T>(SOURCE, "potentials")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&nearest).arg(&points);
     launch.arg(&new).arg(&start).arg(&out);
     // SAFETY: `potentials` reads rows from `start` on and a number for each, which the caller vouches for, and
     // new × p numbers of points, which `sent` has made of as many. It writes a number for each row of its
-    // blocks that there is: at most `room`.
+    // blocks that there is: at most `buffer`.
     unsafe { run(launch, grid([many.div_ceil(SPAN), 1], THREADS)?) }?;
-    card.fetch(&out, many)
+    gpu.fetch(&out, many)
 }
 
 /// See `NearestKernels::farthest`. Distances of all rows come to the host: clusters are seldom empty.
@@ -118,14 +118,14 @@ pub(super) unsafe fn farthest<T: Real>(
     (labels, count): (&CudaSlice<i32>, usize),
 ) -> Result<Vec<Far>> {
     let work = Work::on(rows)?;
-    let (card, n) = (work.card, work.n);
+    let (gpu, n) = (work.gpu, work.n);
     centers.fit(&work)?;
     if n == 0 {
         return Ok(Vec::new()); // of no rows
     }
-    let out: CudaSlice<f64> = card.room(n, "distances")?;
-    let kernel = card.kernel::<T>(SOURCE, "apart")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let out: CudaSlice<f64> = gpu.empty(n, "distances")?;
+    let kernel = gpu.kernel::<T>(SOURCE, "apart")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch
         .arg(&work.raw)
         .arg(&centers.place)
@@ -134,9 +134,9 @@ pub(super) unsafe fn farthest<T: Real>(
     // SAFETY: `apart` reads the rows, a label of each and the centres of those, which the caller vouches for, of
     // as many columns (`fit` has checked), and writes n numbers, for which `out` was made.
     unsafe { run(launch, alone(n)?) }?;
-    let distances = card.fetch(&out, n)?;
+    let distances = gpu.fetch(&out, n)?;
     let mut own: Vec<i32> = memory::zeros(n, "labels")?;
-    card.fetch_into(labels, &mut own)?;
+    gpu.fetch_into(labels, &mut own)?;
     let mut far: Vec<(f64, usize)> = Vec::new(); // at most `count` and one
     for (row, distance) in distances.into_iter().enumerate() {
         if far.len() < count || far.last().is_some_and(|least| distance > least.0) {
@@ -169,26 +169,26 @@ pub(super) fn distances<T: Real>(
     if many == 0 || points.shape().1 != p {
         return Err(Error::Shape("distances"));
     }
-    let (card, out, k) = (work.card, out.room(n * many)?, few(many)?);
+    let (gpu, out, k) = (work.gpu, out.checked_address(n * many)?, few(many)?);
     if n == 0 {
         return Ok(());
     }
     let (points, _copy) = by_rows(&rows.device.0, points)?;
-    let kernel = card.kernel::<T>(SOURCE, "distances")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let kernel = gpu.kernel::<T>(SOURCE, "distances")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&points).arg(&k).arg(&out);
     let blocks = [n.div_ceil(SPAN), many.div_ceil(POINTS)];
     // SAFETY: `distances` reads the rows and k × p numbers of points, row by row (`by_rows` sees to that, and
-    // p was compared), and writes n × k, as many as `out.room` has checked.
+    // p was compared), and writes n × k, as many as `out.buffer` has checked.
     unsafe { run(launch, grid(blocks, THREADS)?) }?;
-    card.wait()
+    gpu.wait()
 }
 
 /// Numbers in the type of the rows.
-fn sent<T: Real>(card: &Card, values: &[f64]) -> Result<CudaSlice<u8>> {
+fn sent<T: Real>(gpu: &Gpu, values: &[f64]) -> Result<CudaSlice<u8>> {
     let mut rounded = memory::zeros(values.len(), "centers")?;
     for (to, from) in rounded.iter_mut().zip(values) {
         *to = T::of(*from);
     }
-    card.send(bytes(&rounded))
+    gpu.send(bytes(&rounded))
 }

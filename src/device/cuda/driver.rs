@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 pub(super) const EXTRA: &str =
     "pip install 'sklearnex_rs[cuda13]' (for drivers from 580 on; else [cuda12])";
 
-/// How many cards there are; or why none can be used.
-pub fn cards() -> Result<usize> {
+/// How many GPUs there are; or why none can be used.
+pub fn gpus() -> Result<usize> {
     static FOUND: OnceLock<(u32, Result<usize>)> = OnceLock::new();
     let (process, found) = FOUND.get_or_init(|| (std::process::id(), look()));
     if found.is_ok() && *process != std::process::id() {
@@ -31,8 +31,8 @@ fn look() -> Result<usize> {
         )));
     }
     match CudaContext::device_count() {
-        Ok(0) => Err(Error::NoCuda("the NVIDIA driver has no card".to_owned())),
-        Ok(count) => usize::try_from(count).map_err(|_| Error::NoCuda("no card".to_owned())),
+        Ok(0) => Err(Error::NoCuda("the NVIDIA driver has no GPU".to_owned())),
+        Ok(count) => usize::try_from(count).map_err(|_| Error::NoCuda("no GPU".to_owned())),
         Err(error) => Err(Error::NoCuda(format!(
             "the NVIDIA driver does not start: {}",
             words(error)
@@ -43,22 +43,22 @@ fn look() -> Result<usize> {
 /// The version of CUDA that the driver is of, as 13000. Only where the driver was found.
 pub(super) fn version() -> Result<i32> {
     let mut version = 0;
-    // SAFETY: `cards` found the driver (its callers ask that first), and `version` is a local.
+    // SAFETY: `gpus` found the driver (its callers ask that first), and `version` is a local.
     let asked = unsafe { sys::cuDriverGetVersion(&raw mut version) };
     let asked = asked.result();
     asked.map_err(|error| failed("the driver's version", error))?;
     Ok(version)
 }
 
-/// Its name and its architecture, without a context: that takes memory on the card.
+/// Its name and its architecture, without a context: that takes memory on the GPU.
 pub(super) fn name_of(ordinal: usize) -> Result<String> {
-    let asked = "the card's name";
+    let asked = "the GPU's name";
     let wrong = |error| failed(asked, error);
     let ordinal = i32::try_from(ordinal).unwrap_or(i32::MAX);
-    let card = result::device::get(ordinal).map_err(wrong)?;
-    let name = result::device::get_name(card).map_err(wrong)?;
+    let gpu = result::device::get(ordinal).map_err(wrong)?;
+    let name = result::device::get_name(gpu).map_err(wrong)?;
     // SAFETY: `device::get` has just returned it, and a device is there as long as the process.
-    let part = |which| unsafe { result::device::get_attribute(card, which) }.map_err(wrong);
+    let part = |which| unsafe { result::device::get_attribute(gpu, which) }.map_err(wrong);
     let major = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
     let minor = part(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
     Ok(format!("{name} (sm_{major}{minor})"))
@@ -78,9 +78,9 @@ fn words(error: DriverError) -> String {
 }
 
 /// The context that the caller has on this thread, which is there again at the end.
-pub struct Kept(Option<sys::CUcontext>);
+pub struct ContextGuard(Option<sys::CUcontext>);
 
-impl Kept {
+impl ContextGuard {
     /// Only where the driver was found.
     pub fn now() -> Result<Self> {
         let now = result::ctx::get_current();
@@ -90,7 +90,7 @@ impl Kept {
     }
 }
 
-impl Drop for Kept {
+impl Drop for ContextGuard {
     fn drop(&mut self) {
         let before = self.0.unwrap_or(std::ptr::null_mut());
         // SAFETY: `now` found it in force on this thread, where `self` stays (it is not `Send`: a context

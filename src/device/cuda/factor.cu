@@ -69,16 +69,16 @@ static __device__ void reflect(double* q, i64 h, int j, int l, double share) {
 }
 
 // The triangle of each block of `height` rows by reflections (Householder 1958), into p columns of `s`; and
-// its orthonormal factor into the first columns of its rows of `out`, n × k, where there is one. `room`
+// its orthonormal factor into the first columns of its rows of `out`, n × k, where there is one. `scratch`
 // is for (height + 1) p numbers a block. Blocks: blocks of rows, from `first` on; 256 threads.
-extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, double* room, double* tops,
+extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, double* scratch, double* tops,
                                           i64 s, REAL* out, int k) {
     __shared__ double all[THREADS];
     const int t = threadIdx.x, p = a.p, warp = t / 32;
     const i64 block = first + blockIdx.x, start = block * height;
     const i64 h = start + height < a.n ? height : a.n - start;
     const int width = h < p ? (int)h : p;
-    double *q = room + blockIdx.x * (height + 1) * p, *shares = q + height * p;
+    double *q = scratch + blockIdx.x * (height + 1) * p, *shares = q + height * p;
     for (i64 e = t; e < h * p; e += THREADS) {
         i64 i = a.near ? e / p : e % h;
         int j = (int)(a.near ? e % p : e / h);
@@ -124,11 +124,11 @@ extern "C" __global__ void NAME(factored)(NAME(Rows) a, i64 height, i64 first, d
         out[(start + e / width) * k + e % width] = (REAL)q[e % width * h + e / width];
 }
 
-// Those factors times their parts, s × k, in `out`, n × k. `room` is for 64 p numbers a block. Blocks: any
+// Those factors times their parts, s × k, in `out`, n × k. `scratch` is for 64 p numbers a block. Blocks: any
 // number; 256 threads.
 extern "C" __global__ void NAME(assembled)(i64 n, i64 height, int p, const double* parts, i64 s, int k,
-                                           double* room, REAL* out) {
-    double* mine = room + (i64)blockIdx.x * BATCH * p;
+                                           double* scratch, REAL* out) {
+    double* mine = scratch + (i64)blockIdx.x * BATCH * p;
     for (i64 base = (i64)blockIdx.x * BATCH; base < n; base += (i64)gridDim.x * BATCH) {
         for (int e = threadIdx.x; e < BATCH * p; e += THREADS) {
             const i64 i = base + e / p, start = i / height * height;

@@ -1,9 +1,9 @@
-//! Orthonormal bases on a card: launches of `factor.cu`; products of columns are those of `moments.cu`.
+//! Orthonormal bases on a GPU: launches of `factor.cu`; products of columns are those of `moments.cu`.
 
 use super::buffer::address;
-use super::card::{Card, grid};
 use super::compile::{Source, THREADS};
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::{Gpu, grid};
 use super::moments::{joined, tiled, tiles};
 use super::rows::{Cuda, CudaOut, Raw};
 use super::work::{Chunks, Work, few, run, whole};
@@ -39,7 +39,7 @@ struct Quotient<'w, T> {
 
 impl<'w, T: Real> Quotient<'w, T> {
     fn of(work: &'w Work<'w, T>, triangles: &[&[f64]]) -> Result<Self> {
-        let (card, p): (&Card, _) = (work.card, work.raw.width());
+        let (gpu, p): (&Gpu, _) = (work.gpu, work.raw.width());
         if p == 0 || triangles.iter().any(|r| r.len() != p * p) {
             return Err(Error::Shape("a triangle"));
         }
@@ -48,22 +48,22 @@ impl<'w, T: Real> Quotient<'w, T> {
             work,
             triangles: triangles
                 .iter()
-                .map(|r| card.send(r))
+                .map(|r| gpu.send(r))
                 .collect::<Result<_>>()?,
-            z: card.room(most * p, "a piece of a basis")?,
+            z: gpu.empty(most * p, "a piece of a basis")?,
             most,
         })
     }
 
     /// Calls `look` after each piece with its first row and their number.
     fn each(&self, mut look: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
-        let card = self.work.card;
+        let gpu = self.work.gpu;
         for first in (0..self.work.n).step_by(self.most) {
             let many = self.most.min(self.work.n - first);
             for (again, r) in self.triangles.iter().enumerate() {
                 let (start, count, again) = (whole(first)?, whole(many)?, few(again)?);
-                let kernel = card.kernel::<T>(SOURCE, "divided")?;
-                let mut launch = card.stream.launch_builder(&kernel);
+                let kernel = gpu.kernel::<T>(SOURCE, "divided")?;
+                let mut launch = gpu.stream.launch_builder(&kernel);
                 launch.arg(&self.work.raw).arg(&start).arg(&count);
                 launch.arg(&again).arg(r).arg(&self.z);
                 let how = grid([many.div_ceil(THREADS as usize), 1], THREADS)?;
@@ -87,9 +87,9 @@ impl FactorKernels for Cuda {
             // `raw` is gone.
             let raw = unsafe { Raw::<f64>::ours(address(&quotient.z), many, p) }?;
             let shape = (p, Chunks::of(many, tiled(p))?);
-            let parts = tiles((work.card, &raw), shape, None, true)?;
-            let sums = joined::<f64>(work.card, shape, &parts, None)?;
-            for (all, sum) in all.iter_mut().zip(work.card.fetch(&sums, p * (p + 1) / 2)?) {
+            let parts = tiles((work.gpu, &raw), shape, None, true)?;
+            let sums = joined::<f64>(work.gpu, shape, &parts, None)?;
+            for (all, sum) in all.iter_mut().zip(work.gpu.fetch(&sums, p * (p + 1) / 2)?) {
                 *all += sum;
             }
             Ok(())
@@ -108,14 +108,14 @@ impl FactorKernels for Cuda {
         if turn.is_some_and(|turn| turn.len() != p * p) {
             return Err(Error::Shape("a turn and a basis"));
         }
-        let (card, out, columns) = (work.card, out.room(n * p)?, few(p)?);
-        let turn = turn.map(|turn| card.send(turn)).transpose()?;
+        let (gpu, out, columns) = (work.gpu, out.checked_address(n * p)?, few(p)?);
+        let turn = turn.map(|turn| gpu.send(turn)).transpose()?;
         let quotient = Quotient::of(&work, triangles)?;
         quotient.each(|first, many| {
             let (count, nowhere) = (whole(many)?, 0_u64);
             let to = out + (first * p * size_of::<T>()) as u64;
-            let kernel = card.kernel::<T>(SOURCE, "turned")?;
-            let mut launch = card.stream.launch_builder(&kernel);
+            let kernel = gpu.kernel::<T>(SOURCE, "turned")?;
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch.arg(&count).arg(&columns).arg(&quotient.z);
             match &turn {
                 Some(turn) => launch.arg(turn),
@@ -124,10 +124,10 @@ impl FactorKernels for Cuda {
             launch.arg(&to);
             let how = grid([many.div_ceil(THREADS as usize), p], THREADS)?;
             // SAFETY: `turned` reads many × p numbers of `z`, which `each` has written, and of a turn p × p
-            // (checked), and writes many × p from row `first` on: `out.room` has checked that all n × p fit.
+            // (checked), and writes many × p from row `first` on: `out.buffer` has checked that all n × p fit.
             unsafe { run(launch, how) }
         })?;
-        card.wait()
+        gpu.wait()
     }
 
     fn reflect<T: Real>(
@@ -136,9 +136,9 @@ impl FactorKernels for Cuda {
         out: Option<(CudaOut<'_, T>, usize)>,
     ) -> Result<(Vec<f64>, usize)> {
         let (work, (n, p, _)) = (Work::on(rows)?, rows.shape());
-        let (card, tall) = (work.card, height(p));
+        let (gpu, tall) = (work.gpu, height(p));
         let (out, k) = match out {
-            Some((out, k)) => (out.room(n * k)?, k),
+            Some((out, k)) => (out.checked_address(n * k)?, k),
             None => (0, 0),
         };
         let s = n / tall * p + (n % tall).min(p);
@@ -148,22 +148,22 @@ impl FactorKernels for Cuda {
         }
         let (blocks, each) = (n.div_ceil(tall), (tall + 1) * p);
         let together = (2 * PIECE / each).clamp(1, BLOCKS).min(blocks);
-        let room: CudaSlice<f64> = card.room(together * each, "blocks of a basis")?;
-        let tops: CudaSlice<f64> = card.room(s * p, "triangles")?;
+        let buffer: CudaSlice<f64> = gpu.empty(together * each, "blocks of a basis")?;
+        let tops: CudaSlice<f64> = gpu.empty(s * p, "triangles")?;
         let (size, length, columns) = (whole(tall)?, whole(s)?, few(k)?);
-        let kernel = card.kernel::<T>(SOURCE, "factored")?;
+        let kernel = gpu.kernel::<T>(SOURCE, "factored")?;
         for first in (0..blocks).step_by(together) {
             let at = whole(first)?;
-            let mut launch = card.stream.launch_builder(&kernel);
-            launch.arg(&work.raw).arg(&size).arg(&at).arg(&room);
+            let mut launch = gpu.stream.launch_builder(&kernel);
+            launch.arg(&work.raw).arg(&size).arg(&at).arg(&buffer);
             launch.arg(&tops).arg(&length).arg(&out).arg(&columns);
             let many = together.min(blocks - first);
-            // SAFETY: `factored` reads the rows, and works on (height + 1) p numbers a block in `room`, made for
+            // SAFETY: `factored` reads the rows, and works on (height + 1) p numbers a block in `buffer`, made for
             // `together` blocks; writes of each block as many rows of p numbers as it has, p at most, to `tops`:
-            // s rows in all; and where there is an `out` its rows, n × k, as many as `out.room` has checked.
+            // s rows in all; and where there is an `out` its rows, n × k, as many as `out.buffer` has checked.
             unsafe { run(launch, grid([many, 1], THREADS)?) }?;
         }
-        card.fetch_into(&tops, &mut stack)?;
+        gpu.fetch_into(&tops, &mut stack)?;
         Ok((stack, s))
     }
 
@@ -173,26 +173,26 @@ impl FactorKernels for Cuda {
         (parts, s): (&[f64], usize),
         (out, k): (CudaOut<'_, T>, usize),
     ) -> Result<()> {
-        let (tall, n, card) = (height(p), out.rows(k), &self.0);
+        let (tall, n, gpu) = (height(p), out.rows(k), &self.0);
         if parts.len() != s * k || s != n / tall * p + (n % tall).min(p) {
             return Err(Error::Shape("parts of a basis"));
         }
         if n * k == 0 {
             return Ok(());
         }
-        let _kept = Kept::now()?;
-        let (out, parts) = (out.room(n * k)?, card.send(parts)?);
+        let _guard = ContextGuard::now()?;
+        let (out, parts) = (out.checked_address(n * k)?, gpu.send(parts)?);
         let blocks = n.div_ceil(BATCH).min(BLOCKS);
-        let room: CudaSlice<f64> = card.room(blocks * BATCH * p, "rows of a basis")?;
+        let buffer: CudaSlice<f64> = gpu.empty(blocks * BATCH * p, "rows of a basis")?;
         let (rows, size, length) = (whole(n)?, whole(tall)?, whole(s)?);
         let (columns, wide) = (few(p)?, few(k)?);
-        let kernel = card.kernel::<T>(SOURCE, "assembled")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "assembled")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&rows).arg(&size).arg(&columns).arg(&parts);
-        launch.arg(&length).arg(&wide).arg(&room).arg(&out);
-        // SAFETY: `assembled` reads s × k parts (checked), works on BATCH × p numbers a block in `room`, and reads
-        // and writes n × k numbers of `out`, as many as `out.room` has checked.
+        launch.arg(&length).arg(&wide).arg(&buffer).arg(&out);
+        // SAFETY: `assembled` reads s × k parts (checked), works on BATCH × p numbers a block in `buffer`, and reads
+        // and writes n × k numbers of `out`, as many as `out.buffer` has checked.
         unsafe { run(launch, grid([blocks, 1], THREADS)?) }?;
-        card.wait()
+        gpu.wait()
     }
 }

@@ -55,18 +55,18 @@ static __device__ double lost(const NAME(Rows) & a, i64 i, const double* classes
     return turn(scores, m, label, w, shares ? shares + i : nullptr, a.n);
 }
 
-// Of each chunk the gradient of Σ w ℓ, m × (p + 1), and behind it the loss. `room` is for 64 × m numbers a
+// Of each chunk the gradient of Σ w ℓ, m × (p + 1), and behind it the loss. `scratch` is for 64 × m numbers a
 // block; the weights of rows stand behind their shares. Blocks: chunks; 256 threads. Reads each row once
 // from memory, and from cache for sixteen scores and for the gradients of four.
 extern "C" __global__ void NAME(link)(NAME(Rows) a, i64 size, const double* mean, const double* coef,
-                                      const double* classes, int m, double* room, double* shares,
+                                      const double* classes, int m, double* scratch, double* shares,
                                       double* parts) {
     __shared__ double z[BATCH][WIDTH + 1];
     __shared__ double quarters[4][TARGETS * WIDTH];
     const int t = threadIdx.x, r = t % BATCH, width = a.p + 1;
     const int c = t % WIDTH, k = t / WIDTH % TARGETS, quarter = t / (WIDTH * TARGETS);
     const i64 chunk = blockIdx.x, end = end_of(a, chunk, size);
-    double *scores = room + chunk * BATCH * m, *out = parts + chunk * ((i64)m * width + 1), loss = 0.0;
+    double *scores = scratch + chunk * BATCH * m, *out = parts + chunk * ((i64)m * width + 1), loss = 0.0;
     for (i64 base = chunk * size; base < end; base += BATCH) {
         for (int first = 0; first < m; first += BATCH / EACH) {
             const int mine = first + t / BATCH * EACH;
@@ -190,7 +190,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 3)
 }
 
 // The second derivative of each row by scores i and j, of its shares: as weights. A thread a row.
-extern "C" __global__ void NAME(bend)(i64 n, int m, int i, int j, const double* shares, REAL* out) {
+extern "C" __global__ void NAME(hessian_weights)(i64 n, int m, int i, int j, const double* shares, REAL* out) {
     const i64 row = (i64)blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= n) return;
     const double w = shares[m * n + row], one = shares[i * n + row], other = shares[j * n + row];

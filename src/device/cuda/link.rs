@@ -1,9 +1,9 @@
-//! Logistic losses on a card: launches of `link.cu`. Second derivatives are products of columns, of
+//! Logistic losses on a GPU: launches of `link.cu`. Second derivatives are products of columns, of
 //! `moments.cu`, by weights of each pair of scores.
 
 use super::buffer::{address, bytes};
-use super::card::{Card, grid};
 use super::compile::{Source, THREADS};
+use super::gpu::{Gpu, grid};
 use super::moments::{joined, tiled, tiles};
 use super::rows::Cuda;
 use super::work::{Chunks, Work, alone, few, granted, run, whole};
@@ -28,7 +28,7 @@ const ROWS: usize = 32;
 const FEW: usize = 4;
 const MINE: usize = 2;
 const COLUMNS: usize = MINE * THREADS as usize;
-/// Shared memory that every card from 7.5 on has for a block.
+/// Shared memory that every GPU from 7.5 on has for a block.
 const SHARED: usize = 64 << 10;
 const TURING: i32 = 75;
 
@@ -61,16 +61,16 @@ impl LinkKernels for Cuda {
             });
         }
         let shares = if curved { n * (m + 1) } else { 0 };
-        let shares: CudaSlice<f64> = work.card.room(shares, "probabilities")?;
+        let shares: CudaSlice<f64> = work.gpu.empty(shares, "probabilities")?;
         let mut gradient = look(&work, at, m, curved.then_some(&shares))?;
         let loss = gradient.pop().unwrap_or(0.0);
         let mut curvature = memory::zeros(pairs * width * (width + 1) / 2, "second derivatives")?;
         if curved {
             let triangles = curvature.chunks_exact_mut((width * (width + 1) / 2).max(1));
-            let bends = Bends::of(&work, at.mean)?;
+            let bends = Hessian::of(&work, at.mean)?;
             let pairs = (0..free(m)).flat_map(|b| (0..=b).map(move |a| (a, b)));
-            for (triangle, pair) in triangles.zip(pairs) {
-                bends.look((&shares, m), pair, triangle)?;
+            for (r_factor, pair) in triangles.zip(pairs) {
+                bends.look((&shares, m), pair, r_factor)?;
             }
         }
         Ok(Linked {
@@ -88,37 +88,37 @@ fn look<T: Real>(
     m: usize,
     shares: Option<&CudaSlice<f64>>,
 ) -> Result<Vec<f64>> {
-    let (card, numbers, many) = (work.card, at.coef.len() + 1, few(m)?);
-    let (mean, coef) = (card.send(at.mean)?, card.send(at.coef)?);
-    let classes = card.send(at.weights)?;
+    let (gpu, numbers, many) = (work.gpu, at.coef.len() + 1, few(m)?);
+    let (mean, coef) = (gpu.send(at.mean)?, gpu.send(at.coef)?);
+    let classes = gpu.send(at.weights)?;
     let (p, shares) = (at.mean.len(), shares.map_or(0, address));
-    let (pitch, room) = held::<T>(p, m);
-    let small = m <= FEW && p < COLUMNS && room <= SHARED && card.arch >= TURING;
+    let (pitch, buffer) = held::<T>(p, m);
+    let small = m <= FEW && p < COLUMNS && buffer <= SHARED && gpu.arch >= TURING;
     let each = if small { 0 } else { BATCH * m };
     let chunks = Chunks::of(work.n, numbers + each)?;
-    let parts: CudaSlice<f64> = card.room(chunks.count * numbers, "a gradient")?;
+    let parts: CudaSlice<f64> = gpu.empty(chunks.count * numbers, "a gradient")?;
     let mut how = grid([chunks.count, 1], THREADS)?;
     if small {
-        let kernel = card.kernel::<T>(SOURCE, "link_few")?;
+        let kernel = gpu.kernel::<T>(SOURCE, "link_few")?;
         granted(&kernel, SHARED)?;
-        how.shared_mem_bytes = few(room)?.unsigned_abs();
-        let (mut launch, pitch) = (card.stream.launch_builder(&kernel), few(pitch)?);
+        how.shared_mem_bytes = few(buffer)?.unsigned_abs();
+        let (mut launch, pitch) = (gpu.stream.launch_builder(&kernel), few(pitch)?);
         launch.arg(&work.raw).arg(&chunks.size).arg(&pitch);
         launch.arg(&mean).arg(&coef).arg(&classes).arg(&many);
         launch.arg(&shares).arg(&parts);
-        // SAFETY: as of `link` below; and `room` bytes of shared memory are what `held` says `link_few` has.
+        // SAFETY: as of `link` below; and `buffer` bytes of shared memory are what `held` says `link_few` has.
         unsafe { run(launch, how) }?;
     } else {
-        let room: CudaSlice<f64> = card.room(chunks.count * each, "scores")?;
-        let kernel = card.kernel::<T>(SOURCE, "link")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let buffer: CudaSlice<f64> = gpu.empty(chunks.count * each, "scores")?;
+        let kernel = gpu.kernel::<T>(SOURCE, "link")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
-        launch.arg(&coef).arg(&classes).arg(&many).arg(&room);
+        launch.arg(&coef).arg(&classes).arg(&many).arg(&buffer);
         launch.arg(&shares).arg(&parts);
         // SAFETY: `link` reads the rows, whose one target it takes into 0..max(m, 2), p means, m × (p + 1)
         // coefficients and max(m, 2) weights of classes (`LinkKernels::link` has checked all three). It writes
         // n × (m + 1) shares where there are any, which `LinkKernels::link` made room for, a gradient and a loss
-        // for each chunk in `parts`, and BATCH × m scores a chunk in `room`.
+        // for each chunk in `parts`, and BATCH × m scores a chunk in `buffer`.
         unsafe { run(launch, how) }?;
     }
     work.summed(numbers, chunks.count, &parts)
@@ -132,7 +132,7 @@ fn held<T: Real>(p: usize, m: usize) -> (usize, usize) {
 }
 
 /// What second derivatives of all pairs share.
-struct Bends<'w, T> {
+struct Hessian<'w, T> {
     work: &'w Work<'w, T>,
     chunks: Chunks,
     centers: CudaSlice<f64>,
@@ -140,9 +140,9 @@ struct Bends<'w, T> {
     weights: CudaSlice<u8>,
 }
 
-impl<'w, T: Real> Bends<'w, T> {
+impl<'w, T: Real> Hessian<'w, T> {
     fn of(work: &'w Work<'w, T>, mean: &[f64]) -> Result<Self> {
-        let (card, width): (&Card, _) = (work.card, mean.len() + 1);
+        let (gpu, width): (&Gpu, _) = (work.gpu, mean.len() + 1);
         let chunks = Chunks::of(work.n, tiled(width))?;
         let mut centers = memory::zeros(chunks.count * width, "means")?;
         for center in centers.chunks_exact_mut(width) {
@@ -151,9 +151,9 @@ impl<'w, T: Real> Bends<'w, T> {
         Ok(Self {
             work,
             chunks,
-            centers: card.send(&centers)?,
-            one: card.send(bytes(&[T::of(1.0)]))?,
-            weights: card.room(work.n * size_of::<T>(), "weights")?,
+            centers: gpu.send(&centers)?,
+            one: gpu.send(bytes(&[T::of(1.0)]))?,
+            weights: gpu.empty(work.n * size_of::<T>(), "weights")?,
         })
     }
 
@@ -164,22 +164,22 @@ impl<'w, T: Real> Bends<'w, T> {
         (a, b): (usize, usize),
         to: &mut [f64],
     ) -> Result<()> {
-        let (card, n) = (self.work.card, self.work.n);
+        let (gpu, n) = (self.work.gpu, self.work.n);
         let (count, m, a, b) = (whole(n)?, few(m)?, few(a)?, few(b)?);
-        let kernel = card.kernel::<T>(SOURCE, "bend")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "hessian_weights")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&count).arg(&m).arg(&a).arg(&b);
         launch.arg(shares).arg(&self.weights);
         // SAFETY: `bend` reads n × (m + 1) shares, of which those of scores a and b, both below m, and writes n
         // weights of type `T`: `LinkKernels::link` made the first, `of` has room for the others.
         unsafe { run(launch, alone(n)?) }?;
         let (one, weights) = (address(&self.one), address(&self.weights));
-        // SAFETY: `one` is a `T`, `weights` are n, on the card of the rows; `self` keeps both, and `fetch_into`
+        // SAFETY: `one` is a `T`, `weights` are n, on the GPU of the rows; `self` keeps both, and `fetch_into`
         // waits before `raw` is gone.
         let raw = unsafe { self.work.raw.beside(one, weights) };
         let shape = (self.work.raw.width() + 1, self.chunks);
-        let parts = tiles((card, &raw), shape, Some(&self.centers), true)?;
-        let out = joined::<T>(card, shape, &parts, None)?;
-        card.fetch_into(&out, to)
+        let parts = tiles((gpu, &raw), shape, Some(&self.centers), true)?;
+        let out = joined::<T>(gpu, shape, &parts, None)?;
+        gpu.fetch_into(&out, to)
     }
 }

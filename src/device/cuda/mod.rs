@@ -1,11 +1,10 @@
-//! Cards of NVIDIA.
+//! NVIDIA GPUs.
 //!
 //! Every library is looked for at run time: nothing of CUDA is needed to build or to import. Where
-//! one is missing cudarc panics, so each way in here asks first: `cards`, `compiler` or `solver::version`.
+//! one is missing cudarc panics, so each way in here asks first: `gpus`, `compiler` or `solver::version`.
 #![allow(unsafe_code)] // NVIDIA's libraries
 
 mod buffer;
-mod card;
 mod cast;
 mod centers;
 mod classes;
@@ -13,6 +12,7 @@ mod compile;
 mod draw;
 mod driver;
 mod factor;
+mod gpu;
 mod link;
 mod moments;
 mod nearest;
@@ -25,11 +25,11 @@ use super::{Cpu, Device};
 use crate::{Error, Result, real::Real};
 use driver::{EXTRA, name_of};
 
-pub use buffer::Room;
-pub use card::{Card, card};
+pub use buffer::Buffer;
 pub use cast::Foreign;
 pub use compile::{Source, cubin, cubin_at};
-pub use driver::{Kept, cards};
+pub use driver::{ContextGuard, gpus};
+pub use gpu::{Gpu, gpu};
 pub use nearest::{CudaColumn, CudaLabels};
 pub use rows::{Cuda, CudaOut, CudaRows};
 pub use solver::most_columns;
@@ -71,9 +71,9 @@ impl Source {
     ];
 }
 
-/// How many cards there are, where kernels can be compiled too; or why not.
+/// How many GPUs there are, where kernels can be compiled too; or why not.
 pub fn ready() -> Result<usize> {
-    let count = cards()?;
+    let count = gpus()?;
     let ((major, minor), driver) = (compile::compiler()?, driver::version()?);
     if major > driver / 1000 {
         return Err(Error::NoCuda(format!(
@@ -88,9 +88,9 @@ pub fn ready() -> Result<usize> {
 
 /// What was found, for people.
 pub fn found() -> Vec<(&'static str, String)> {
-    let driver = match cards().and_then(|count| (0..count).map(name_of).collect::<Result<Vec<_>>>())
+    let driver = match gpus().and_then(|count| (0..count).map(name_of).collect::<Result<Vec<_>>>())
     {
-        Ok(cards) => cards.join(", "),
+        Ok(gpus) => gpus.join(", "),
         Err(Error::NoCuda(why)) => why,
         Err(error) => error.to_string(),
     };

@@ -312,7 +312,7 @@ extern "C" __global__ void NAME(largest)(i64 count, i64 chunks, const double* pa
 // The triangle of each chunk of √w (z − mean), row by row, q × q, by reflections of it and BATCH rows
 // at a time (TSQR: Demmel, Grigori, Hoemmen, Langou 2012). `triangles` starts as zeros; `rows` is room
 // for BATCH × q a block. Blocks: chunks; 256 threads. Columns are scaled: no square is too large.
-extern "C" __global__ void NAME(triangle)(NAME(Rows) a, i64 size, const double* mean,
+extern "C" __global__ void NAME(r_factor)(NAME(Rows) a, i64 size, const double* mean,
                                           double* triangles, double* rows) {
     __shared__ double v[BATCH];
     __shared__ double top, share;

@@ -1,10 +1,10 @@
-//! Moments on a card: launches of `moments.cu`.
+//! Moments on a GPU: launches of `moments.cu`.
 
-use super::card::{AMPERE, Card, grid};
 use super::compile::{Source, THREADS};
+use super::gpu::{AMPERE, Gpu, grid};
 use super::rows::{Cuda, Raw};
 use super::work::{Chunks, Work, alone, few, run, whole};
-use crate::device::{Data, Look, Looked, MomentKernels};
+use crate::device::{ColumnMoments, Data, MomentKernels, MomentOptions};
 use crate::{Error, Result, memory, real::Real, solve};
 use cudarc::driver::{CudaFunction, CudaSlice, PushKernelArg};
 
@@ -28,11 +28,11 @@ pub(super) const TENSOR: Source = Source {
 const SIDE: usize = 32;
 /// Columns of a tile of `products`.
 const PANEL: usize = 64;
-/// Rows of a tile of `residual` and of `triangle`, and targets of a tile of `residual`.
+/// Rows of a tile of `residual` and of `r_factor`, and targets of a tile of `residual`.
 const BATCH: usize = 64;
 const TARGETS: usize = 4;
 
-/// What `columns` brings of each chunk, and `means` of all: on the card.
+/// What `columns` brings of each chunk, and `means` of all: on the GPU.
 pub(super) struct Columns {
     origin: CudaSlice<f64>,
     weights: CudaSlice<f64>,
@@ -40,14 +40,14 @@ pub(super) struct Columns {
     sums: CudaSlice<f64>,
     total: CudaSlice<f64>,
     mean: CudaSlice<f64>,
-    spread: CudaSlice<f64>,
+    variances: CudaSlice<f64>,
     /// Of each chunk, where asked for.
     extremes: Option<CudaSlice<f64>>,
 }
 
 impl<T: Real> Work<'_, T> {
     fn kernel(&self, name: &str) -> Result<CudaFunction> {
-        self.card.kernel::<T>(SOURCE, name)
+        self.gpu.kernel::<T>(SOURCE, name)
     }
 
     /// The sums of `parts`, `numbers` of each chunk, on the host. Fails where `parts` has fewer.
@@ -60,36 +60,36 @@ impl<T: Real> Work<'_, T> {
         if parts.len() < chunks * numbers {
             return Err(Error::Shape("sums of chunks"));
         }
-        let (card, size, count) = (self.card, whole(numbers)?, whole(chunks)?);
-        let mut out = card.room(numbers, "sums")?;
+        let (gpu, size, count) = (self.gpu, whole(numbers)?, whole(chunks)?);
+        let mut out = gpu.empty(numbers, "sums")?;
         let kernel = self.kernel("summed")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&size).arg(&count).arg(parts).arg(&mut out);
         // SAFETY: `summed` reads `numbers` of each chunk, which `parts` has (checked), and writes `numbers`, for
         // which `out` was made.
         unsafe { run(launch, alone(numbers)?) }?;
-        card.fetch(&out, numbers)
+        gpu.fetch(&out, numbers)
     }
 
     fn columns(&self, chunks: Chunks, extremes: bool) -> Result<Columns> {
-        let (card, q) = (self.card, self.q);
+        let (gpu, q) = (self.gpu, self.q);
         let (name, count) = ("column sums", whole(chunks.count)?);
-        let mut origin = card.room(q, name)?;
-        let mut weights = card.room(chunks.count, name)?;
-        let each = || card.room(chunks.count * q, name);
+        let mut origin = gpu.empty(q, name)?;
+        let mut weights = gpu.empty(chunks.count, name)?;
+        let each = || gpu.empty(chunks.count * q, name);
         let (mut centers, mut sums, mut squares) = (each()?, each()?, each()?);
-        let room = || card.room(q, name);
-        let (mut mean, mut spread) = (room()?, room()?);
-        let mut total = card.room(1, name)?;
+        let buffer = || gpu.empty(q, name);
+        let (mut mean, mut variances) = (buffer()?, buffer()?);
+        let mut total = gpu.empty(1, name)?;
         let kernel = self.kernel("origin")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&self.raw).arg(&mut origin);
         // SAFETY: `origin` reads the rows, and writes q numbers, for which `origin` was made.
         unsafe { run(launch, grid([1, 1], THREADS)?) }?;
-        let most = || card.room(2 * chunks.count * q, "extremes");
+        let most = || gpu.empty(2 * chunks.count * q, "extremes");
         let mut extremes = extremes.then(most).transpose()?;
         let kernel = self.kernel("columns")?;
-        let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
+        let (mut launch, nowhere) = (gpu.stream.launch_builder(&kernel), 0_u64);
         launch.arg(&self.raw).arg(&chunks.size).arg(&origin);
         launch.arg(&mut weights).arg(&mut centers);
         launch.arg(&mut sums).arg(&mut squares);
@@ -102,10 +102,10 @@ impl<T: Real> Work<'_, T> {
         unsafe { run(launch, grid([chunks.count, q.div_ceil(SIDE)], THREADS)?) }?;
         let kernel = self.kernel("means")?;
         let q = few(q)?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&q).arg(&count).arg(&origin).arg(&weights);
         launch.arg(&centers).arg(&sums).arg(&squares);
-        launch.arg(&mut total).arg(&mut mean).arg(&mut spread);
+        launch.arg(&mut total).arg(&mut mean).arg(&mut variances);
         // SAFETY: `means` reads what `columns` wrote of as many chunks, and writes a weight, q means and q squares.
         unsafe { run(launch, alone(self.q)?) }?;
         Ok(Columns {
@@ -115,32 +115,37 @@ impl<T: Real> Work<'_, T> {
             sums,
             total,
             mean,
-            spread,
+            variances,
             extremes,
         })
     }
 
     /// `S` of all chunks.
-    fn products(&self, chunks: Chunks, of: &Columns, look: Look) -> Result<CudaSlice<f64>> {
+    fn products(
+        &self,
+        chunks: Chunks,
+        of: &Columns,
+        look: MomentOptions,
+    ) -> Result<CudaSlice<f64>> {
         let centers = look.centered.then_some(&of.centers);
-        let (rows, shape) = ((self.card, &self.raw), (self.q, chunks));
+        let (rows, shape) = ((self.gpu, &self.raw), (self.q, chunks));
         let parts = tiles(rows, shape, centers, look.exact)?;
-        joined::<T>(self.card, shape, &parts, look.centered.then_some(of))
+        joined::<T>(self.gpu, shape, &parts, look.centered.then_some(of))
     }
 
     /// What was found, on the host; around zero where there is no origin.
-    fn found(&self, of: &Columns, comoment: Vec<f64>, centered: bool) -> Result<Looked> {
-        let weight = self.card.fetch(&of.total, 1)?[0];
+    fn found(&self, of: &Columns, comoment: Vec<f64>, centered: bool) -> Result<ColumnMoments> {
+        let weight = self.gpu.fetch(&of.total, 1)?[0];
         let counts = [self.n as f64, weight];
-        let mut origin = self.card.fetch(&of.origin, self.q)?;
-        let mut mean = self.card.fetch(&of.mean, self.q)?;
+        let mut origin = self.gpu.fetch(&of.origin, self.q)?;
+        let mut mean = self.gpu.fetch(&of.mean, self.q)?;
         if !centered {
             mean.fill(0.0);
         }
         if !centered || weight <= 0.0 {
             origin.fill(0.0);
         }
-        Ok(Looked {
+        Ok(ColumnMoments {
             counts,
             origin,
             mean,
@@ -152,7 +157,7 @@ impl<T: Real> Work<'_, T> {
 /// Products of `q` columns of each chunk, around places of its own or around zero. Fails where the rows have
 /// other columns, or where places are not `q` for each chunk.
 pub(super) fn tiles<T: Real>(
-    (card, raw): (&Card, &Raw<T>),
+    (gpu, raw): (&Gpu, &Raw<T>),
     (q, chunks): (usize, Chunks),
     centers: Option<&CudaSlice<f64>>,
     exact: bool,
@@ -161,15 +166,15 @@ pub(super) fn tiles<T: Real>(
     if raw.all() != q || centers.is_some_and(|centers| centers.len() < chunks.count * q) {
         return Err(Error::Shape("columns of products"));
     }
-    let parts = card.room(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
-    let (source, name) = match (card.arch >= AMPERE, exact || T::NAME == f64::NAME) {
+    let parts = gpu.empty(chunks.count * pairs * PANEL * PANEL, "co-moments")?;
+    let (source, name) = match (gpu.arch >= AMPERE, exact || T::NAME == f64::NAME) {
         (true, true) => (TENSOR, "products_f64"),
         (true, false) => (TENSOR, "products_tf32"),
         (false, _) if exact => (SOURCE, "products_exact"),
         (false, _) => (SOURCE, "products"),
     };
-    let kernel = card.kernel::<T>(source, name)?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let kernel = gpu.kernel::<T>(source, name)?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(raw).arg(&chunks.size);
     match centers {
         Some(centers) => launch.arg(centers),
@@ -185,7 +190,7 @@ pub(super) fn tiles<T: Real>(
 
 /// Their sums; around the joint means where columns are given.
 pub(super) fn joined<T: Real>(
-    card: &Card,
+    gpu: &Gpu,
     (q, chunks): (usize, Chunks),
     parts: &CudaSlice<f64>,
     of: Option<&Columns>,
@@ -194,10 +199,10 @@ pub(super) fn joined<T: Real>(
     if parts.len() < chunks.count * tiled(q) || !fits {
         return Err(Error::Shape("sums of products"));
     }
-    let out = card.room(q * (q + 1) / 2, "co-moments")?;
-    let kernel = card.kernel::<T>(SOURCE, "joined")?;
+    let out = gpu.empty(q * (q + 1) / 2, "co-moments")?;
+    let kernel = gpu.kernel::<T>(SOURCE, "joined")?;
     let (columns, count, pairs) = (few(q)?, whole(chunks.count)?, few(pairs(q))?);
-    let (mut launch, nowhere) = (card.stream.launch_builder(&kernel), 0_u64);
+    let (mut launch, nowhere) = (gpu.stream.launch_builder(&kernel), 0_u64);
     launch.arg(&columns).arg(&count).arg(&pairs);
     if let Some(of) = of {
         launch.arg(&of.origin).arg(&of.weights).arg(&of.centers);
@@ -227,8 +232,8 @@ fn pairs(q: usize) -> usize {
 }
 
 /// No rows at all.
-fn nothing(q: usize, comoment: usize) -> Result<Looked> {
-    Ok(Looked {
+fn nothing(q: usize, comoment: usize) -> Result<ColumnMoments> {
+    Ok(ColumnMoments {
         counts: [0.0; 2],
         origin: memory::zeros(q, "means")?,
         mean: memory::zeros(q, "means")?,
@@ -237,19 +242,19 @@ fn nothing(q: usize, comoment: usize) -> Result<Looked> {
 }
 
 impl MomentKernels for Cuda {
-    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<Looked> {
+    fn means<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<ColumnMoments> {
         let work = Work::on(rows)?;
         if work.n == 0 {
             return nothing(work.q, work.q);
         }
         let of = work.columns(Chunks::of(work.n, work.q)?, false)?;
-        let spread = self.0.fetch(&of.spread, work.q)?;
-        work.found(&of, spread, true)
+        let variances = self.0.fetch(&of.variances, work.q)?;
+        work.found(&of, variances, true)
     }
 
-    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(Looked, Vec<f64>)> {
+    fn columns<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<(ColumnMoments, Vec<f64>)> {
         let work = Work::on(rows)?;
-        let (card, q) = (work.card, work.q);
+        let (gpu, q) = (work.gpu, work.q);
         if work.n == 0 {
             let mut extremes = memory::zeros(2 * q, "extremes")?;
             extremes.fill(f64::NEG_INFINITY);
@@ -257,11 +262,11 @@ impl MomentKernels for Cuda {
         }
         let chunks = Chunks::of(work.n, q)?;
         let of = work.columns(chunks, true)?;
-        let mut most = card.room(2 * q, "extremes")?;
+        let mut most = gpu.empty(2 * q, "extremes")?;
         if let Some(extremes) = &of.extremes {
             let kernel = work.kernel("largest")?;
             let (numbers, count) = (whole(2 * q)?, whole(chunks.count)?);
-            let mut launch = card.stream.launch_builder(&kernel);
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch
                 .arg(&numbers)
                 .arg(&count)
@@ -271,12 +276,16 @@ impl MomentKernels for Cuda {
             // writes 2 q, for which `most` was made.
             unsafe { run(launch, alone(2 * q)?) }?;
         }
-        let most = card.fetch(&most, 2 * q)?;
-        let spread = card.fetch(&of.spread, q)?;
-        Ok((work.found(&of, spread, true)?, most))
+        let most = gpu.fetch(&most, 2 * q)?;
+        let variances = gpu.fetch(&of.variances, q)?;
+        Ok((work.found(&of, variances, true)?, most))
     }
 
-    fn moments<T: Real>(&self, rows: &Data<'_, '_, Self, T>, look: Look) -> Result<Looked> {
+    fn moments<T: Real>(
+        &self,
+        rows: &Data<'_, '_, Self, T>,
+        look: MomentOptions,
+    ) -> Result<ColumnMoments> {
         let work = Work::on(rows)?;
         let numbers = work.q * (work.q + 1) / 2;
         if work.n == 0 {
@@ -302,11 +311,11 @@ impl MomentKernels for Cuda {
         if mean.len() != p + m || coef.len() != p * m {
             return Err(Error::Shape("coefficients are not of these rows"));
         }
-        let (card, chunks) = (work.card, Chunks::of(work.n, p * m)?);
-        let (mean, coef) = (card.send(mean)?, card.send(coef)?);
-        let mut parts: CudaSlice<f64> = card.room(chunks.count * p * m, "a gradient")?;
+        let (gpu, chunks) = (work.gpu, Chunks::of(work.n, p * m)?);
+        let (mean, coef) = (gpu.send(mean)?, gpu.send(coef)?);
+        let mut parts: CudaSlice<f64> = gpu.empty(chunks.count * p * m, "a gradient")?;
         let kernel = work.kernel("residual")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size);
         launch.arg(&mean).arg(&coef).arg(&mut parts);
         // SAFETY: `residual` reads the rows, p + m means and p × m coefficients (checked), and writes p × m numbers
@@ -315,14 +324,14 @@ impl MomentKernels for Cuda {
         work.summed(p * m, chunks.count, &parts)
     }
 
-    fn triangle<T: Real>(
+    fn r_factor<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         mean: &[f64],
         h: usize,
     ) -> Result<(Vec<f64>, usize)> {
         let work = Work::on(rows)?;
-        let (card, q) = (work.card, work.q);
+        let (gpu, q) = (work.gpu, work.q);
         let mut all = (memory::zeros(h * q, "a triangle")?, 0);
         if work.n == 0 {
             return Ok(all);
@@ -331,21 +340,22 @@ impl MomentKernels for Cuda {
             return Err(Error::Shape("means are not of these rows"));
         }
         let chunks = Chunks::of(work.n, 4 * q * (q + BATCH))?;
-        let mean = card.send(mean)?;
-        let mut triangles = card.cleared(chunks.count * q * q, "triangles")?;
-        let mut room: CudaSlice<f64> = card.room(chunks.count * BATCH * q, "rows of triangles")?;
-        let kernel = work.kernel("triangle")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let mean = gpu.send(mean)?;
+        let mut triangles = gpu.cleared(chunks.count * q * q, "triangles")?;
+        let mut buffer: CudaSlice<f64> =
+            gpu.empty(chunks.count * BATCH * q, "rows of triangles")?;
+        let kernel = work.kernel("r_factor")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
-        launch.arg(&mut triangles).arg(&mut room);
-        // SAFETY: `triangle` reads the rows and q means (checked), and reads and writes q × q numbers a chunk in
-        // `triangles` and BATCH × q in `room`, which were made for as many chunks.
+        launch.arg(&mut triangles).arg(&mut buffer);
+        // SAFETY: `r_factor` reads the rows and q means (checked), and reads and writes q × q numbers a chunk in
+        // `triangles` and BATCH × q in `buffer`, which were made for as many chunks.
         unsafe { run(launch, grid([chunks.count, 1], THREADS)?) }?;
-        let found = card.fetch(&triangles, chunks.count * q * q)?;
+        let found = gpu.fetch(&triangles, chunks.count * q * q)?;
         let mut columns = memory::zeros(q * q, "a triangle")?;
-        for triangle in found.chunks_exact(q * q) {
+        for r_factor in found.chunks_exact(q * q) {
             for (at, column) in columns.chunks_exact_mut(q).enumerate() {
-                for (to, row) in column.iter_mut().zip(triangle.chunks_exact(q)) {
+                for (to, row) in column.iter_mut().zip(r_factor.chunks_exact(q)) {
                     *to = row[at];
                 }
             }

@@ -21,7 +21,7 @@ static __device__ __forceinline__ double warp_sum(double x) {
 
 // A place near k centres, which is their mean, and centres around it, row by row. They lie anywhere: steps
 // count numbers. A warp a column.
-extern "C" __global__ void NAME(around)(const double* centers, i64 row, i64 column, int k, int p,
+extern "C" __global__ void NAME(pack_centers)(const double* centers, i64 row, i64 column, int k, int p,
                                         double* place, double* exact) {
     const int lane = threadIdx.x % 32, j = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
     if (j >= p) return;
@@ -147,7 +147,7 @@ extern "C" __global__ void NAME(nearest)(NAME(Rows) a, const double* place, cons
 }
 
 // The centre of a row by differences in double, and its distance; of equally far ones the first. By a warp.
-static __device__ __forceinline__ int settled(const NAME(Rows) & a, i64 i, const double* place,
+static __device__ __forceinline__ int nearest_exactly(const NAME(Rows) & a, i64 i, const double* place,
                                               const double* centers, int k, double longest,
                                               double& best) {
     const int lane = threadIdx.x % 32;
@@ -182,7 +182,7 @@ static __device__ __forceinline__ int settled(const NAME(Rows) & a, i64 i, const
 
 // Rows that are marked again, by differences in double; the first of centres that are equally far. Says
 // where no distance is finite. A warp for 32 rows, of which it looks at one after the other.
-extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const double* centers, int k,
+extern "C" __global__ void NAME(recheck)(NAME(Rows) a, const double* place, const double* centers, int k,
                                         const double* longest, int* labels, int* wrong) {
     const int lane = threadIdx.x % 32, warps = blockDim.x / 32 * 32;
     const i64 first = (i64)blockIdx.x * warps + threadIdx.x / 32 * 32;
@@ -191,7 +191,7 @@ extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const
         for (unsigned left = __ballot_sync(0xffffffffu, marked); left; left &= left - 1) {
             const i64 i = base + __ffs((int)left) - 1;
             double best;
-            const int at = settled(a, i, place, centers, k, *longest, best);
+            const int at = nearest_exactly(a, i, place, centers, k, *longest, best);
             if (lane > 0) continue;
             labels[i] = at;
             if (!(best < infinite())) *wrong = 1;
@@ -204,7 +204,7 @@ extern "C" __global__ void NAME(settle)(NAME(Rows) a, const double* place, const
 // `parts` starts as zeros; a number there is added to by one thread alone, so in the order of rows. Threads:
 // `width`, whole warps, share a chunk, chunks one after the other; in blocks. Reads 8 bytes of each row, and
 // those rows once.
-extern "C" __global__ void NAME(tally)(NAME(Rows) a, i64 size, i64 chunks, int width, const double* place,
+extern "C" __global__ void NAME(assign)(NAME(Rows) a, i64 size, i64 chunks, int width, const double* place,
                                        const int* labels, const int* before, int all, int k,
                                        double* parts) {
     const int t = threadIdx.x % width, lane = threadIdx.x % 32;

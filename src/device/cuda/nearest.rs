@@ -1,11 +1,11 @@
-//! Nearest centres on a card: launches of `nearest.cu`. Labels and distances stay there between looks.
+//! Nearest centres on a GPU: launches of `nearest.cu`. Labels and distances stay there between looks.
 
-use super::buffer::Room;
-use super::card::grid;
+use super::buffer::Buffer;
 use super::centers::{Centers, SOURCE};
 use super::compile::THREADS;
 use super::draw;
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::grid;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Chunks, Work, alone, few, run, whole, width};
 use crate::device::{Assigned, Data, Far, NearestKernels};
@@ -14,7 +14,7 @@ use cudarc::driver::{CudaSlice, PushKernelArg};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// The centre of each row, on the card, and what each centre has.
+/// The centre of each row, on the GPU, and what each centre has.
 pub struct CudaLabels {
     /// None after a look that failed: there may be marks of doubt among them.
     labels: Option<CudaSlice<i32>>,
@@ -28,8 +28,8 @@ pub struct CudaLabels {
 
 impl CudaLabels {
     /// Them alone.
-    pub fn into_room(mut self) -> Room {
-        Room::of_labels(self.labels.take())
+    pub fn into_room(mut self) -> Buffer {
+        Buffer::of_labels(self.labels.take())
     }
 
     /// How many.
@@ -54,16 +54,16 @@ impl CudaLabels {
 
 impl Drop for CudaLabels {
     fn drop(&mut self) {
-        let _kept = Kept::now();
+        let _guard = ContextGuard::now();
         if let Some(labels) = self.labels.take() {
             let _ = labels.stream().context().bind_to_thread();
         }
     }
 }
 
-/// A number for each row, on the card.
+/// A number for each row, on the GPU.
 pub struct CudaColumn<T> {
-    numbers: Room,
+    numbers: Buffer,
     n: usize,
     of: PhantomData<T>,
 }
@@ -82,27 +82,27 @@ impl<T: Real> CudaColumn<T> {
 /// # Safety
 /// There must be as many labels as rows, each of a centre that there is; those before may be less than that,
 /// and unless `all` are asked for not more.
-unsafe fn tally<T: Real>(
+unsafe fn assign<T: Real>(
     work: &Work<'_, T>,
     centers: &Centers<T>,
     labels: &CudaSlice<i32>,
     before: &CudaSlice<i32>,
     all: bool,
 ) -> Result<Assigned> {
-    let (card, p, k) = (work.card, centers.p, centers.k);
+    let (gpu, p, k) = (work.gpu, centers.p, centers.k);
     // Whole warps.
     let (numbers, width) = (k * (p + 2) + 1, width(p.max(32)));
     let chunks = Chunks::several(work.n, numbers, THREADS as usize / width * 2)?;
     let all = i32::from(all);
-    let parts: CudaSlice<f64> = card.cleared(chunks.count * numbers, "sums of clusters")?;
+    let parts: CudaSlice<f64> = gpu.cleared(chunks.count * numbers, "sums of clusters")?;
     let (count, shared, many) = (whole(chunks.count)?, few(width)?, few(k)?);
-    let kernel = card.kernel::<T>(SOURCE, "tally")?;
-    let mut launch = card.stream.launch_builder(&kernel);
+    let kernel = gpu.kernel::<T>(SOURCE, "assign")?;
+    let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&work.raw).arg(&chunks.size).arg(&count);
     launch.arg(&shared).arg(&centers.place).arg(labels);
     launch.arg(before).arg(&all).arg(&many).arg(&parts);
     let blocks = (chunks.count * width).div_ceil(THREADS as usize);
-    // SAFETY: `tally` reads the rows and p numbers of a place (`find` has checked), and both labels of each row;
+    // SAFETY: `assign` reads the rows and p numbers of a place (`find` has checked), and both labels of each row;
     // those say where it adds to the k (p + 2) + 1 numbers of a chunk, for which `parts` was made: the caller
     // vouches for them.
     unsafe { run(launch, grid([blocks, 1], THREADS)?) }?;
@@ -127,12 +127,12 @@ impl NearestKernels for Cuda {
         Centers::of(&self.0, place, centers)
     }
 
-    fn around<T: Real>(&self, centers: &CudaRows<'_, f64>) -> Result<Centers<T>> {
-        Centers::around(&self.0, centers)
+    fn pack_centers<T: Real>(&self, centers: &CudaRows<'_, f64>) -> Result<Centers<T>> {
+        Centers::pack_centers(&self.0, centers)
     }
 
     fn labels<T: Real>(&self, rows: &Data<'_, '_, Self, T>) -> Result<CudaLabels> {
-        let (_kept, n) = (Kept::now()?, rows.shape().0);
+        let (_guard, n) = (ContextGuard::now()?, rows.shape().0);
         let labels = self.0.none(n)?;
         self.0.wait()?;
         Ok(CudaLabels {
@@ -145,24 +145,24 @@ impl NearestKernels for Cuda {
     }
 
     fn labels_to_host(&self, labels: CudaLabels) -> Result<Vec<i32>> {
-        let _kept = Kept::now()?;
+        let _guard = ContextGuard::now()?;
         let mut out = memory::zeros(labels.n, "labels")?;
         self.0.fetch_into(labels.of_rows(labels.n)?, &mut out)?;
         Ok(out)
     }
 
     fn column<T: Real>(&self, rows: &Data<'_, '_, Self, T>, value: f64) -> Result<CudaColumn<T>> {
-        let (card, n) = (&self.0, rows.shape().0);
-        let numbers = Room::bare(card, n * size_of::<T>())?;
+        let (gpu, n) = (&self.0, rows.shape().0);
+        let numbers = Buffer::bare(gpu, n * size_of::<T>())?;
         if n > 0 {
-            let _kept = Kept::now()?;
+            let _guard = ContextGuard::now()?;
             let (first, count) = (numbers.first(), whole(n)?);
-            let kernel = card.kernel::<T>(draw::SOURCE, "filled")?;
-            let mut launch = card.stream.launch_builder(&kernel);
+            let kernel = gpu.kernel::<T>(draw::SOURCE, "filled")?;
+            let mut launch = gpu.stream.launch_builder(&kernel);
             launch.arg(&count).arg(&value).arg(&first);
             // SAFETY: `filled` writes n numbers, for which the room was made.
             unsafe { run(launch, alone(n)?) }?;
-            card.wait()?;
+            gpu.wait()?;
         }
         Ok(CudaColumn {
             numbers,
@@ -178,22 +178,18 @@ impl NearestKernels for Cuda {
         if rows.iter().any(|row| *row >= column.n) {
             return Err(Error::Shape("there are no such rows"));
         }
-        let (_kept, card) = (Kept::now()?, &self.0);
+        let (_guard, gpu) = (ContextGuard::now()?, &self.0);
         let mut list = memory::zeros(rows.len(), "numbers of rows")?;
         for (to, row) in list.iter_mut().zip(rows) {
             *to = whole(*row)?;
         }
-        let (list, count, first) = (
-            card.send(&list)?,
-            whole(rows.len())?,
-            column.numbers.first(),
-        );
-        let kernel = card.kernel::<T>(draw::SOURCE, "erased")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let (list, count, first) = (gpu.send(&list)?, whole(rows.len())?, column.numbers.first());
+        let kernel = gpu.kernel::<T>(draw::SOURCE, "erased")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&count).arg(&list).arg(&first);
         // SAFETY: `erased` reads the list, and writes to those rows of the column, which there are (checked).
         unsafe { run(launch, alone(rows.len())?) }?;
-        card.wait()
+        gpu.wait()
     }
 
     fn label<T: Real>(
@@ -226,14 +222,14 @@ impl NearestKernels for Cuda {
             return Ok(&labels.has);
         }
         labels.of_rows(work.n)?;
-        let new = work.card.room(work.n, "labels")?;
+        let new = work.gpu.empty(work.n, "labels")?;
         labels.coarse = centers.find(&work, &new, labels.coarse)?;
         // With weights what is left of a centre without rows would be a rounding, not zero.
         let same = labels.has.sums.len() == centers.k * centers.p && labels.below <= centers.k;
         let (all, before) = (rows.w.is_some() || !same, labels.of_rows(work.n)?);
         // SAFETY: `find` has given each row a centre; those before were given by it too, or are −1, and where not
         // all are asked for there were no more centres then.
-        let found = unsafe { tally(&work, centers, &new, before, all) }?;
+        let found = unsafe { assign(&work, centers, &new, before, all) }?;
         if all {
             labels.has = found;
         } else {
@@ -258,12 +254,12 @@ impl NearestKernels for Cuda {
             return Ok(0.0);
         }
         centers.fit(&work)?;
-        let (card, chunks) = (work.card, Chunks::of(work.n, 1)?);
+        let (gpu, chunks) = (work.gpu, Chunks::of(work.n, 1)?);
         let own = labels.of_centers(work.n, centers.k)?;
         let shared = few(width(centers.p))?;
-        let parts: CudaSlice<f64> = card.room(chunks.count, "inertia")?;
-        let kernel = card.kernel::<T>(SOURCE, "inertia")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let parts: CudaSlice<f64> = gpu.empty(chunks.count, "inertia")?;
+        let kernel = gpu.kernel::<T>(SOURCE, "inertia")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&shared);
         launch.arg(&centers.place).arg(&centers.exact);
         launch.arg(own).arg(&parts);
@@ -289,7 +285,7 @@ impl NearestKernels for Cuda {
         unsafe { draw::farthest(rows, centers, (own, count)) }
     }
 
-    fn closer<T: Real>(
+    fn update_min_distance<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         nearest: &mut CudaColumn<T>,
@@ -299,8 +295,8 @@ impl NearestKernels for Cuda {
         let work = Work::on(rows)?;
         let first = nearest.of_rows(&work)?;
         // SAFETY: `of_rows` has checked that there is a number for each row; `nearest` is borrowed by us alone, and
-        // `closer` waits at its end.
-        unsafe { draw::closer(&work, first, [newest, candidates]) }
+        // `update_min_distance` waits at its end.
+        unsafe { draw::update_min_distance(&work, first, [newest, candidates]) }
     }
 
     fn potentials<T: Real>(

@@ -38,7 +38,7 @@ extern "C" __global__ void NAME(product)(NAME(Rows) a, const double* mean, i64 a
 // b + s zᵀP z of each row, z = x − x̄, in double. P, p × p, and x̄ lie anywhere: steps count numbers.
 // Blocks: 64 rows; 256 threads. Reads each row once and once more for sixteen columns of P, mostly from
 // cache; of P a warp reads one number at a time, for all its rows.
-extern "C" __global__ void NAME(form)(NAME(Rows) a, const double* mean, i64 along, const double* matrix,
+extern "C" __global__ void NAME(quadratic_form)(NAME(Rows) a, const double* mean, i64 along, const double* matrix,
                                       i64 row, i64 column, double start, double scale, double* out) {
     __shared__ double z[BATCH][WIDTH + 1];
     __shared__ double parts[EACH][BATCH]; // as many threads share a row

@@ -1,7 +1,7 @@
-//! Products on a card: launches of `product.cu`.
+//! Products on a GPU: launches of `product.cu`.
 
-use super::card::grid;
 use super::compile::{Source, THREADS};
+use super::gpu::grid;
 use super::rows::{Cuda, CudaOut, CudaRows};
 use super::work::{Chunks, Work, few, run};
 use crate::device::{Data, ProductKernels};
@@ -58,14 +58,14 @@ impl Cuda {
             return Err(Error::Shape("coefficients are not of these rows"));
         }
         let (mean, intercept) = (line(by.mean, p)?, line(by.intercept, m)?);
-        let (work, out, card) = (Work::on(rows)?, out.room(n * m)?, &self.0);
+        let (work, out, gpu) = (Work::on(rows)?, out.checked_address(n * m)?, &self.0);
         if n * m == 0 {
             return Ok(());
         }
         let (coef, steps) = (by.coef.first(), by.coef.steps());
         let (many, less) = (few(m)?, i32::from(by.less));
-        let kernel = card.kernel::<T>(SOURCE, "product")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "product")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
         launch.arg(&coef).arg(&steps.0).arg(&steps.1);
         launch.arg(&intercept.0).arg(&intercept.1);
@@ -73,9 +73,9 @@ impl Cuda {
         let blocks = [n.div_ceil(BATCH), m.div_ceil(SIXTEEN)];
         // SAFETY: `product` reads the rows, p × m coefficients (their height was compared with p, and where
         // targets are read m with theirs), p means and m intercepts or none (`line` has checked), and writes
-        // n × m numbers, as many as `out.room` has checked.
+        // n × m numbers, as many as `out.buffer` has checked.
         unsafe { run(launch, grid(blocks, THREADS)?) }?;
-        card.wait()
+        gpu.wait()
     }
 
     /// `Y − XC − b`, row by row, `n × m`.
@@ -135,7 +135,7 @@ impl ProductKernels for Cuda {
         self.multiply(rows, &by, &out)
     }
 
-    fn form<T: Real>(
+    fn quadratic_form<T: Real>(
         &self,
         rows: &Data<'_, '_, Self, T>,
         [mean, matrix]: [&CudaRows<'_, f64>; 2],
@@ -147,21 +147,25 @@ impl ProductKernels for Cuda {
         if matrix.shape() != (p, p) || tall * across != p {
             return Err(Error::Shape("matrix and rows"));
         }
-        let (work, mean, out, card) =
-            (Work::on(rows)?, line(Some(mean), p)?, out.room(n)?, &self.0);
+        let (work, mean, out, gpu) = (
+            Work::on(rows)?,
+            line(Some(mean), p)?,
+            out.checked_address(n)?,
+            &self.0,
+        );
         if n == 0 {
             return Ok(());
         }
         let (first, steps) = (matrix.first(), matrix.steps());
-        let kernel = card.kernel::<T>(SOURCE, "form")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let kernel = gpu.kernel::<T>(SOURCE, "quadratic_form")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&mean.0).arg(&mean.1);
         launch.arg(&first).arg(&steps.0).arg(&steps.1);
         launch.arg(&start).arg(&scale).arg(&out);
         // SAFETY: `form` reads the rows, p means (`line` has checked) and a matrix of p × p (checked), and writes
-        // n numbers, as many as `out.room` has checked.
+        // n numbers, as many as `out.buffer` has checked.
         unsafe { run(launch, grid([n.div_ceil(BATCH), 1], THREADS)?) }?;
-        card.wait()
+        gpu.wait()
     }
 
     fn scatter<T: Real>(
@@ -183,11 +187,11 @@ impl ProductKernels for Cuda {
             let to = across[target..].iter_mut().step_by(m);
             to.zip(direction).for_each(|(to, from)| *to = *from);
         }
-        let (card, chunks, many) = (work.card, Chunks::of(n, numbers)?, few(m)?);
-        let (mean, across) = (card.send(mean)?, card.send(&across)?);
-        let mut parts: CudaSlice<f64> = card.room(chunks.count * numbers, "products")?;
-        let kernel = card.kernel::<T>(SOURCE, "scatter")?;
-        let mut launch = card.stream.launch_builder(&kernel);
+        let (gpu, chunks, many) = (work.gpu, Chunks::of(n, numbers)?, few(m)?);
+        let (mean, across) = (gpu.send(mean)?, gpu.send(&across)?);
+        let mut parts: CudaSlice<f64> = gpu.empty(chunks.count * numbers, "products")?;
+        let kernel = gpu.kernel::<T>(SOURCE, "scatter")?;
+        let mut launch = gpu.stream.launch_builder(&kernel);
         launch.arg(&work.raw).arg(&chunks.size).arg(&mean);
         launch.arg(&across).arg(&many).arg(&mut parts);
         let blocks = [chunks.count, m.div_ceil(TARGETS).max(1)];

@@ -1,17 +1,17 @@
-//! Rows in the memory of a card: where another library put them, in any order.
+//! Rows in the memory of a GPU: where another library put them, in any order.
 
-use super::card::Card;
+use super::gpu::Gpu;
 use crate::device::Data;
 use crate::{Error, Result, real::Real};
 use cudarc::driver::DeviceRepr;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// A card as a place that holds rows.
+/// A GPU as a place that holds rows.
 #[derive(Clone)]
-pub struct Cuda(pub Arc<Card>);
+pub struct Cuda(pub Arc<Gpu>);
 
-/// Rows on a card; their owner lives for `'a`.
+/// Rows on a GPU; their owner lives for `'a`.
 #[derive(Clone, Copy, Debug)]
 pub struct CudaRows<'a, T> {
     first: u64,
@@ -25,7 +25,7 @@ impl<T> CudaRows<'_, T> {
     /// column, to the next, in numbers.
     ///
     /// # Safety
-    /// Each of these numbers must be a `T` in memory of the card that the rows are used with, at an address
+    /// Each of these numbers must be a `T` in memory of the GPU that the rows are used with, at an address
     /// that is a multiple of its size. For `'a` that memory must stay, and nobody may write to it.
     pub unsafe fn new(first: u64, shape: (usize, usize), steps: (i64, i64)) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl<T> CudaRows<'_, T> {
     }
 }
 
-/// Room for numbers on a card, one by one; its owner lives for `'o`.
+/// Room for numbers on a GPU, one by one; its owner lives for `'o`.
 pub struct CudaOut<'o, T> {
     first: u64,
     len: usize,
@@ -69,7 +69,7 @@ impl<T> CudaOut<'_, T> {
     /// The first of `len` numbers.
     ///
     /// # Safety
-    /// There must be as many `T`, aligned, in memory of the card that the answer is of, and for `'o` nobody
+    /// There must be as many `T`, aligned, in memory of the GPU that the answer is of, and for `'o` nobody
     /// else may read or write them.
     pub unsafe fn new(first: u64, len: usize) -> Self {
         Self {
@@ -94,13 +94,13 @@ impl<T> CudaOut<'_, T> {
     }
 
     /// Its address, if it has room for so many.
-    pub(super) fn room(&self, len: usize) -> Result<u64> {
+    pub(super) fn checked_address(&self, len: usize) -> Result<u64> {
         let fits = (self.len == len).then_some(self.first);
         fits.ok_or(Error::Shape("there is no room for the answer"))
     }
 }
 
-/// `Rows` of `common.cuh`: `T` at each place that it describes, on the card it is used with.
+/// `Rows` of `common.cuh`: `T` at each place that it describes, on the GPU it is used with.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Raw<T> {
@@ -121,7 +121,7 @@ impl<T: Real> Raw<T> {
     /// The same rows, with one target that is there once for all, and weights one by one.
     ///
     /// # Safety
-    /// At `target` there must be a number, and at `weights` one for each row, in memory of the same card
+    /// At `target` there must be a number, and at `weights` one for each row, in memory of the same GPU
     /// that stays as long as this is used.
     pub(super) unsafe fn beside(self, target: u64, weights: u64) -> Self {
         let [x_row, x_column, ..] = self.steps;
@@ -136,7 +136,7 @@ impl<T: Real> Raw<T> {
     /// Rows of ours, column by column.
     ///
     /// # Safety
-    /// From `first` on there must be `n × p` numbers in memory of the card, which stays as long as this is
+    /// From `first` on there must be `n × p` numbers in memory of the GPU, which stays as long as this is
     /// used.
     pub(super) unsafe fn ours(first: u64, n: usize, p: usize) -> Result<Self> {
         let n = i64::try_from(n).map_err(|_| Error::Shape("too many rows"))?;

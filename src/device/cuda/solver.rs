@@ -1,14 +1,14 @@
 //! Eigenvalues of large symmetric matrices, by NVIDIA's cuSOLVER where that is found.
 //!
 //! `S = V Λ Vᵀ` by a tridiagonal form, then divide and conquer: `cusolverDnXsyevd` in `f64`, asked for the
-//! same bits each time. `O(p³)` flops; `p²` numbers go to the card, and as many come back.
+//! same bits each time. `O(p³)` flops; `p²` numbers go to the GPU, and as many come back.
 //!
 //! It is one of two ways to the same numbers: where the library is not there, is not the driver's, has no
 //! room, refuses the size, or did not converge, there is no answer, and the host decomposes.
 
 use super::buffer::address;
-use super::card::Card;
-use super::driver::Kept;
+use super::driver::ContextGuard;
+use super::gpu::Gpu;
 use crate::{Error, Result, memory};
 use cudarc::cusolver::{result, safe::DnHandle, sys};
 use cudarc::driver::CudaSlice;
@@ -17,8 +17,8 @@ use std::env;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Columns up to which the host decomposes. What a card does with few is mostly waiting, so the host is
-/// as quick up to about a thousand: an estimate, as no card has measured it yet.
+/// Columns up to which the host decomposes. What a GPU does with few is mostly waiting, so the host is
+/// as quick up to about a thousand: an estimate, as no GPU has measured it yet.
 const WIDE: usize = 1024;
 
 /// The same, unless `SKLEARNEX_RS_CUSOLVER_COLUMNS` says otherwise.
@@ -52,7 +52,7 @@ const VECTORS: sys::cusolverEigMode_t = sys::cusolverEigMode_t::CUSOLVER_EIG_MOD
 /// Eigenvalues and eigenvectors.
 type Pairs = (Vec<f64>, Vec<f64>);
 
-/// The library's own state on a card, which lives as long as the process.
+/// The library's own state on a GPU, which lives as long as the process.
 pub(super) struct Solver {
     handle: DnHandle,
     params: sys::cusolverDnParams_t,
@@ -86,34 +86,34 @@ pub(super) fn version() -> Option<[i32; 3]> {
 
 /// Eigenvalues, rising, and eigenvectors of the matrix with that lower half; none where the host has to
 /// find them.
-pub(super) fn eigen(card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
+pub(super) fn eigen(gpu: &Gpu, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
     if p <= most_columns()? || s.len() != p * p || version().is_none() {
         return Ok(None);
     }
-    let _kept = Kept::now()?;
-    card.bind()?;
-    let solver = solver(card);
+    let _guard = ContextGuard::now()?;
+    gpu.bind()?;
+    let solver = solver(gpu);
     let Some(solver) = &*solver else {
         return Ok(None);
     };
     let solver = solver.lock().unwrap_or_else(PoisonError::into_inner);
-    match solver.eigen(card, p, s) {
+    match solver.eigen(gpu, p, s) {
         Err(Error::OutOfMemory { .. }) => Ok(None),
         found => found,
     }
 }
 
-/// The library's state on a card, started once; none where it does not start.
-fn solver(card: &Card) -> Arc<Option<Mutex<Solver>>> {
+/// The library's state on a GPU, started once; none where it does not start.
+fn solver(gpu: &Gpu) -> Arc<Option<Mutex<Solver>>> {
     type All = BTreeMap<usize, Arc<Option<Mutex<Solver>>>>;
     static ALL: Mutex<All> = Mutex::new(BTreeMap::new());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    let started = || Arc::new(Solver::new(card).map(Mutex::new));
-    Arc::clone(all.entry(card.ordinal).or_insert_with(started))
+    let started = || Arc::new(Solver::new(gpu).map(Mutex::new));
+    Arc::clone(all.entry(gpu.ordinal).or_insert_with(started))
 }
 
-/// Waits at the end for what was asked of a card, whatever happened: it has memory of the host.
-struct Over<'c>(&'c Card);
+/// Waits at the end for what was asked of a GPU, whatever happened: it has memory of the host.
+struct Over<'c>(&'c Gpu);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
@@ -123,38 +123,38 @@ impl Drop for Over<'_> {
 
 impl Solver {
     /// None where the library does not start, as where it is newer than the driver.
-    fn new(card: &Card) -> Option<Self> {
-        let handle = DnHandle::new(Arc::clone(&card.stream)).ok()?;
+    fn new(gpu: &Gpu) -> Option<Self> {
+        let handle = DnHandle::new(Arc::clone(&gpu.stream)).ok()?;
         let mode = sys::cusolverDeterministicMode_t::CUSOLVER_DETERMINISTIC_RESULTS;
         handle.set_deterministic_mode(mode).ok()?;
         let params = result::dn_create_params().ok()?;
         Some(Self { handle, params })
     }
 
-    fn eigen(&self, card: &Card, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
+    fn eigen(&self, gpu: &Gpu, p: usize, s: &[f64]) -> Result<Option<Pairs>> {
         let matrix = Matrix {
             n: i64::try_from(p).map_err(|_| Error::Shape("too many columns"))?,
-            entries: card.send(s)?,
-            values: card.room(p, "eigenvalues")?,
-            end: card.cleared(1, "a decomposition's end")?,
+            entries: gpu.send(s)?,
+            values: gpu.empty(p, "eigenvalues")?,
+            end: gpu.cleared(1, "a decomposition's end")?,
         };
         let Some(size) = self.size(&matrix) else {
             return Ok(None);
         };
-        if !self.decompose(card, &matrix, size)? {
+        if !self.decompose(gpu, &matrix, size)? {
             return Ok(None);
         }
-        let values = card.fetch(&matrix.values, p)?;
-        Ok(Some((values, card.fetch(&matrix.entries, p * p)?)))
+        let values = gpu.fetch(&matrix.values, p)?;
+        Ok(Some((values, gpu.fetch(&matrix.entries, p * p)?)))
     }
 
-    /// Bytes that are wanted on the card, and on the host.
+    /// Bytes that are wanted on the GPU, and on the host.
     fn size(&self, matrix: &Matrix) -> Option<[usize; 2]> {
         let mut size = [0; 2];
         let [there, here] = &mut size;
         let (a, w) = (first(&matrix.entries), first(&matrix.values));
         // SAFETY: `eigen` asked for `version`, so the library has the function; handle and parameters are
-        // `self`'s, `matrix` has `n × n` entries and `n` values on the card (`Solver::eigen` made them),
+        // `self`'s, `matrix` has `n × n` entries and `n` values on the GPU (`Solver::eigen` made them),
         // and both sizes are locals.
         let asked = unsafe {
             sys::cusolverDnXsyevd_bufferSize(
@@ -178,12 +178,12 @@ impl Solver {
     }
 
     /// Puts vectors in the place of the matrix; whether that went well.
-    fn decompose(&self, card: &Card, matrix: &Matrix, [there, here]: [usize; 2]) -> Result<bool> {
-        let room: CudaSlice<u8> = card.room(there, "a decomposition")?;
+    fn decompose(&self, gpu: &Gpu, matrix: &Matrix, [there, here]: [usize; 2]) -> Result<bool> {
+        let buffer: CudaSlice<u8> = gpu.empty(there, "a decomposition")?;
         let mut host: Vec<u8> = memory::zeros(here, "a decomposition")?;
-        let _over = Over(card);
+        let _over = Over(gpu);
         // SAFETY: as of `size`; both rooms are as large as that has asked for this matrix. `host` outlives
-        // the work, as `_over` waits before it is freed, and what is on the card is freed on the same
+        // the work, as `_over` waits before it is freed, and what is on the GPU is freed on the same
         // stream.
         let done = unsafe {
             sys::cusolverDnXsyevd(
@@ -198,7 +198,7 @@ impl Solver {
                 REAL,
                 first(&matrix.values),
                 REAL,
-                first(&room),
+                first(&buffer),
                 there,
                 host.as_mut_ptr().cast(),
                 here,
@@ -206,12 +206,12 @@ impl Solver {
             )
         };
         let mut end = [0];
-        card.fetch_into(&matrix.end, &mut end)?;
+        gpu.fetch_into(&matrix.end, &mut end)?;
         Ok(done.result().is_ok() && end == [0])
     }
 }
 
-/// A matrix on a card, column by column, and what becomes of it.
+/// A matrix on a GPU, column by column, and what becomes of it.
 struct Matrix {
     n: i64,
     /// Then its vectors.
@@ -222,6 +222,6 @@ struct Matrix {
 }
 
 /// Where it begins, as the library takes it.
-fn first<N>(room: &CudaSlice<N>) -> *mut c_void {
-    address(room) as *mut c_void
+fn first<N>(buffer: &CudaSlice<N>) -> *mut c_void {
+    address(buffer) as *mut c_void
 }

@@ -1,9 +1,9 @@
 //! Rows on their way through kernels: how they are cut, and launches. Chunks follow from the shape alone,
-//! so the card, and how busy it is, have no say in the answer.
+//! so the GPU, and how busy it is, have no say in the answer.
 
-use super::card::{Card, grid};
 use super::compile::THREADS;
-use super::driver::{Kept, failed};
+use super::driver::{ContextGuard, failed};
+use super::gpu::{Gpu, grid};
 use super::rows::{Cuda, Raw};
 use crate::device::Data;
 use crate::{Error, Result, real::Real};
@@ -11,7 +11,7 @@ use cudarc::driver::{CudaFunction, LaunchArgs, LaunchConfig, sys};
 
 /// Threads of a block where a thread has a number of its own.
 const ALONE: u32 = 128;
-/// Chunks at most: several blocks for each processor of the largest card.
+/// Chunks at most: several blocks for each processor of the largest GPU.
 const CHUNKS: usize = 528;
 /// Rows of a chunk at least, and what they are a multiple of.
 const LEAST: usize = 256;
@@ -74,8 +74,8 @@ pub(super) fn granted(kernel: &CudaFunction, most: usize) -> Result<()> {
 ///
 /// # Safety
 /// The arguments must be the kernel's, in its order and of its types. Each address must be of memory on the
-/// kernel's card that has as many numbers as the comment over the kernel says for these sizes and blocks, or
-/// zero where the kernel does without. Until the card was waited for that memory must stay, and nobody else
+/// kernel's GPU that has as many numbers as the comment over the kernel says for these sizes and blocks, or
+/// zero where the kernel does without. Until the GPU was waited for that memory must stay, and nobody else
 /// may write to it, nor read what the kernel writes. Rows and answers do so by the contracts of
 /// `CudaRows::new` and `CudaOut::new`, whose borrows outlive the wait at the end of each method (`Work` waits
 /// even after an error); a `CudaSlice` is freed on the same stream, so after the kernel.
@@ -90,22 +90,22 @@ pub(super) unsafe fn run(mut launch: LaunchArgs<'_>, how: LaunchConfig) -> Resul
 
 /// Rows on their way through kernels.
 pub(super) struct Work<'d, T> {
-    pub(super) card: &'d Card,
+    pub(super) gpu: &'d Gpu,
     pub(super) raw: Raw<T>,
     pub(super) n: usize,
     pub(super) q: usize,
-    _kept: Kept,
+    _guard: ContextGuard,
 }
 
 impl<'d, T: Real> Work<'d, T> {
     pub(super) fn on(rows: &Data<'d, '_, Cuda, T>) -> Result<Self> {
         let (n, p, m) = rows.shape();
         Ok(Self {
-            card: &rows.device.0,
+            gpu: &rows.device.0,
             raw: Raw::of(rows)?,
             n,
             q: p + m,
-            _kept: Kept::now()?,
+            _guard: ContextGuard::now()?,
         })
     }
 }
@@ -113,6 +113,6 @@ impl<'d, T: Real> Work<'d, T> {
 impl<T> Drop for Work<'_, T> {
     /// After an error kernels may still read rows, which their owner takes back.
     fn drop(&mut self) {
-        let _ = self.card.wait();
+        let _ = self.gpu.wait();
     }
 }

@@ -51,7 +51,7 @@ pub unsafe trait Kind<W> {
     unsafe fn hold(arg: Self::Rust, n: usize) -> Self::Held;
     unsafe fn pass(held: &mut Self::Held) -> Self::C;
     /// Brings results back.
-    unsafe fn settle(_held: Self::Held) {}
+    unsafe fn write_back(_held: Self::Held) {}
 }
 
 macro_rules! plain {
@@ -182,7 +182,7 @@ macro_rules! one_handle {
             unsafe fn pass(held: &mut Crossing<T, W>) -> *mut W {
                 &mut held.words
             }
-            unsafe fn settle(held: Crossing<T, W>) {
+            unsafe fn write_back(held: Crossing<T, W>) {
                 held.to.write(T::new(held.words.unpack()));
             }
         }
@@ -205,7 +205,7 @@ unsafe impl<W: Word, T: Handle> Kind<W> for EachMut<T> {
     unsafe fn pass(held: &mut Self::Held) -> *mut W {
         held.words.as_mut_ptr()
     }
-    unsafe fn settle(held: Self::Held) {
+    unsafe fn write_back(held: Self::Held) {
         for (i, word) in held.words.into_iter().enumerate() {
             held.to.add(i).write(T::new(word.unpack()));
         }
@@ -282,7 +282,7 @@ unsafe impl<W> Kind<W> for OutStatus {
     unsafe fn pass(held: &mut Self::Held) -> *mut Raw {
         &mut held.words
     }
-    unsafe fn settle(held: Self::Held) {
+    unsafe fn write_back(held: Self::Held) {
         if !held.to.is_null() {
             held.to.write(MPI_Status::new(held.words));
         }
@@ -306,7 +306,7 @@ unsafe impl<W> Kind<W> for EachStatus {
     unsafe fn pass(held: &mut Self::Held) -> *mut u64 {
         held.words.1.as_mut_ptr()
     }
-    unsafe fn settle(held: Self::Held) {
+    unsafe fn write_back(held: Self::Held) {
         let (bytes, (n, words)) = (library().status_bytes, held.words);
         for i in 0..if held.to.is_null() { 0 } else { n } {
             let mut raw: Raw = [0; 16];

@@ -1,14 +1,14 @@
-"""What another library lends on a card, and what it is lent: on the stand-in."""
+"""What another library lends on a GPU, and what it is lent: on the stand-in."""
 
 import contextlib
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import cards
+import gpus
 import numpy as np
 import pytest
-from cards import MANAGED, Array, Late, Library, counts, driver, rows, within
+from gpus import MANAGED, Array, Late, Library, counts, driver, rows, within
 
 from sklearnex_rs import _core, config_context
 from sklearnex_rs.cluster import KMeans
@@ -77,7 +77,7 @@ def test_answers_live_until_others_have_read_them(rng):
 def test_a_lent_array_that_leaves_again_has_been_waited_for(rng):
     X = rng.standard_normal((9, 4))
     late = Late(X)
-    again = Library.from_dlpack(_core.lend(late))
+    again = Library.from_dlpack(_core.borrow(late))
     assert np.array_equal(again.array, X)
     late.driver.cuStreamSynchronize(late.stream)
 
@@ -95,7 +95,7 @@ METHODS = [
 @pytest.mark.parametrize(("model", "method"), METHODS, ids=str)
 def test_work_is_over_when_an_error_is_told(rng, model, method, at):
     X, y, _ = map(Array, rows(rng))
-    model.fit(X, y)  # its attributes are on the card
+    model.fit(X, y)  # its attributes are on the GPU
     about = X if method != "inverse_transform" else model.transform(X)
     args = (about, y) if method == "fit" else (about,)
     counts()
@@ -146,7 +146,7 @@ def test_the_context_of_the_caller_is_there_again(rng):
     assert now.value == mine.value
 
 
-def test_a_card_that_is_not_the_current_one(rng, assert_close):
+def test_a_gpu_that_is_not_the_current_one(rng, assert_close):
     X, y, w = rows(rng)
     host = LinearRegression().fit(X, y, w)
     with within(0):
@@ -160,7 +160,7 @@ def test_a_card_that_is_not_the_current_one(rng, assert_close):
         assert np.array_equal(model.coef_.array, host.coef_)
 
 
-def test_threads_of_one_process_share_a_card(rng, assert_close):
+def test_threads_of_one_process_share_a_gpu(rng, assert_close):
     X, y, _ = rows(rng)
     host = LinearRegression().fit(X, y)
 
@@ -184,7 +184,7 @@ def test_numbers_that_lie_askew(rng, assert_close, tolerance, dtype):
     model = LinearRegression().fit(Array(askew), Array(y))
     assert model.coef_.array.dtype == X.dtype
     assert_close(model.coef_.array, host.coef_, tolerance(dtype))
-    assert np.array_equal(_core.lend(Array(askew)).host(), X)
+    assert np.array_equal(_core.borrow(Array(askew)).host(), X)
 
 
 @pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "u8", "f2", "f4", "f8"])
@@ -200,7 +200,7 @@ def test_any_layout_comes_to_the_host(rng, dtype, far):
         room[::3, ::100, 3::-1],
         room[1, 2:2],
     ):
-        found = _core.lend(Array(part)).host()
+        found = _core.borrow(Array(part)).host()
         assert found.dtype == part.dtype
         assert np.array_equal(found, part)
 
@@ -208,13 +208,13 @@ def test_any_layout_comes_to_the_host(rng, dtype, far):
 def test_who_may_not_write_is_told(rng):
     def flags(array):
         capsule = array.__dlpack__(max_version=(1, 0), stream=1)
-        at = cards.pointer(capsule, b"dltensor_versioned") + 24
+        at = gpus.pointer(capsule, b"dltensor_versioned") + 24
         return ctypes.c_uint64.from_address(at).value
 
     X = rng.standard_normal((5, 3))
-    assert flags(_core.lend(Array(X))) == 0
+    assert flags(_core.borrow(Array(X))) == 0
     X.flags.writeable = False
-    assert flags(_core.lend(Array(X))) == 1
+    assert flags(_core.borrow(Array(X))) == 1
 
 
 class Nobody:

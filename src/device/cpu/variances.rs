@@ -2,13 +2,13 @@
 
 use super::Cpu;
 use super::blocks::{Scratch, block, blocks, groups};
-use super::means::{looked, mean_of, origin};
-use crate::device::{Data, Looked};
+use super::means::{column_moments, mean_of, origin};
+use crate::device::{ColumnMoments, Data};
 use crate::{Result, memory, real::Real};
 use std::ops::Range;
 
 /// Of a part of the rows.
-struct Spread {
+struct Variances {
     weight: f64,
     /// Less the origin.
     mean: Vec<f64>,
@@ -19,11 +19,11 @@ struct Spread {
 }
 
 /// See `MomentKernels::means` and `MomentKernels::columns`.
-pub(super) fn spread<T: Real>(
+pub(super) fn variances<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     extremes: bool,
-) -> Result<(Looked, Vec<f64>)> {
+) -> Result<(ColumnMoments, Vec<f64>)> {
     rows.check()?;
     let (n, p, m) = rows.shape();
     let groups = groups(n, p + m);
@@ -31,7 +31,7 @@ pub(super) fn spread<T: Real>(
     let one = |g: usize| group(rows, &groups[g], &origin, extremes);
     let found = cpu.each(groups.len(), 4.0 * (n * (p + m)) as f64, one)?;
     let all = joint(&found, p + m, if extremes { 2 * (p + m) } else { 0 })?;
-    let found = looked([n as f64, all.weight], origin, all.mean, all.squares);
+    let found = column_moments([n as f64, all.weight], origin, all.mean, all.squares);
     Ok((found, all.extremes))
 }
 
@@ -40,7 +40,7 @@ fn group<T: Real>(
     group: &Range<usize>,
     origin: &[f64],
     extremes: bool,
-) -> Result<Spread> {
+) -> Result<Variances> {
     let q = origin.len();
     let mut scratch = Scratch::<T>::bare(rows, 0..q)?;
     let mut found = Vec::new(); // one a block
@@ -56,7 +56,7 @@ fn group<T: Real>(
         if extremes {
             scratch.extremes(rows, &block, &mut most);
         }
-        found.push(Spread {
+        found.push(Variances {
             weight,
             mean,
             squares,
@@ -78,7 +78,7 @@ fn none<T: Real>(len: usize) -> Result<Vec<T>> {
 }
 
 /// Of parts together.
-fn joint(parts: &[Spread], q: usize, extremes: usize) -> Result<Spread> {
+fn joint(parts: &[Variances], q: usize, extremes: usize) -> Result<Variances> {
     let means = parts.iter().map(|part| (part.weight, part.mean.as_slice()));
     let (weight, mean) = mean_of(means, q)?;
     let mut squares = memory::zeros(q, "squares")?;
@@ -92,7 +92,7 @@ fn joint(parts: &[Spread], q: usize, extremes: usize) -> Result<Spread> {
             *most = most.max(*theirs);
         }
     }
-    Ok(Spread {
+    Ok(Variances {
         weight,
         mean,
         squares,

@@ -5,7 +5,7 @@ use crate::{Error, Result, memory};
 
 /// The iterate that is looked at, and what is known of the last one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Odds {
+pub struct LogisticState {
     /// `C` and `b` side by side, `m × (p + 1)`, row by row.
     pub coef: Vec<f64>,
     /// Steps so far.
@@ -20,7 +20,7 @@ pub struct Odds {
     pub(super) curved: bool,
 }
 
-impl Odds {
+impl LogisticState {
     /// That is the end.
     pub(super) fn over(mut self, converged: bool) -> (Self, bool) {
         (self.converged, self.curved) = (converged, false);
@@ -28,7 +28,7 @@ impl Odds {
     }
 }
 
-impl Model for Odds {
+impl Model for LogisticState {
     fn words(&self) -> Result<Vec<f64>> {
         let mut words = memory::copy(&self.coef, "coefficients")?;
         let flags = [self.converged, self.curved].map(|flag| f64::from(u8::from(flag)));

@@ -1,7 +1,7 @@
-//! Arrays on cards while a call runs: rows in, room for answers.
+//! Arrays on GPUs while a call runs: rows in, room for answers.
 
 use super::kind::Kind;
-use super::{CardArray, Memory};
+use super::{GpuArray, Memory};
 use crate::device::Input;
 use crate::device::cuda::{Cuda, CudaOut, CudaRows};
 use crate::real::Real;
@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Rows, targets and weights on one card, while a call runs.
+/// Rows, targets and weights on one GPU, while a call runs.
 pub(in super::super) struct Held<'py> {
-    arrays: [Option<Bound<'py, CardArray>>; 3],
+    arrays: [Option<Bound<'py, GpuArray>>; 3],
     pub(super) device: Cuda,
     pub(super) double: bool,
 }
@@ -22,29 +22,28 @@ impl<'py> Held<'py> {
         let mut held = [None, None, None];
         for (held, array) in held.iter_mut().zip(arrays) {
             *held = array
-                .map(|array| array.cast::<CardArray>().cloned())
+                .map(|array| array.cast::<GpuArray>().cloned())
                 .transpose()?;
         }
         let Some(first) = held.iter().flatten().next().map(Bound::get) else {
             return Err(PyValueError::new_err("there are no rows"));
         };
-        let alike = |other: &CardArray| {
-            other.kind == first.kind && other.card.ordinal == first.card.ordinal
-        };
+        let alike =
+            |other: &GpuArray| other.kind == first.kind && other.gpu.ordinal == first.gpu.ordinal;
         if !held.iter().flatten().all(|other| alike(other.get())) {
             return Err(PyValueError::new_err(
-                "arrays are not of one type, or not on one card",
+                "arrays are not of one type, or not on one GPU",
             ));
         }
         if !first.kind.is_real() {
             return Err(PyValueError::new_err(
-                "rows on a card are float32 or float64",
+                "rows on a GPU are float32 or float64",
             ));
         }
         if !held.iter().flatten().all(|array| array.get().is_aligned()) {
-            return Err(PyValueError::new_err("an array on a card is not aligned"));
+            return Err(PyValueError::new_err("an array on a GPU is not aligned"));
         }
-        let (device, double) = (Cuda(Arc::clone(&first.card)), first.kind.is_double());
+        let (device, double) = (Cuda(Arc::clone(&first.gpu)), first.kind.is_double());
         Ok(Self {
             arrays: held,
             device,
@@ -68,7 +67,7 @@ impl<'py> Held<'py> {
     }
 }
 
-impl CardArray {
+impl GpuArray {
     /// Rows and columns, and from one to the next; of one dimension, a column.
     pub(super) fn matrix(&self) -> ((usize, usize), (i64, i64)) {
         let at = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
@@ -118,7 +117,7 @@ impl CardArray {
         } else {
             0
         };
-        // SAFETY: `own` made room for as many `T`, which lie one by one (checked), on the card that `beside` compares with
+        // SAFETY: `own` made room for as many `T`, which lie one by one (checked), on the GPU that `beside` compares with
         // the rows', or that it was made for. Nobody else reads or writes them: those who ask for an `out` have just
         // made the array, or were handed one by Python code of this package that did.
         unsafe { CudaOut::new(self.first, count) }
@@ -127,7 +126,7 @@ impl CardArray {
 
 /// An array of `T`, aligned: only `beside` makes one.
 pub(in super::super) struct Typed<'py, T> {
-    array: Bound<'py, CardArray>,
+    array: Bound<'py, GpuArray>,
     of: PhantomData<T>,
 }
 
@@ -142,16 +141,16 @@ impl<T: Real> Typed<'_, T> {
     }
 }
 
-/// An array of that type, on the card of the rows.
+/// An array of that type, on the GPU of the rows.
 pub(in super::super) fn beside<'py, T: Real>(
     rows: &Cuda,
     array: &Bound<'py, PyAny>,
 ) -> PyResult<Typed<'py, T>> {
-    let array = array.cast::<CardArray>()?;
+    let array = array.cast::<GpuArray>()?;
     let held = array.get();
-    if held.rows::<T>().is_none() || held.card.ordinal != rows.0.ordinal {
+    if held.rows::<T>().is_none() || held.gpu.ordinal != rows.0.ordinal {
         return Err(PyValueError::new_err(
-            "an array is of another type than the rows, or on another card",
+            "an array is of another type than the rows, or on another GPU",
         ));
     }
     Ok(Typed {

@@ -4,29 +4,29 @@
 //! zero. `R` of two sets of rows with weights `a`, `b` is that of their triangles and of one row more,
 //! `√(ab / (a + b)) (z̄ₐ − z̄_b)`, one above the other (Chan, Golub, LeVeque 1983, for `RᵀR`).
 
-use super::{Kept, Means, Summary, Triangle};
+use super::{Means, RFactor, Streaming, Summary};
 use crate::{Error, Result, comm::Communicator, memory};
 
 /// `n`, `Σw`, `z̄` and `R` of `q` columns, whose rows are less `z̄` or, where not centred, as they are.
 #[derive(Debug, PartialEq)]
-pub struct Bordered {
+pub struct CenteredR {
     centered: bool,
     means: Means,
-    triangle: Triangle,
+    r_factor: RFactor,
 }
 
-impl Bordered {
+impl CenteredR {
     /// No rows of `q` columns.
     pub fn empty(q: usize, centered: bool) -> Result<Self> {
-        Ok(Self::of(Means::empty(q)?, Triangle::empty(q, q)?, centered))
+        Ok(Self::of(Means::empty(q)?, RFactor::empty(q, q)?, centered))
     }
 
     /// What a device found.
-    pub fn of(means: Means, triangle: Triangle, centered: bool) -> Self {
+    pub fn of(means: Means, r_factor: RFactor, centered: bool) -> Self {
         Self {
             centered,
             means,
-            triangle,
+            r_factor,
         }
     }
 
@@ -36,8 +36,8 @@ impl Bordered {
     }
 
     /// `R`.
-    pub fn triangle(&self) -> &Triangle {
-        &self.triangle
+    pub fn r_factor(&self) -> &RFactor {
+        &self.r_factor
     }
 
     /// Puts a row below `R`: `√weight (mine − place)`.
@@ -45,11 +45,11 @@ impl Bordered {
         for entry in &mut *shift {
             *entry *= weight.sqrt();
         }
-        self.triangle.put(shift)
+        self.r_factor.put(shift)
     }
 }
 
-impl Summary for Bordered {
+impl Summary for CenteredR {
     fn merge(&mut self, other: &Self) -> Result<()> {
         let (a, b) = (self.means.weight(), other.means.weight());
         if self.centered && a > 0.0 && b > 0.0 {
@@ -61,7 +61,7 @@ impl Summary for Bordered {
             self.leave(a / (a + b) * b, &mut shift)?;
         }
         self.means.merge(&other.means)?;
-        self.triangle.merge(&other.triangle)
+        self.r_factor.merge(&other.r_factor)
     }
 
     fn neutral(&self) -> Result<Self> {
@@ -69,7 +69,7 @@ impl Summary for Bordered {
     }
 
     fn words(&mut self) -> &mut Vec<f64> {
-        self.triangle.words()
+        self.r_factor.words()
     }
 
     /// To the common place of all means, and there one above the other.
@@ -87,23 +87,23 @@ impl Summary for Bordered {
         }
         self.means = means;
         comm.step("the triangle")?;
-        self.triangle.reduce(comm)
+        self.r_factor.reduce(comm)
     }
 }
 
-impl Kept for Bordered {
+impl Streaming for CenteredR {
     /// `R`, place and rest of the means, then five numbers.
     fn pack(self) -> Result<Vec<f64>> {
         let q = self.means.mean().len();
         let mut numbers = memory::zeros(q * q + 2 * q + 5, "a triangle")?;
         let (columns, rest) = numbers.split_at_mut(q * q);
-        columns.copy_from_slice(self.triangle.columns());
+        columns.copy_from_slice(self.r_factor.columns());
         let (origin, rest) = rest.split_at_mut(q);
         let parts = self.means.parts();
         origin.copy_from_slice(parts[0]);
         rest[..q].copy_from_slice(parts[1]);
         rest[q..].copy_from_slice(&[
-            self.triangle.used() as f64,
+            self.r_factor.used() as f64,
             self.means.rows(),
             self.means.weight(),
             q as f64,
@@ -123,8 +123,8 @@ impl Kept for Bordered {
             return Err(broken);
         }
         let means = Means::of([rows, weight], &means[..q], &means[q..])?;
-        let triangle = Triangle::of(q, q, columns, used)?;
-        Ok(Self::of(means, triangle, centered > 0.0))
+        let r_factor = RFactor::of(q, q, columns, used)?;
+        Ok(Self::of(means, r_factor, centered > 0.0))
     }
 
     fn shape(&self) -> [usize; 2] {

@@ -1,8 +1,8 @@
-//! One card: its primary context, which other libraries use as well, a stream of our own, and kernels.
+//! One GPU: its primary context, which other libraries use as well, a stream of our own, and kernels.
 
-use super::buffer::{Room, address};
+use super::buffer::{Buffer, address};
 use super::compile::{Source, cubin};
-use super::driver::{Kept, cards, failed};
+use super::driver::{ContextGuard, failed, gpus};
 use crate::{Error, Result, memory, real::Real};
 use cudarc::driver::{
     CudaContext, CudaFunction, CudaModule, CudaSlice, CudaStream, DeviceRepr, DriverError,
@@ -12,8 +12,8 @@ use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// A card. Every call is on one stream, and over when it returns.
-pub struct Card {
+/// A GPU. Every call is on one stream, and over when it returns.
+pub struct Gpu {
     /// Which.
     pub ordinal: usize,
     /// Its architecture, as 90.
@@ -31,11 +31,11 @@ const PINNED: usize = 1 << 20;
 /// As many, once they are wanted.
 struct Pinned(*mut u8);
 
-// SAFETY: the pointer stands behind `Card::pinned`'s lock, and no copy of it leaves `fetch_into`: whoever
+// SAFETY: the pointer stands behind `Gpu::pinned`'s lock, and no copy of it leaves `fetch_into`: whoever
 // has the lock has the memory alone. The driver's host memory belongs to no thread.
 unsafe impl Send for Pinned {}
 
-/// Where memory comes from: not the card's default pool, which is other libraries' as well.
+/// Where memory comes from: not the GPU's default pool, which is other libraries' as well.
 struct Pool(sys::CUmemoryPool);
 
 // SAFETY: the handle is only passed to the driver, which takes calls from any thread; the pool is never
@@ -44,29 +44,29 @@ unsafe impl Send for Pool {}
 // SAFETY: the same: a shared handle is only copied.
 unsafe impl Sync for Pool {}
 
-/// The card of that number.
-pub fn card(ordinal: usize) -> Result<Arc<Card>> {
-    static CARDS: OnceLock<Mutex<HashMap<usize, Arc<Card>>>> = OnceLock::new();
-    let count = cards()?;
+/// The GPU of that number.
+pub fn gpu(ordinal: usize) -> Result<Arc<Gpu>> {
+    static GPUS: OnceLock<Mutex<HashMap<usize, Arc<Gpu>>>> = OnceLock::new();
+    let count = gpus()?;
     if ordinal >= count {
         return Err(Error::NoCuda(format!(
-            "there is no card {ordinal} among the {count} of this process"
+            "there is no GPU {ordinal} among the {count} of this process"
         )));
     }
-    let cards = CARDS.get_or_init(Mutex::default);
-    let mut cards = cards.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(card) = cards.get(&ordinal) {
-        return Ok(Arc::clone(card));
+    let gpus = GPUS.get_or_init(Mutex::default);
+    let mut gpus = gpus.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(gpu) = gpus.get(&ordinal) {
+        return Ok(Arc::clone(gpu));
     }
-    let _kept = Kept::now()?;
-    let new = Arc::new(Card::new(ordinal)?);
-    cards.insert(ordinal, Arc::clone(&new));
+    let _guard = ContextGuard::now()?;
+    let new = Arc::new(Gpu::new(ordinal)?);
+    gpus.insert(ordinal, Arc::clone(&new));
     Ok(new)
 }
 
-impl Card {
+impl Gpu {
     fn new(ordinal: usize) -> Result<Self> {
-        let wrong = |error| failed("a card's first use", error);
+        let wrong = |error| failed("a GPU's first use", error);
         let context = CudaContext::new(ordinal).map_err(wrong)?;
         // SAFETY: events order work on different streams. Here all is on one: kernels, copies, and
         // allocations, which are freed on it, too; and whatever leaves was waited for (`fetch_into`, and
@@ -109,7 +109,11 @@ impl Card {
     }
 
     /// Room for `n` numbers, whatever is in it.
-    pub(super) fn room<N: DeviceRepr>(&self, n: usize, what: &'static str) -> Result<CudaSlice<N>> {
+    pub(super) fn empty<N: DeviceRepr>(
+        &self,
+        n: usize,
+        what: &'static str,
+    ) -> Result<CudaSlice<N>> {
         let bytes = n.saturating_mul(size_of::<N>());
         self.taken(n.max(1)).map_err(|error| {
             if error.0 == sys::CUresult::CUDA_ERROR_OUT_OF_MEMORY {
@@ -143,50 +147,50 @@ impl Card {
         n: usize,
         what: &'static str,
     ) -> Result<CudaSlice<N>> {
-        let mut room = self.room(n, what)?;
-        let done = self.stream.memset_zeros(&mut room);
+        let mut buffer = self.empty(n, what)?;
+        let done = self.stream.memset_zeros(&mut buffer);
         done.map_err(|error| failed("a fill", error))?;
-        Ok(room)
+        Ok(buffer)
     }
 
     /// As many −1, which is all bits.
     pub(super) fn none(&self, n: usize) -> Result<CudaSlice<i32>> {
-        let room = self.room(n, "labels")?;
+        let buffer = self.empty(n, "labels")?;
         if n == 0 {
-            return Ok(room);
+            return Ok(buffer);
         }
-        let (first, stream) = (address(&room), self.stream.cu_stream());
+        let (first, stream) = (address(&buffer), self.stream.cu_stream());
         self.bind()?;
-        // SAFETY: `room` has just been made for `n` numbers, the stream and the current context are its
-        // card's.
+        // SAFETY: `buffer` has just been made for `n` numbers, the stream and the current context are its
+        // GPU's.
         let done = unsafe { result::memset_d8_async(first, 0xff, size_of::<i32>() * n, stream) };
         done.map_err(|error| failed("a fill", error))?;
-        Ok(room)
+        Ok(buffer)
     }
 
     /// Numbers of the host.
     pub(super) fn send<N: DeviceRepr>(&self, values: &[N]) -> Result<CudaSlice<N>> {
-        let mut room = self.room(values.len(), "numbers for a kernel")?;
+        let mut buffer = self.empty(values.len(), "numbers for a kernel")?;
         if !values.is_empty() {
-            let done = self.stream.memcpy_htod(values, &mut room);
-            done.map_err(|error| failed("a copy to the card", error))?;
+            let done = self.stream.memcpy_htod(values, &mut buffer);
+            done.map_err(|error| failed("a copy to the GPU", error))?;
         }
-        Ok(room)
+        Ok(buffer)
     }
 
-    /// The first numbers of `room`, once all is done.
+    /// The first numbers of `buffer`, once all is done.
     pub(super) fn fetch_into<N: DeviceRepr>(
         &self,
-        room: &CudaSlice<N>,
+        buffer: &CudaSlice<N>,
         out: &mut [N],
     ) -> Result<()> {
         let wrong = |error| failed("a copy to the host", error);
         let bytes = size_of_val(out);
-        if room.len() < out.len() {
-            return Err(Error::Shape("numbers of a card"));
+        if buffer.len() < out.len() {
+            return Err(Error::Shape("numbers of a GPU"));
         }
         if bytes > PINNED {
-            let done = self.stream.memcpy_dtoh(&room.slice(..out.len()), out);
+            let done = self.stream.memcpy_dtoh(&buffer.slice(..out.len()), out);
             done.map_err(wrong)?;
             return self.wait();
         }
@@ -196,17 +200,17 @@ impl Card {
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
         self.context.bind_to_thread().map_err(wrong)?;
         if pinned.0.is_null() {
-            // SAFETY: the card's context is current (bound above); the memory is never freed, as the card
+            // SAFETY: the GPU's context is current (bound above); the memory is never freed, as the GPU
             // is never dropped.
             pinned.0 = unsafe { result::malloc_host(PINNED, 0) }
                 .map_err(wrong)?
                 .cast();
         }
-        let from = address(room);
+        let from = address(buffer);
         // SAFETY: `bytes` is at most PINNED (checked above), as much as was allocated, and the lock is ours
         // until the end.
         let through = unsafe { std::slice::from_raw_parts_mut(pinned.0, bytes) };
-        // SAFETY: `room` has as many numbers as `out` (checked at the start), and is borrowed; `wait` below
+        // SAFETY: `buffer` has as many numbers as `out` (checked at the start), and is borrowed; `wait` below
         // comes before `through` is read or given back.
         let done =
             unsafe { result::memcpy_dtoh_async(&mut *through, from, self.stream.cu_stream()) };
@@ -219,9 +223,9 @@ impl Card {
     }
 
     /// The same in memory of its own.
-    pub(super) fn fetch(&self, room: &CudaSlice<f64>, n: usize) -> Result<Vec<f64>> {
-        let mut out = memory::zeros(n, "an answer of the card")?;
-        self.fetch_into(room, &mut out)?;
+    pub(super) fn fetch(&self, buffer: &CudaSlice<f64>, n: usize) -> Result<Vec<f64>> {
+        let mut out = memory::zeros(n, "an answer of the GPU")?;
+        self.fetch_into(buffer, &mut out)?;
         Ok(out)
     }
 
@@ -230,12 +234,12 @@ impl Card {
         self.stream.cu_stream().cast()
     }
 
-    /// Bytes that lie one by one on the card.
+    /// Bytes that lie one by one on the GPU.
     ///
     /// # Safety
     /// There must be as many from `first` on, of an owner that is alive.
     pub unsafe fn copy_from(&self, first: u64, out: &mut [u8]) -> Result<()> {
-        let _kept = Kept::now()?;
+        let _guard = ContextGuard::now()?;
         let wrong = |error| failed("a copy to the host", error);
         self.context.bind_to_thread().map_err(wrong)?;
         if !out.is_empty() {
@@ -247,21 +251,21 @@ impl Card {
         self.wait()
     }
 
-    /// Makes its context the current one; `Kept` puts the caller's back.
+    /// Makes its context the current one; `ContextGuard` puts the caller's back.
     pub fn bind(&self) -> Result<()> {
         let done = self.context.bind_to_thread();
-        done.map_err(|error| failed("a card's context", error))
+        done.map_err(|error| failed("a GPU's context", error))
     }
 
     /// The same for a thread with a context of its own.
-    pub fn settled(&self) -> Result<()> {
-        let _kept = Kept::now()?;
+    pub fn synchronize(&self) -> Result<()> {
+        let _guard = ContextGuard::now()?;
         self.wait()
     }
 
-    /// Until everybody's work on the card is done.
-    pub fn idle(&self) -> Result<()> {
-        let _kept = Kept::now()?;
+    /// Until everybody's work on the GPU is done.
+    pub fn synchronize_all(&self) -> Result<()> {
+        let _guard = ContextGuard::now()?;
         let done = self.context.synchronize();
         done.map_err(|error| failed("work of others", error))
     }
@@ -273,50 +277,50 @@ impl Card {
     }
 }
 
-impl Room {
+impl Buffer {
     /// Bytes of the host.
-    pub fn of(card: &Arc<Card>, bytes: &[u8]) -> Result<Self> {
-        let _kept = Kept::now()?;
-        let sent = card.send(bytes)?;
-        card.wait()?;
+    pub fn of(gpu: &Arc<Gpu>, bytes: &[u8]) -> Result<Self> {
+        let _guard = ContextGuard::now()?;
+        let sent = gpu.send(bytes)?;
+        gpu.wait()?;
         Ok(Self::of_bytes(sent))
     }
 
     /// Room for bytes, whatever is in it.
-    pub fn bare(card: &Arc<Card>, bytes: usize) -> Result<Self> {
-        let _kept = Kept::now()?;
-        let room = card.room(bytes, "answers")?;
-        card.wait()?;
-        Ok(Self::of_bytes(room))
+    pub fn bare(gpu: &Arc<Gpu>, bytes: usize) -> Result<Self> {
+        let _guard = ContextGuard::now()?;
+        let buffer = gpu.empty(bytes, "answers")?;
+        gpu.wait()?;
+        Ok(Self::of_bytes(buffer))
     }
 
-    /// A copy of bytes of the card.
+    /// A copy of bytes of the GPU.
     ///
     /// # Safety
     /// There must be as many from `first` on, of an owner that is alive.
-    pub unsafe fn copy(card: &Arc<Card>, first: u64, bytes: usize) -> Result<Self> {
-        let room = Self::bare(card, bytes)?;
+    pub unsafe fn copy(gpu: &Arc<Gpu>, first: u64, bytes: usize) -> Result<Self> {
+        let buffer = Self::bare(gpu, bytes)?;
         if bytes > 0 {
-            let (_kept, stream) = (Kept::now()?, card.stream.cu_stream());
-            card.bind()?;
-            let to = room.first();
-            // SAFETY: the caller has as many bytes from `first` on until this returns, after `wait`; `room`
+            let (_guard, stream) = (ContextGuard::now()?, gpu.stream.cu_stream());
+            gpu.bind()?;
+            let to = buffer.first();
+            // SAFETY: the caller has as many bytes from `first` on until this returns, after `wait`; `buffer`
             // was made for as many, and nobody else knows it yet.
             let done = unsafe { result::memcpy_dtod_async(to, first, bytes, stream) };
             done.map_err(|error| failed("a copy", error))?;
-            card.wait()?;
+            gpu.wait()?;
         }
-        Ok(room)
+        Ok(buffer)
     }
 }
 
 /// The first architecture whose tensor cores have TF32 and double.
 pub(super) const AMPERE: i32 = 80;
 
-/// Memory that a card's pool keeps between calls, in bytes.
+/// Memory that a GPU's pool keeps between calls, in bytes.
 const KEPT: u64 = 1 << 30;
 
-/// A pool of our own, where the card has such. Without a limit it gives all back each time that work is
+/// A pool of our own, where the GPU has such. Without a limit it gives all back each time that work is
 /// waited for.
 fn pool(context: &CudaContext) -> std::result::Result<Option<Pool>, DriverError> {
     let pools = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
@@ -351,7 +355,7 @@ fn pool(context: &CudaContext) -> std::result::Result<Option<Pool>, DriverError>
 pub(super) fn grid(blocks: [usize; 2], threads: u32) -> Result<LaunchConfig> {
     let whole = |count: usize| u32::try_from(count.max(1)).ok();
     let (Some(x), Some(y)) = (whole(blocks[0]), whole(blocks[1]).filter(|y| *y < 1 << 16)) else {
-        return Err(Error::Shape("too many blocks for a card"));
+        return Err(Error::Shape("too many blocks for a GPU"));
     };
     Ok(LaunchConfig {
         grid_dim: (x, y, 1),

@@ -9,11 +9,11 @@ use crate::{
     comm::Communicator,
     device::{Data, MomentKernels},
     real::Real,
-    summary::{Means, Slope},
+    summary::{Means, Sums},
 };
 
 /// Means, and the squares around them.
-pub fn spread<D: MomentKernels, T: Real>(
+pub fn variances<D: MomentKernels, T: Real>(
     rows: &Data<'_, '_, D, T>,
     comm: &dyn Communicator,
 ) -> Result<(Means, Vec<f64>)> {
@@ -41,9 +41,9 @@ pub fn spread<D: MomentKernels, T: Real>(
         for (square, shift) in squares.iter_mut().zip(shift) {
             *square += mine.weight() * shift * shift;
         }
-        Ok(Slope::of(std::mem::take(&mut squares)))
+        Ok(Sums::of(std::mem::take(&mut squares)))
     };
-    let seen = one_pass(comm, || Slope::empty(p + m), look)?;
-    let squares = crate::memory::copy(seen.gradient(), "variances")?;
+    let seen = one_pass(comm, || Sums::empty(p + m), look)?;
+    let squares = crate::memory::copy(seen.values(), "variances")?;
     Ok((means, squares))
 }

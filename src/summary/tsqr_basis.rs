@@ -10,7 +10,7 @@ use crate::{Error, Result, comm::Communicator, memory, solve};
 
 /// At most `h` rows of `p` columns, column by column.
 #[derive(Debug)]
-pub struct Branch {
+pub struct TsqrBasis {
     h: usize,
     p: usize,
     /// `R`, `h p` entries of which the first rows are in use, and their number.
@@ -19,7 +19,7 @@ pub struct Branch {
     part: Option<Vec<f64>>,
 }
 
-impl Branch {
+impl TsqrBasis {
     /// No rows.
     pub fn empty(h: usize, p: usize) -> Result<Self> {
         Ok(Self {
@@ -106,7 +106,7 @@ fn count(word: f64) -> usize {
     word as usize
 }
 
-impl Summary for Branch {
+impl Summary for TsqrBasis {
     fn merge(&mut self, other: &Self) -> Result<()> {
         let rows = self.words.len() - TAIL;
         let (joined, _) = self.join(&self.words, &other.words)?;

@@ -1,12 +1,12 @@
-//! Arrays of other libraries lent, of the host sent, and products made on a card.
+//! Arrays of other libraries lent, of the host sent, and products made on a GPU.
 
 use super::super::dlpack::broken;
 use super::super::error::raise;
 use super::kind::Kind;
-use super::{CardArray, Held, Memory, Owner, beside};
+use super::{GpuArray, Held, Memory, Owner, beside};
 use crate::algo::guarded;
 use crate::device::Data;
-use crate::device::cuda::{self, Card, Cuda, Kept, Room};
+use crate::device::cuda::{self, Buffer, ContextGuard, Cuda, Gpu};
 use crate::real::Real;
 use dlpark::ffi::{DLDevice, DLDeviceType};
 use dlpark::python::consumer::stream;
@@ -19,36 +19,34 @@ use std::ptr::NonNull;
 
 /// Our stream, which the producer makes wait for its own. Never by the C interface: that does not see
 /// what torch refuses in Python (gradients, conjugates).
-struct Ours<'c>(&'c Card);
+struct OwnStream<'c>(&'c Gpu);
 
-// SAFETY: the stream is that of `Card`, which is never dropped (`cuda::card` keeps it for the process), so it is
+// SAFETY: the stream is that of `Gpu`, which is never dropped (`cuda::gpu` keeps it for the process), so it is
 // there for whatever the producer enqueues; it is of the device that DLPack is asked about (`borrow` looked).
-unsafe impl DlpackStream for Ours<'_> {
+unsafe impl DlpackStream for OwnStream<'_> {
     fn as_python_arg(&self, _: Python<'_>, _: DLDevice) -> PyResult<StreamArg> {
         Ok(stream::cuda(self.0.stream()))
     }
 }
 
-/// An array of any library, where it lies on a card, of its own type.
+/// An array of any library, where it lies on a GPU, of its own type.
 #[pyfunction]
-pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
+pub(in super::super) fn borrow(array: &Bound<'_, PyAny>) -> PyResult<GpuArray> {
     let py = array.py();
     let request = ImportRequest::new(array.as_borrowed())?;
     let device = request.device()?;
     if ![DLDeviceType::CUDA, DLDeviceType::CUDAMANAGED].contains(&device.device_type) {
-        return Err(PyBufferError::new_err(
-            "the array is not on a card of NVIDIA",
-        ));
+        return Err(PyBufferError::new_err("the array is not on an NVIDIA GPU"));
     }
     let ordinal = usize::try_from(device.device_id).map_err(broken)?;
-    let card = guarded(|| cuda::card(ordinal)).map_err(|error| raise(py, &error))?;
-    // Libraries lend what is on the current card, and make streams of that wait.
-    let ours = guarded(|| Kept::now().and_then(|kept| card.bind().map(|()| kept)));
+    let gpu = guarded(|| cuda::gpu(ordinal)).map_err(|error| raise(py, &error))?;
+    // Libraries lend what is on the current GPU, and make streams of that wait.
+    let ours = guarded(|| ContextGuard::now().and_then(|kept| gpu.bind().map(|()| kept)));
     let _kept = ours.map_err(|error| raise(py, &error))?;
-    let imported = match request.import(Some(&Ours(&card)), None) {
+    let imported = match request.import(Some(&OwnStream(&gpu)), None) {
         Err(error) if error.is_instance_of::<PyTypeError>(py) => {
             let options = PyDict::new(py);
-            options.set_item("stream", card.stream() as usize)?;
+            options.set_item("stream", gpu.stream() as usize)?;
             let capsule = array.call_method("__dlpack__", (), Some(&options))?;
             ImportRequest::new(capsule.as_borrowed())?.import(None, None)?
         }
@@ -66,12 +64,12 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
     let first = facts.data_ptr() as u64 + facts.byte_offset();
     let Some(kind) = Kind::of_dlpack(dtype) else {
         return Err(PyTypeError::new_err(format!(
-            "arrays of {dtype:?} on a card are not supported; convert to float32 or float64"
+            "arrays of {dtype:?} on a GPU are not supported; convert to float32 or float64"
         )));
     };
-    Ok(CardArray {
-        owner: Owner::of(&card, Memory::Lent(imported)),
-        card,
+    Ok(GpuArray {
+        owner: Owner::of(&gpu, Memory::Borrowed(imported)),
+        gpu,
         first,
         shape,
         steps,
@@ -79,16 +77,16 @@ pub(in super::super) fn lend(array: &Bound<'_, PyAny>) -> PyResult<CardArray> {
     })
 }
 
-/// NumPy's array, copied to a card.
+/// NumPy's array, copied to a GPU.
 #[pyfunction]
-pub(in super::super) fn to_card(
+pub(in super::super) fn to_gpu(
     array: &Bound<'_, PyUntypedArray>,
     ordinal: usize,
-) -> PyResult<CardArray> {
+) -> PyResult<GpuArray> {
     let (py, dtype) = (array.py(), array.dtype());
     let Some(kind) = Kind::of_numpy(&dtype) else {
         return Err(PyTypeError::new_err(format!(
-            "arrays of {dtype} cannot be on a card"
+            "arrays of {dtype} cannot be on a GPU"
         )));
     };
     if !array.is_c_contiguous() {
@@ -107,23 +105,23 @@ pub(in super::super) fn to_card(
         std::slice::from_raw_parts(start, bytes)
     };
     let sent = guarded(|| {
-        let card = cuda::card(ordinal)?;
-        let room = Room::of(&card, bytes)?;
-        Ok((card, room))
+        let gpu = cuda::gpu(ordinal)?;
+        let buffer = Buffer::of(&gpu, bytes)?;
+        Ok((gpu, buffer))
     });
-    let (card, room) = sent.map_err(|error| raise(py, &error))?;
-    Ok(CardArray::own(&card, room, array.shape().to_vec(), kind))
+    let (gpu, buffer) = sent.map_err(|error| raise(py, &error))?;
+    Ok(GpuArray::own(&gpu, buffer, array.shape().to_vec(), kind))
 }
 
-/// `y - X coef - intercept`; all of the type of `X`, and on its card.
+/// `y - X coef - intercept`; all of the type of `X`, and on its GPU.
 #[pyfunction]
 #[pyo3(signature = (x, y, coef, intercept))]
-pub(in super::super) fn rest_on_card<'py>(
+pub(in super::super) fn residual_on_gpu<'py>(
     x: &Bound<'py, PyAny>,
     y: &Bound<'py, PyAny>,
     coef: &Bound<'py, PyAny>,
     intercept: &Bound<'py, PyAny>,
-) -> PyResult<CardArray> {
+) -> PyResult<GpuArray> {
     let held = Held::of([Some(x), Some(y), None])?;
     if held.double {
         rest::<f64>(&held, coef, intercept)
@@ -136,12 +134,12 @@ fn rest<T: Real>(
     held: &Held<'_>,
     coef: &Bound<'_, PyAny>,
     intercept: &Bound<'_, PyAny>,
-) -> PyResult<CardArray> {
+) -> PyResult<GpuArray> {
     let (py, rows, device) = (coef.py(), held.rows::<T>(), &held.device);
     let (coef, intercept) = (beside(device, coef)?, beside(device, intercept)?);
     let (coef, intercept) = (coef.rows(), intercept.rows());
     let n = rows[0].as_ref().map_or(0, |x| x.shape().0);
-    let found = CardArray::bare::<T>(py, &device.0, vec![n, coef.shape().1])?; // two numbers
+    let found = GpuArray::bare::<T>(py, &device.0, vec![n, coef.shape().1])?; // two numbers
     let run = || {
         guarded(|| {
             let rows: Data<'_, '_, Cuda, T> = Data::of(device, &rows)?;
@@ -153,14 +151,14 @@ fn rest<T: Real>(
 }
 
 /// Rows times the roots of variances, one each; or by these, where they are `least` or more. All of one type
-/// on one card.
+/// on one GPU.
 #[pyfunction]
 #[pyo3(signature = (rows, variances, least=None))]
-pub(in super::super) fn scaled_on_card(
+pub(in super::super) fn scaled_on_gpu(
     rows: &Bound<'_, PyAny>,
     variances: &Bound<'_, PyAny>,
     least: Option<f64>,
-) -> PyResult<CardArray> {
+) -> PyResult<GpuArray> {
     let (py, held) = (rows.py(), Held::of([Some(rows), Some(variances), None])?);
     if held.double {
         scaled::<f64>(py, &held, least)
@@ -169,12 +167,12 @@ pub(in super::super) fn scaled_on_card(
     }
 }
 
-fn scaled<T: Real>(py: Python<'_>, held: &Held<'_>, least: Option<f64>) -> PyResult<CardArray> {
+fn scaled<T: Real>(py: Python<'_>, held: &Held<'_>, least: Option<f64>) -> PyResult<GpuArray> {
     let [Some(rows), Some(variances), _] = held.rows::<T>() else {
         return Err(PyValueError::new_err("there are no rows"));
     };
     let (n, p) = rows.shape();
-    let found = CardArray::bare::<T>(py, &held.device.0, vec![n, p])?; // two numbers
+    let found = GpuArray::bare::<T>(py, &held.device.0, vec![n, p])?; // two numbers
     let device = &held.device;
     let run = || guarded(|| device.scaled(&rows, &variances, least, &found.out()));
     py.detach(run).map_err(|error| raise(py, &error))?;

@@ -17,7 +17,7 @@ pub(super) const RIDGE: f64 = 1e-12;
 /// `p` columns are: `‖R⁻¹‖_F` where all have length 1. None where rounding leaves no `R`.
 ///
 /// Columns that are zero stay zero.
-pub fn root(q: usize, p: usize, mut s: Vec<f64>) -> Result<Option<(Vec<f64>, f64)>> {
+pub fn cholesky(q: usize, p: usize, mut s: Vec<f64>) -> Result<Option<(Vec<f64>, f64)>> {
     let mut lengths = memory::zeros(q, "lengths")?;
     for (j, length) in lengths.iter_mut().enumerate() {
         *length = s[j * q + j].sqrt();

@@ -11,7 +11,7 @@ from sklearnex_rs import _core
 from sklearnex_rs._call import Call, Rows
 
 
-def has_no_room(call: Call, rows: Rows, positive: bool) -> bool:
+def exceeds_memory(call: Call, rows: Rows, positive: bool) -> bool:
     """Say whether a node has no room for co-moments, but some for rounds.
 
     Where it has none for these either, or they cannot give the answer, all ranks
@@ -40,15 +40,17 @@ def _memory(most: int, p: int, m: int) -> tuple[int, int]:
     return 16 * (p + m) ** 2, 32 * p * p
 
 
-def by_rounds(call: Call, rows: Rows, aim: tuple[bool, float, Any]) -> tuple[Any, Any]:
+def by_conjugate_gradients(
+    call: Call, rows: Rows, aim: tuple[bool, float, Any]
+) -> tuple[Any, Any]:
     """Return coefficients, columns by targets, and intercepts.
 
     ``aim`` is whether these are sought, below which part of the largest a singular
     value counts as zero, and the penalty of each target.
     """
     args = (rows.x, rows.y, rows.w, *aim, call.threads())
-    coef, intercept, settled = call.run(_core.conjugates, *args, rows=rows)
-    if not settled and call.first:
+    coef, intercept, converged = call.run(_core.conjugate_gradients, *args, rows=rows)
+    if not converged and call.first:
         msg = (
             f"{call.name} found no room for co-moments, and its rounds did not "
             "converge; scale the columns, leave out those that depend on others, or "

@@ -1,4 +1,4 @@
-//! Types of numbers on cards, as DLPack and NumPy have them.
+//! Types of numbers on GPUs, as DLPack and NumPy have them.
 
 use crate::real::Real;
 use dlpark::ffi::{DLDataType, DLDataTypeCode};

@@ -1,4 +1,4 @@
-"""A library whose arrays are on cards: of the stand-in, whose memory is the host's."""
+"""A library whose arrays are on GPUs: of the stand-in, whose memory is the host's."""
 
 import ctypes
 import functools
@@ -19,7 +19,7 @@ def driver():
 
 @contextmanager
 def within(ordinal):
-    """Make the context of a card the current one, as its library has it at work."""
+    """Make the context of a GPU the current one, as its library has it at work."""
     before, mine = ctypes.c_void_p(), ctypes.c_void_p()
     driver().cuCtxGetCurrent(ctypes.byref(before))
     assert driver().cuDevicePrimaryCtxRetain(ctypes.byref(mine), ordinal) == 0
@@ -43,7 +43,7 @@ def counts():
 
 @contextmanager
 def travels():
-    """Count the bytes that go to cards, and that come from them, meanwhile."""
+    """Count the bytes that go to GPUs, and that come from them, meanwhile."""
     sums = {"to": 0, "from": 0}
     before, after = (ctypes.c_longlong * 2)(), (ctypes.c_longlong * 2)()
     driver().standin_moved(before)
@@ -61,7 +61,7 @@ def moved(capsule, kind, ordinal):
 
 
 class Array:
-    """An array of a library whose arrays are on cards."""
+    """An array of a library whose arrays are on GPUs."""
 
     def __init__(self, array, ordinal=0, kind=CARD):
         self.array, self.ordinal, self.streams = np.asarray(array), ordinal, []
@@ -80,7 +80,7 @@ class Array:
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         now = max(driver().standin_here(), 0)
         if now != self.ordinal:
-            msg = f"tensor is on card {self.ordinal}, but the current one is {now}"
+            msg = f"tensor is on GPU {self.ordinal}, but the current one is {now}"
             raise BufferError(msg)  # as torch does
         capsule = self.array.__dlpack__(max_version=(1, 0))
         if dl_device == (HOST, 0):

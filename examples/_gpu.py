@@ -1,4 +1,4 @@
-"""Rows on a card of NVIDIA, in arrays of torch or of CuPy: whichever there is."""
+"""Rows on an NVIDIA GPU, in arrays of torch or of CuPy: whichever there is."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def missing() -> str:
-    """Say why there is no card to show anything on; nothing where there is one."""
+    """Say why there is no GPU to show anything on; nothing where there is one."""
     try:
         import torch
 
-        return "" if torch.cuda.is_available() else "torch finds no card of NVIDIA"
+        return "" if torch.cuda.is_available() else "torch finds no GPU of NVIDIA"
     except ImportError:
         pass
     try:
@@ -18,14 +18,14 @@ def missing() -> str:
 
         cupy.cuda.runtime.getDeviceCount()
     except ImportError:
-        return "this needs torch or CuPy, and a card of NVIDIA"
+        return "this needs torch or CuPy, and an NVIDIA GPU"
     except cupy.cuda.runtime.CUDARuntimeError as error:
-        return f"CuPy finds no card of NVIDIA: {error}"
+        return f"CuPy finds no GPU of NVIDIA: {error}"
     return ""
 
 
-def on_card(array: Any, ordinal: int = 0) -> Any:
-    """Copy an array of NumPy to a card."""
+def on_gpu(array: Any, ordinal: int = 0) -> Any:
+    """Copy an array of NumPy to a GPU."""
     try:
         import torch
     except ImportError:
@@ -37,5 +37,5 @@ def on_card(array: Any, ordinal: int = 0) -> Any:
 
 
 def on_host(array: Any) -> np.ndarray:
-    """Copy an array of a card to NumPy."""
+    """Copy an array of a GPU to NumPy."""
     return array.get() if hasattr(array, "get") else array.cpu().numpy()

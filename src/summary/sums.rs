@@ -5,15 +5,15 @@ use crate::{Result, comm::Communicator, memory};
 
 /// The gradient of a loss over the rows, `p × m`, row by row.
 #[derive(Debug, PartialEq)]
-pub struct Slope {
+pub struct Sums {
     words: Vec<f64>,
 }
 
-impl Slope {
+impl Sums {
     /// From a device.
-    pub fn of(mut gradient: Vec<f64>) -> Self {
-        gradient.extend([0.0; TAIL]);
-        Self { words: gradient }
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.extend([0.0; TAIL]);
+        Self { words: values }
     }
 
     /// No rows, with that many unknowns.
@@ -24,12 +24,12 @@ impl Slope {
     }
 
     /// The gradient.
-    pub fn gradient(&self) -> &[f64] {
+    pub fn values(&self) -> &[f64] {
         &self.words[..self.words.len() - TAIL]
     }
 }
 
-impl Summary for Slope {
+impl Summary for Sums {
     fn merge(&mut self, other: &Self) -> Result<()> {
         let rows = self.words.len() - TAIL;
         add(&mut self.words[..rows], &other.words[..rows]);

@@ -1,14 +1,14 @@
-"""From an array on a card to a fitted model, on a stand-in for NVIDIA's driver."""
+"""From an array on a GPU to a fitted model, on a stand-in for NVIDIA's driver."""
 
 import os
 import pickle
 import subprocess
 import sys
 
-import cards
+import gpus
 import numpy as np
 import pytest
-from cards import Array, Late, Old, rows
+from gpus import Array, Late, Old, rows
 
 from sklearnex_rs import (
     CudaUnavailableError,
@@ -38,24 +38,24 @@ def laid(X, layout):
 @pytest.mark.parametrize("kind", [Array, Old])
 @pytest.mark.parametrize("layout", ["C", "F", "sliced"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_a_card_says_what_the_host_says(
+def test_a_gpu_says_what_the_host_says(
     rng, assert_close, tolerance, dtype, layout, kind
 ):
     X, y, w = rows(rng, dtype=dtype)
-    card = kind(laid(X, layout))
+    gpu = kind(laid(X, layout))
     host = LinearRegression().fit(X, y, w)
-    model = LinearRegression().fit(card, kind(y), kind(w))
-    assert all(stream > 2 for stream in card.streams)
+    model = LinearRegression().fit(gpu, kind(y), kind(w))
+    assert all(stream > 2 for stream in gpu.streams)
     for name in ("coef_", "intercept_", "singular_"):
         mine, theirs = getattr(model, name), getattr(host, name)
         assert isinstance(mine, Array)
         assert mine.array.dtype == theirs.dtype
         assert_close(mine.array, theirs, tolerance(dtype))
     assert model.rank_ == host.rank_
-    predicted = model.predict(card)
+    predicted = model.predict(gpu)
     assert isinstance(predicted, Array)
     assert_close(predicted.array, host.predict(X), tolerance(dtype))
-    score = model.score(card, kind(y), kind(w))
+    score = model.score(gpu, kind(y), kind(w))
     assert abs(score - host.score(X, y, w)) < tolerance(dtype)
 
 
@@ -89,7 +89,7 @@ def test_second_looks(rng, assert_close, tolerance, case, intercept, dtype):
 def test_sums_are_those_of_the_host(shape, dtype):
     numbers = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     assert _cuda.ready()
-    array = _core.to_card(numbers, 0)
+    array = _core.to_gpu(numbers, 0)
     assert array.sum() == pytest.approx(numbers.sum(dtype=float), rel=1e-14)
     assert array.largest() == numbers.max()
     assert array.finite()
@@ -117,7 +117,7 @@ def test_one_target_has_one_dimension(rng, assert_close):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_ranks_with_cards(rng, assert_close, monkeypatch, size):
+def test_ranks_with_gpus(rng, assert_close, monkeypatch, size):
     X, y, w = rows(rng)
     host = LinearRegression().fit(X, y, w)
     ends = [0, 10, 10, 700] if size == 3 else np.linspace(0, 700, size + 1).astype(int)
@@ -135,7 +135,7 @@ def test_ranks_with_cards(rng, assert_close, monkeypatch, size):
     assert all(abs(score - host.score(X, y, w)) < 1e-9 for _, score in found)
 
 
-def test_ranks_with_and_without_a_card_fit_one_model(rng, assert_close):
+def test_ranks_with_and_without_a_gpu_fit_one_model(rng, assert_close):
     X, y, _ = rows(rng)
     host = LinearRegression().fit(X, y)
 
@@ -148,7 +148,7 @@ def test_ranks_with_and_without_a_card_fit_one_model(rng, assert_close):
     spmd.run(2, job)
 
 
-def test_a_card_that_is_not_there_is_an_error_of_all_ranks(rng):
+def test_a_gpu_that_is_not_there_is_an_error_of_all_ranks(rng):
     X, y, _ = rows(rng)
     said = []
 
@@ -163,7 +163,7 @@ def test_a_card_that_is_not_there_is_an_error_of_all_ranks(rng):
 
     spmd.run(2, job)
     assert len(said) == 2
-    assert all("rank 1" in text and "no card 7" in text for text in said), said
+    assert all("rank 1" in text and "no GPU 7" in text for text in said), said
 
 
 def test_numbers_that_are_not_finite_are_found(rng):
@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_refused(rng):
     X, y, _ = rows(rng)
     for wrong, error, text in (
         ((Array(X), y), ValueError, "y is not"),
-        ((Array(X), Array(y, 1)), ValueError, "one card"),
+        ((Array(X), Array(y, 1)), ValueError, "one GPU"),
         ((Array(X), Array(y[:9])), ValueError, "inconsistent"),
         ((Array(X.astype(complex)), Array(y)), TypeError, "float32 or float64"),
         ((Array(X[0]), Array(y)), ValueError, "2D"),
@@ -229,7 +229,7 @@ def test_a_pickle_holds_arrays_of_the_host(rng):
 BEGINNING = (
     "import ctypes, runpy, numpy as np, sklearnex_rs\n"
     "from sklearnex_rs import _core, _cuda, config_context\n"
-    f"Array = runpy.run_path({cards.__file__!r})['Array']\n"
+    f"Array = runpy.run_path({gpus.__file__!r})['Array']\n"
     "from sklearnex_rs.linear_model import LinearRegression\n"
     "X = np.random.default_rng(0).standard_normal((90, 2))\n"
     "y = X @ [1.0, 2.0] + 3\n"
@@ -261,7 +261,7 @@ def test_the_host_computes_where_no_kernel_can_be_compiled():
     assert "sklearnex_rs[cuda13]" in found
 
 
-def test_the_host_answers_of_attributes_on_a_card_without_a_compiler():
+def test_the_host_answers_of_attributes_on_a_gpu_without_a_compiler():
     program = (
         "from sklearnex_rs.cluster import KMeans\n"
         "from sklearnex_rs.covariance import EmpiricalCovariance as Covariance\n"
@@ -298,12 +298,12 @@ def test_a_compiler_that_is_newer_than_the_driver():
     assert "[cuda12]" in found
 
 
-def test_show_config_names_the_card(capsys):
+def test_show_config_names_the_gpu(capsys):
     show_config()
-    assert "CUDA          Stand-in card (sm_90)" in capsys.readouterr().out
+    assert "CUDA          Stand-in GPU (sm_90)" in capsys.readouterr().out
 
 
-def test_show_config_takes_no_memory_of_cards():
+def test_show_config_takes_no_memory_of_gpus():
     program = (
         "sklearnex_rs.show_config()\n"
         "driver = ctypes.CDLL('libcuda.so.1')\n"
@@ -312,11 +312,11 @@ def test_show_config_takes_no_memory_of_cards():
     assert said(program).endswith("0 0\n")
 
 
-def test_a_driver_without_a_card(rng):
+def test_a_driver_without_a_gpu(rng):
     program = (
         "import sklearnex_rs; sklearnex_rs.show_config()\n"
         "from sklearnex_rs import _core\n"
-        "try:\n    _core.cards()\n"
+        "try:\n    _core.gpus()\n"
         "except sklearnex_rs.CudaUnavailableError as error: print(error)"
     )
     env = {**os.environ, "STANDIN_NODEV": "1"}
@@ -330,7 +330,7 @@ def test_a_driver_without_a_card(rng):
 def test_a_forgotten_wait_would_show(forgets):
     program = (
         "import runpy, numpy as np\n"
-        f"Array = runpy.run_path({cards.__file__!r})['Array']\n"
+        f"Array = runpy.run_path({gpus.__file__!r})['Array']\n"
         "from sklearnex_rs.linear_model import LinearRegression\n"
         "X = np.random.default_rng(0).standard_normal((90, 2))\n"
         "model = LinearRegression().fit(Array(X), Array(X @ [1.0, 2.0] + 3))\n"

@@ -9,14 +9,14 @@ use crate::{Result, memory, solve};
 
 /// Up to `h` rows of `q` columns, column by column, whose products are those of all rows seen.
 #[derive(Debug, PartialEq)]
-pub struct Triangle {
+pub struct RFactor {
     h: usize,
     q: usize,
     /// `h q` entries, then how many of the `h` rows are in use.
     words: Vec<f64>,
 }
 
-impl Triangle {
+impl RFactor {
     /// No rows of `q` columns, with room for `h`: `q`, or all rows there are if those are fewer.
     pub fn empty(h: usize, q: usize) -> Result<Self> {
         Ok(Self {
@@ -70,7 +70,7 @@ impl Triangle {
     }
 }
 
-impl Summary for Triangle {
+impl Summary for RFactor {
     fn merge(&mut self, other: &Self) -> Result<()> {
         let (h, q) = (self.h, self.q);
         let (mine, theirs) = (self.used(), other.used());

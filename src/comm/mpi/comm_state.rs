@@ -5,7 +5,7 @@
 //! nobody will take: it is left alone, and the next call makes another.
 
 use super::calls::{Options, checked, none};
-use super::duplicate::Ours;
+use super::duplicate::Duplicate;
 use super::{notice::Post, wait};
 use crate::Result;
 use mpi::topology::SimpleCommunicator;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What is kept with the user's communicator.
-pub(super) struct Home {
+pub(super) struct CommState {
     user: ffi::MPI_Comm,
     rank: usize,
     size: usize,
@@ -29,18 +29,18 @@ pub(super) struct Home {
 
 #[derive(Default)]
 struct State {
-    ours: Option<Arc<Ours>>,
+    duplicate: Option<Arc<Duplicate>>,
     /// A duplication under way that some rank had not come to: where the handle will be written,
     /// and the request.
     begun: Option<(usize, ffi::MPI_Request)>,
 }
 
 #[derive(Clone)]
-struct Kept(Arc<Home>);
+struct StateAttribute(Arc<CommState>);
 
-impl CommAttribute for Kept {}
+impl CommAttribute for StateAttribute {}
 
-impl Home {
+impl CommState {
     /// The home of the communicator whose handle has these bits.
     pub(super) fn of(user: usize, options: &Options) -> Result<Arc<Self>> {
         let raw = mpi_sys::handle::<ffi::MPI_Comm>(user);
@@ -55,18 +55,18 @@ impl Home {
                     r => SimpleCommunicator::from_raw(r),
                 }
             });
-            if let Some(Kept(home)) = user.get_attr::<Kept>() {
-                return Arc::clone(home);
+            if let Some(StateAttribute(comm_state)) = user.get_attr::<StateAttribute>() {
+                return Arc::clone(comm_state);
             }
-            let home = Arc::new(Self {
+            let comm_state = Arc::new(Self {
                 user: raw,
                 rank: usize::try_from(user.rank()).unwrap_or(0),
                 size: usize::try_from(user.size()).unwrap_or(1),
                 calls: Arc::default(),
                 state: Mutex::default(),
             });
-            user.set_attr(Kept(Arc::clone(&home)));
-            home
+            user.set_attr(StateAttribute(Arc::clone(&comm_state)));
+            comm_state
         })
     }
 
@@ -86,12 +86,12 @@ impl Home {
     }
 
     /// The duplicate; a new one, together with all ranks, where there is none that is whole.
-    pub(super) fn duplicate(&self, options: &Options) -> Result<Arc<Ours>> {
+    pub(super) fn duplicate(&self, options: &Options) -> Result<Arc<Duplicate>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ours) = &state.ours {
-            ours.hear(options)?;
-            if !ours.is_broken() {
-                return Ok(Arc::clone(ours));
+        if let Some(duplicate) = &state.duplicate {
+            duplicate.hear(options)?;
+            if !duplicate.is_broken() {
+                return Ok(Arc::clone(duplicate));
             }
         }
         options.clock.step("the first use of the communicator");
@@ -122,9 +122,9 @@ impl Home {
             self.call(); // used up, so that a rank which makes it later is found out of step
             return Err(error);
         }
-        let ours = self.adopt(place, options)?;
+        let duplicate = self.adopt(place, options)?;
         // One on which a call was given up is left to MPI, with its messages.
-        if let Some(before) = state.ours.replace(Arc::clone(&ours)) {
+        if let Some(before) = state.duplicate.replace(Arc::clone(&duplicate)) {
             std::mem::forget(before);
         }
         let mut late = false;
@@ -135,7 +135,7 @@ impl Home {
             self.call();
             return Err(options.clock.missed());
         }
-        Ok(ours)
+        Ok(duplicate)
     }
 
     /// Starts a duplication. The handle is written when it is complete, so its place must outlive
@@ -151,7 +151,7 @@ impl Home {
         Ok((place as usize, request))
     }
 
-    fn adopt(&self, place: usize, options: &Options) -> Result<Arc<Ours>> {
+    fn adopt(&self, place: usize, options: &Options) -> Result<Arc<Duplicate>> {
         // SAFETY: `duplicate` waited until the request was complete, so the handle is written and MPI no
         // longer points to it; `place` is the box that `begin` leaked, taken back once, as `begun` was
         // taken. The communicator is new, ours alone. Errors must come back whatever the user's are.
@@ -160,11 +160,11 @@ impl Home {
             ffi::MPI_Comm_set_errhandler(handle, ffi::RSMPI_ERRORS_RETURN);
             SimpleCommunicator::from_raw(handle)
         })?;
-        Ok(Arc::new(Ours {
+        Ok(Arc::new(Duplicate {
             comm: ManuallyDrop::new(comm),
             rank: self.rank,
             size: self.size,
-            said: OnceLock::new(),
+            node_info: OnceLock::new(),
             calls: Arc::clone(&self.calls),
             broken: AtomicBool::new(false),
         }))

@@ -6,7 +6,7 @@ use super::Cpu;
 use super::blocks::{Scratch, blocks, groups};
 use super::bounds::{Bounds, Drift, Stale, margins};
 use super::centers::Centers;
-use super::loops::total;
+use super::simd::total;
 use super::tiles::Found;
 use crate::device::{Assigned, Data};
 use crate::{Result, memory, real::Real};
@@ -15,13 +15,13 @@ use std::mem::swap;
 use std::ops::Range;
 
 /// The centre of each row, what each centre has, and which rows need not be read again.
-pub struct Kept {
+pub struct LabelState {
     pub(super) labels: Vec<i32>,
     pub(super) has: Assigned,
     bounds: Bounds,
 }
 
-impl Kept {
+impl LabelState {
     /// No centre for any of `n` rows.
     pub(super) fn of(n: usize) -> Result<Self> {
         let mut labels = memory::zeros(n, "labels")?;
@@ -54,7 +54,7 @@ pub(super) fn label<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    kept: &mut Kept,
+    kept: &mut LabelState,
 ) -> Result<()> {
     kept.has = Assigned::default();
     pass(cpu, rows, centers, kept, (Wanted::Nothing, None))
@@ -65,7 +65,7 @@ pub(super) fn assign<'k, T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    kept: &'k mut Kept,
+    kept: &'k mut LabelState,
 ) -> Result<&'k Assigned> {
     // With weights what is left of a centre without rows would be a rounding, not zero.
     let all = rows.w.is_some() || kept.has.sums.len() != centers.exact.len();
@@ -90,11 +90,11 @@ fn pass<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    Kept {
+    LabelState {
         labels,
         has,
         bounds,
-    }: &mut Kept,
+    }: &mut LabelState,
     wanted: (Wanted, Option<&Drift>),
 ) -> Result<()> {
     let (n, p, _) = rows.shape();
@@ -152,7 +152,7 @@ fn group<T: Real>(
             *old = labels[row - first];
         }
         if wanted != Wanted::Nothing {
-            Arch::new().dispatch(Tally {
+            Arch::new().dispatch(Assign {
                 rows: (scratch.entries(block.len()), scratch.pitch()),
                 weights: &scratch.weights,
                 labels: [&old[..block.len()], &found.labels],
@@ -173,7 +173,7 @@ fn group<T: Real>(
 }
 
 /// Rows of a pitch, their weights, and their labels before and now.
-struct Tally<'a, T> {
+struct Assign<'a, T> {
     rows: (&'a [T], usize),
     weights: &'a [f64],
     labels: [&'a [i32]; 2],
@@ -181,7 +181,7 @@ struct Tally<'a, T> {
     found: &'a mut Assigned,
 }
 
-impl<T: Real> NullaryFnOnce for Tally<'_, T> {
+impl<T: Real> NullaryFnOnce for Assign<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -220,7 +220,7 @@ pub(super) fn inertia<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     centers: &Centers<'_, T>,
-    kept: &Kept,
+    kept: &LabelState,
 ) -> Result<f64> {
     let (n, p, _) = rows.shape();
     let (groups, size) = (groups(n, 1), block::<T>());

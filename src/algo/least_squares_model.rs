@@ -4,12 +4,12 @@ use super::Model;
 use crate::{
     Error, Result, memory,
     solve::{self, Spectrum},
-    summary::Triangle,
+    summary::RFactor,
 };
 
 /// What is sought beside small residuals.
 #[derive(Clone, Copy, Debug)]
-pub struct Aim<'a> {
+pub struct LeastSquaresParams<'a> {
     /// Whether `b` is sought; else it is zero, and nothing is centred.
     pub intercept: bool,
     /// Singular values at or below `tol` times the largest count as zero, where `α` is.
@@ -26,15 +26,15 @@ pub(super) enum Next {
     Nothing,
     Exact,
     Residual,
-    Triangle,
+    RFactor,
 }
 
 /// As they travel.
-const ORDER: [Next; 4] = [Next::Nothing, Next::Exact, Next::Residual, Next::Triangle];
+const ORDER: [Next; 4] = [Next::Nothing, Next::Exact, Next::Residual, Next::RFactor];
 
 /// The fitted line, and the spectrum of the rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct LeastSquaresModel {
     /// Number of columns.
     pub p: usize,
     /// `C`, `p × m`, row by row.
@@ -48,7 +48,7 @@ pub struct Line {
     pub(super) next: Next,
 }
 
-impl Aim<'_> {
+impl LeastSquaresParams<'_> {
     /// `α` of a target.
     pub(super) fn alpha(&self, target: usize) -> f64 {
         self.alphas.get(target).copied().unwrap_or(0.0)
@@ -72,14 +72,14 @@ impl Aim<'_> {
 
     /// From the triangle of `[x y]` less `mean`, `p` being the columns of `x`, the numbers of rows and
     /// their weight, and the left vectors and the spectrum of its first `p` columns.
-    pub(super) fn line(
+    pub(super) fn solve_r_factor(
         &self,
         p: usize,
-        seen: &Triangle,
+        seen: &RFactor,
         [rows, weight]: [f64; 2],
         mean: &[f64],
         (left, mut spectrum): (Vec<f64>, Spectrum),
-    ) -> Result<Line> {
+    ) -> Result<LeastSquaresModel> {
         weighs(weight)?;
         let (h, m) = (seen.height(), mean.len() - p);
         let x = &seen.columns()[..h * p];
@@ -106,7 +106,7 @@ impl Aim<'_> {
             put(&mut coef, m, target, &answer);
         }
         let rank = spectrum.rank(self.tol);
-        Line::of(coef, mean, rank, &spectrum, [p, m], Next::Nothing)
+        LeastSquaresModel::of(coef, mean, rank, &spectrum, [p, m], Next::Nothing)
     }
 }
 
@@ -155,7 +155,7 @@ pub(super) fn intercept(coef: &[f64], mean: &[f64], m: usize) -> Result<Vec<f64>
     Ok(intercept)
 }
 
-impl Line {
+impl LeastSquaresModel {
     pub(super) fn of(
         coef: Vec<f64>,
         mean: &[f64],
@@ -175,7 +175,7 @@ impl Line {
     }
 }
 
-impl Model for Line {
+impl Model for LeastSquaresModel {
     fn words(&self) -> Result<Vec<f64>> {
         let next = ORDER.iter().position(|next| *next == self.next);
         let next = next.unwrap_or(0);

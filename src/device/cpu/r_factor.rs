@@ -6,8 +6,8 @@ use crate::device::Data;
 use crate::{Result, memory, real::Real, solve};
 use std::ops::Range;
 
-/// See `MomentKernels::triangle`.
-pub(super) fn triangle<T: Real>(
+/// See `MomentKernels::r_factor`.
+pub(super) fn r_factor<T: Real>(
     cpu: Cpu,
     rows: &Data<'_, '_, Cpu, T>,
     mean: &[f64],

@@ -1,11 +1,11 @@
-//! Copies of arrays on cards, and their way out by DLPack.
+//! Copies of arrays on GPUs, and their way out by DLPack.
 
 use super::super::dlpack::broken;
 use super::super::error::raise;
 use super::kind::Kind;
-use super::{CardArray, Memory};
+use super::{GpuArray, Memory};
 use crate::algo::guarded;
-use crate::device::cuda::{Foreign, Room};
+use crate::device::cuda::{Buffer, Foreign};
 use crate::memory;
 use dlpark::ffi::{DLDevice, DLManagedTensor, DLManagedTensorVersioned};
 use dlpark::python::{DlpackExporter, ExportRequest};
@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 /// Bytes that come to the host at a time where most are of nobody's.
 const PIECE: usize = 1 << 26;
 
-impl CardArray {
+impl GpuArray {
     /// The same numbers in memory of ours, as `float64` or `float32`.
     pub(super) fn cast(&self, py: Python<'_>, double: bool) -> PyResult<Self> {
         let (shape, steps) = self.matrix();
@@ -33,27 +33,27 @@ impl CardArray {
         };
         if self.shape.len() > 2 {
             return Err(PyValueError::new_err(
-                "an array on a card has three dimensions",
+                "an array on a GPU has three dimensions",
             ));
         }
         let run = || {
-            // SAFETY: shape, steps and kind are those that the owner of the memory gave (`lend` took them from DLPack,
+            // SAFETY: shape, steps and kind are those that the owner of the memory gave (`borrow` took them from DLPack,
             // `own` made them), with two axes at most (checked); `self` keeps the owner until this returns.
             guarded(|| unsafe {
                 if double {
-                    of.cast::<f64>(&self.card)
+                    of.cast::<f64>(&self.gpu)
                 } else {
-                    of.cast::<f32>(&self.card)
+                    of.cast::<f32>(&self.gpu)
                 }
             })
         };
-        let room = py.detach(run).map_err(|error| raise(py, &error))?;
+        let buffer = py.detach(run).map_err(|error| raise(py, &error))?;
         let kind = if double {
             Kind::of::<f64>()
         } else {
             Kind::of::<f32>()
         };
-        Ok(Self::own(&self.card, room, self.shape.clone(), kind))
+        Ok(Self::own(&self.gpu, buffer, self.shape.clone(), kind))
     }
 
     /// A copy of its own.
@@ -64,9 +64,9 @@ impl CardArray {
         let bytes = self.shape.iter().product::<usize>() * self.kind.size();
         // SAFETY: `is_plain` says that as many numbers as the shape has lie one by one from `first` on, of the kind's
         // size; `self` keeps their owner until this returns.
-        let copy = || guarded(|| unsafe { Room::copy(&self.card, self.first, bytes) });
-        let room = py.detach(copy).map_err(|error| raise(py, &error))?;
-        Ok(Self::own(&self.card, room, self.shape.clone(), self.kind))
+        let copy = || guarded(|| unsafe { Buffer::copy(&self.gpu, self.first, bytes) });
+        let buffer = py.detach(copy).map_err(|error| raise(py, &error))?;
+        Ok(Self::own(&self.gpu, buffer, self.shape.clone(), self.kind))
     }
 
     /// Where the first of its numbers in memory is before `first`, and how many there are to the last.
@@ -91,7 +91,7 @@ impl CardArray {
         let (size, (before, numbers)) = (self.kind.size(), self.span());
         let (start, bytes) = (before * size, numbers.saturating_mul(size));
         // Eight bytes at a time, so that any numbers are aligned.
-        let mut out: Vec<f64> = memory::zeros(bytes.div_ceil(8), "an array of a card")
+        let mut out: Vec<f64> = memory::zeros(bytes.div_ceil(8), "an array of a GPU")
             .map_err(|error| raise(py, &error))?;
         let mut copy = || {
             let to = out.as_mut_ptr().cast();
@@ -99,7 +99,7 @@ impl CardArray {
             // far before and after `first` the owner's shape and steps lead, and `self` keeps the owner.
             guarded(|| unsafe {
                 let to = std::slice::from_raw_parts_mut(to, bytes);
-                self.card.copy_from(self.first - start as u64, to)
+                self.gpu.copy_from(self.first - start as u64, to)
             })
         };
         py.detach(&mut copy).map_err(|error| raise(py, &error))?;
@@ -163,14 +163,14 @@ impl CardArray {
     }
 }
 
-impl DlpackExporter for CardArray {
+impl DlpackExporter for GpuArray {
     fn device(&self) -> DLDevice {
-        DLDevice::cuda(i32::try_from(self.card.ordinal).unwrap_or(i32::MAX))
+        DLDevice::cuda(i32::try_from(self.gpu.ordinal).unwrap_or(i32::MAX))
     }
 
     fn flags(&self) -> DlpackFlags {
         match &self.owner.memory {
-            Memory::Lent(of) => of.flags() & DlpackFlags::READ_ONLY,
+            Memory::Borrowed(of) => of.flags() & DlpackFlags::READ_ONLY,
             Memory::Own(_) => DlpackFlags::empty(),
         }
     }
@@ -178,7 +178,7 @@ impl DlpackExporter for CardArray {
     /// Answers were waited for when they were made, what was lent is now: every stream may read them.
     fn prepare_export(&self, py: Python<'_>, _: &ExportRequest<'_>) -> PyResult<()> {
         let wait = || match self.owner.memory {
-            Memory::Lent(_) => guarded(|| self.card.settled()),
+            Memory::Borrowed(_) => guarded(|| self.gpu.synchronize()),
             Memory::Own(_) => Ok(()),
         };
         py.detach(wait).map_err(|error| raise(py, &error))

@@ -5,12 +5,12 @@
 //! lemma 1). Where there is no room, their triangle takes their place if all `q` rows of that fit, else
 //! the leading `h` of `σᵢ vᵢᵀ`. Until then rows are as they are.
 
-use super::{Kept, Means, Summary, TAIL};
+use super::{Means, Streaming, Summary, TAIL};
 use crate::{Error, Result, memory, solve};
 
 /// `n`, `Σw`, `x̄`, squares around it, and up to `h` rows of `q` columns, column by column.
 #[derive(Debug, PartialEq)]
-pub struct Span {
+pub struct LeadingRows {
     h: usize,
     q: usize,
     /// `n`, `Σw`, how many rows are in use; origin, rest of the means, squares, rows.
@@ -20,7 +20,7 @@ pub struct Span {
 /// Numbers before the means.
 const HEAD: usize = 3;
 
-impl Span {
+impl LeadingRows {
     /// No rows of `q` columns, with room for `h`.
     pub fn empty(h: usize, q: usize) -> Result<Self> {
         let words = memory::zeros(HEAD + (3 + h) * q + TAIL, "rows that span others")?;
@@ -90,7 +90,7 @@ impl Span {
         let (h, q) = (self.h, self.q);
         let mut long = used;
         if used > h && h >= q {
-            solve::triangle(used, q, &mut rows)?;
+            solve::r_factor(used, q, &mut rows)?;
             used = q;
         } else if used > h {
             let spectrum = solve::right([used, q], &rows, 1)?;
@@ -121,7 +121,7 @@ fn place(to: &mut [f64], height: usize, start: usize, (rows, long, used): (&[f64
     }
 }
 
-impl Summary for Span {
+impl Summary for LeadingRows {
     fn merge(&mut self, other: &Self) -> Result<()> {
         let (mut means, theirs) = (self.means()?, other.means()?);
         let [a, b] = [&means, &theirs].map(Means::weight);
@@ -159,7 +159,7 @@ impl Summary for Span {
     }
 }
 
-impl Kept for Span {
+impl Streaming for LeadingRows {
     fn pack(mut self) -> Result<Vec<f64>> {
         let rows = self.words.len() - TAIL;
         self.words[rows..].copy_from_slice(&[self.h as f64, self.q as f64]);

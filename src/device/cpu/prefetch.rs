@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// Asks for these numbers, as far as there are any.
 #[inline(always)]
-pub(super) fn ask<T>(memory: &[T], numbers: Range<usize>) {
+pub(super) fn prefetch<T>(memory: &[T], numbers: Range<usize>) {
     let numbers = numbers.start.min(memory.len())..numbers.end.min(memory.len());
     for line in memory[numbers].chunks(64 / size_of::<T>()) {
         #[cfg(target_arch = "x86_64")]

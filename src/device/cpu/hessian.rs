@@ -18,7 +18,7 @@ pub(super) struct Parts<'a> {
 }
 
 /// Second derivatives of the pairs of scores.
-pub(super) struct Curves {
+pub(super) struct Hessian {
     m: usize,
     width: usize,
     /// From one pair to the next.
@@ -28,7 +28,7 @@ pub(super) struct Curves {
     factors: Vec<f64>,
 }
 
-impl Curves {
+impl Hessian {
     /// Of `m` scores and blocks of that many rows; of none where not asked for.
     pub(super) fn new(m: usize, [width, pitch]: [usize; 2], block: usize) -> Result<Self> {
         let (what, free) = ("second derivatives", free(m));

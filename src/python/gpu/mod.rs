@@ -1,17 +1,17 @@
-//! Arrays on cards: in and out by DLPack, without a copy.
+//! Arrays on GPUs: in and out by DLPack, without a copy.
 #![allow(unsafe_code)] // foreign memory
 
+pub(super) mod borrow;
 pub(super) mod classes;
 mod copies;
 mod held;
 mod kind;
-pub(super) mod lend;
 
 use super::dlpack::{broken, upper};
 use super::error::raise;
 use crate::algo::guarded;
-use crate::device::cuda::{Card, Cuda, CudaLabels, Room};
-use crate::device::{Data, Looked, MomentKernels};
+use crate::device::cuda::{Buffer, Cuda, CudaLabels, Gpu};
+use crate::device::{ColumnMoments, Data, MomentKernels};
 use crate::{Result, real::Real};
 use dlpark::ffi::DLDeviceType;
 use dlpark::python::{DlpackExporter, ExportRequest, ImportedDlpack, export_dlpack};
@@ -27,14 +27,14 @@ use kind::Kind;
 
 /// Whose memory an array has.
 enum Memory {
-    Lent(ImportedDlpack),
-    Own(#[allow(dead_code)] Room), // kept alive
+    Borrowed(ImportedDlpack),
+    Own(#[allow(dead_code)] Buffer), // kept alive
 }
 
 /// Who owns an array's memory.
 struct Owner {
     memory: Memory,
-    card: Arc<Card>,
+    gpu: Arc<Gpu>,
     /// Whether another library has had it.
     left: AtomicBool,
 }
@@ -45,10 +45,10 @@ struct Owner {
 unsafe impl Sync for Owner {}
 
 impl Owner {
-    fn of(card: &Arc<Card>, memory: Memory) -> Arc<Self> {
+    fn of(gpu: &Arc<Gpu>, memory: Memory) -> Arc<Self> {
         Arc::new(Self {
             memory,
-            card: Arc::clone(card),
+            gpu: Arc::clone(gpu),
             left: AtomicBool::new(false),
         })
     }
@@ -57,43 +57,43 @@ impl Owner {
 impl Drop for Owner {
     /// Streams of others may still read what left: that is over first. They may need the GIL for it.
     fn drop(&mut self) {
-        if !*self.left.get_mut() || matches!(self.memory, Memory::Lent(_)) {
+        if !*self.left.get_mut() || matches!(self.memory, Memory::Borrowed(_)) {
             return;
         }
-        let wait = || guarded(|| self.card.idle());
+        let wait = || guarded(|| self.gpu.synchronize_all());
         let _ = Python::try_attach(|py| py.detach(wait));
     }
 }
 
-/// An array on a card: rows are of `float32` or `float64`, labels of any type.
+/// An array on a GPU: rows are of `float32` or `float64`, labels of any type.
 #[pyclass(frozen, module = "sklearnex_rs._core")]
-pub(super) struct CardArray {
+pub(super) struct GpuArray {
     owner: Arc<Owner>,
-    card: Arc<Card>,
+    gpu: Arc<Gpu>,
     first: u64,
     shape: Vec<usize>,
     steps: Vec<i64>,
     kind: Kind,
 }
 
-impl CardArray {
+impl GpuArray {
     /// The centre of each row.
-    pub(super) fn of_labels(card: &Arc<Card>, labels: CudaLabels) -> Self {
+    pub(super) fn of_labels(gpu: &Arc<Gpu>, labels: CudaLabels) -> Self {
         let shape = vec![labels.rows()]; // one number
-        Self::own(card, labels.into_room(), shape, Kind::LABEL)
+        Self::own(gpu, labels.into_room(), shape, Kind::LABEL)
     }
 
     /// An array of memory of ours, row by row.
-    fn own(card: &Arc<Card>, room: Room, shape: Vec<usize>, kind: Kind) -> Self {
+    fn own(gpu: &Arc<Gpu>, buffer: Buffer, shape: Vec<usize>, kind: Kind) -> Self {
         let (mut steps, mut step) = (Vec::new(), 1_usize);
         for length in shape.iter().rev() {
             steps.insert(0, i64::try_from(step).unwrap_or(0));
             step = step.saturating_mul((*length).max(1));
         }
         Self {
-            first: room.first(),
-            owner: Owner::of(card, Memory::Own(room)),
-            card: Arc::clone(card),
+            first: buffer.first(),
+            owner: Owner::of(gpu, Memory::Own(buffer)),
+            gpu: Arc::clone(gpu),
             shape,
             steps,
             kind,
@@ -101,13 +101,13 @@ impl CardArray {
     }
 
     /// Room of that shape.
-    fn bare<T: Real>(py: Python<'_>, card: &Arc<Card>, shape: Vec<usize>) -> PyResult<Self> {
+    fn bare<T: Real>(py: Python<'_>, gpu: &Arc<Gpu>, shape: Vec<usize>) -> PyResult<Self> {
         let bytes = shape
             .iter()
             .product::<usize>()
             .saturating_mul(size_of::<T>());
-        let room = guarded(|| Room::bare(card, bytes)).map_err(|error| raise(py, &error))?;
-        Ok(Self::own(card, room, shape, Kind::of::<T>()))
+        let buffer = guarded(|| Buffer::bare(gpu, bytes)).map_err(|error| raise(py, &error))?;
+        Ok(Self::own(gpu, buffer, shape, Kind::of::<T>()))
     }
 
     /// Whether numbers lie one by one, row by row.
@@ -137,8 +137,8 @@ impl CardArray {
         })
     }
 
-    fn looked<T: Real>(&self, ends: bool) -> Result<(Looked, Vec<f64>)> {
-        let (device, rows) = (Cuda(Arc::clone(&self.card)), [self.rows::<T>(), None, None]);
+    fn column_moments_of<T: Real>(&self, ends: bool) -> Result<(ColumnMoments, Vec<f64>)> {
+        let (device, rows) = (Cuda(Arc::clone(&self.gpu)), [self.rows::<T>(), None, None]);
         let rows = Data::of(&device, &rows)?;
         if ends {
             return device.columns(&rows);
@@ -148,16 +148,18 @@ impl CardArray {
 
     /// Counts and means of columns, and where asked for their `ends`, by one look; of numbers that are not rows
     /// as they lie, by a look at a copy.
-    fn look(&self, py: Python<'_>, ends: bool) -> PyResult<(Looked, Vec<f64>)> {
+    fn column_moments(&self, py: Python<'_>, ends: bool) -> PyResult<(ColumnMoments, Vec<f64>)> {
         if !self.kind.is_real() || !self.is_aligned() {
-            return self.cast(py, self.kind.is_double())?.look(py, ends);
+            return self
+                .cast(py, self.kind.is_double())?
+                .column_moments(py, ends);
         }
         let look = || {
             guarded(|| {
                 if self.kind.is_double() {
-                    self.looked::<f64>(ends)
+                    self.column_moments_of::<f64>(ends)
                 } else {
-                    self.looked::<f32>(ends)
+                    self.column_moments_of::<f32>(ends)
                 }
             })
         };
@@ -172,12 +174,12 @@ fn is_double(dtype: &Bound<'_, PyAny>) -> PyResult<bool> {
         return Ok(double);
     }
     Err(PyNotImplementedError::new_err(format!(
-        "an array on a card does not become one of {dtype}; convert it first"
+        "an array on a GPU does not become one of {dtype}; convert it first"
     )))
 }
 
 #[pymethods]
-impl CardArray {
+impl GpuArray {
     #[getter]
     fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         PyTuple::new(py, &self.shape)
@@ -201,25 +203,25 @@ impl CardArray {
         self.with(&shape, &back(&self.steps))
     }
 
-    /// Number of the card.
+    /// Number of the GPU.
     #[getter]
     fn ordinal(&self) -> usize {
-        self.card.ordinal
+        self.gpu.ordinal
     }
 
     fn __len__(&self) -> usize {
         self.shape.first().copied().unwrap_or(0)
     }
 
-    /// Room for answers about these rows, on their card, as `float64` or `float32`.
+    /// Room for answers about these rows, on their GPU, as `float64` or `float32`.
     #[allow(clippy::needless_pass_by_value)]
-    fn room(&self, columns: usize, dtype: Bound<'_, PyAny>) -> PyResult<Self> {
+    fn empty(&self, columns: usize, dtype: Bound<'_, PyAny>) -> PyResult<Self> {
         let shape = vec![self.shape.first().copied().unwrap_or(0), columns]; // two numbers
         let py = dtype.py();
         if is_double(&dtype)? {
-            Self::bare::<f64>(py, &self.card, shape)
+            Self::bare::<f64>(py, &self.gpu, shape)
         } else {
-            Self::bare::<f32>(py, &self.card, shape)
+            Self::bare::<f32>(py, &self.gpu, shape)
         }
     }
 
@@ -230,7 +232,7 @@ impl CardArray {
         let part = rows.indices(n)?;
         if part.step != 1 || self.shape.is_empty() {
             return Err(PyNotImplementedError::new_err(
-                "of an array on a card, rows one after the other can be had",
+                "of an array on a GPU, rows one after the other can be had",
             ));
         }
         let start = usize::try_from(part.start).map_err(broken)?;
@@ -294,13 +296,13 @@ impl CardArray {
 
     /// Whether sums of all columns are finite.
     fn finite(&self, py: Python<'_>) -> PyResult<bool> {
-        let (found, _) = self.look(py, false)?;
+        let (found, _) = self.column_moments(py, false)?;
         Ok(found.mean.iter().all(|mean| mean.is_finite()))
     }
 
     /// The largest of its numbers; not a number where sums of columns are not finite.
     fn largest(&self, py: Python<'_>) -> PyResult<f64> {
-        let (found, ends) = self.look(py, true)?;
+        let (found, ends) = self.column_moments(py, true)?;
         if !found.mean.iter().all(|mean| mean.is_finite()) {
             return Ok(f64::NAN);
         }
@@ -313,7 +315,7 @@ impl CardArray {
     #[allow(clippy::needless_pass_by_value)]
     fn sum(&self, py: Python<'_>, dtype: Option<Bound<'_, PyAny>>) -> PyResult<f64> {
         let _ = dtype; // it is as asked for by all who ask
-        let (found, _) = self.look(py, false)?;
+        let (found, _) = self.column_moments(py, false)?;
         let means: f64 = found.mean.iter().chain(&found.origin).sum();
         let sum = means * found.counts[0];
         if sum.is_finite() {
@@ -367,11 +369,11 @@ impl CardArray {
     }
 }
 
-impl CardArray {
+impl GpuArray {
     fn with(&self, shape: &[usize], steps: &[i64]) -> Self {
         Self {
             owner: Arc::clone(&self.owner),
-            card: Arc::clone(&self.card),
+            gpu: Arc::clone(&self.gpu),
             first: self.first,
             shape: shape.to_vec(),
             steps: steps.to_vec(),
