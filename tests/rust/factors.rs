@@ -413,7 +413,9 @@ fn leading_vectors_are_those_of_all_for_any_number_of_ranks_and_by_any_way() {
             }
             let v = columns(p, 3, &found.vectors).to_owned();
             assert!(orthonormal(&v) < 1e-9, "{what}");
-            assert!((found.total - spread).abs() < 1e-9 * spread, "{what}");
+            for (share, variance) in found.shares.iter().zip(&found.variances) {
+                assert!((share - variance / spread).abs() < 1e-9, "{what}");
+            }
             let there = x.dot(&v).var_axis(ndarray::Axis(0), 0.0);
             let within = 1e-9 * spread + 1e-13 * far * far;
             for (mine, there) in found.variances.iter().zip(&there) {
