@@ -280,13 +280,13 @@ class IncrementalPCA(Projection, IncrementalMixin):
         (n, k), (total, noise) = map(int, found[:2]), found[2:4]
         if count is not None and k < count:
             which = (
-                "of all batches"
+                ", of all batches"
                 if call.distributed
-                else "for the first partial_fit call"
+                else " for the first partial_fit call"
             )
             msg = (
                 f"n_components={count} must be less or equal to the batch number of "
-                f"samples {n} {which}."
+                f"samples {n}{which}."
             )
             call.refuse(ValueError(msg))
         mean, var, singular, components = np.split(

@@ -325,7 +325,8 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
         if not converged:
             most = int(self.max_iter)
             text = _penalties.failure(self.solver, steps, most, found[0])
-            msg = f"{text}\nThe gradient is {found[1]:.3g}, above tol={self.tol}."
+            limits = f"tol={self.tol} (max_iter={most})"
+            msg = f"{text}\nThe gradient is {found[1]:.3g}, above {limits}."
             warnings.warn(msg, ConvergenceWarning, stacklevel=3)
 
     def __sklearn_tags__(self) -> Any:

@@ -111,7 +111,7 @@ def matcher(pattern):
     return re.compile(".*".join(map(re.escape, pattern.split("*"))))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     wanted = set(config.getoption("estimators").split()) or OURS.keys()
     slow = [matcher(p) for p in EXPECTED["slow"] if config.getoption("quick")]
