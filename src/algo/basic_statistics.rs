@@ -37,6 +37,7 @@ pub fn basic_statistics(comm: &dyn Communicator, state: &[f64], p: usize) -> Res
         let mut words = memory::copy(&[means.rows(), means.weight()], "statistics")?;
         let (least, largest) = seen.extremes().split_at(p);
         words.extend(means.mean());
+        #[allow(clippy::float_cmp)] // equal numbers are what it asks for
         let constant = |j: usize| least[j] == -largest[j];
         let squares = seen.squares().iter().enumerate();
         words.extend(squares.map(|(j, square)| if constant(j) { 0.0 } else { *square }));

@@ -61,6 +61,7 @@ impl Moments {
 
     /// The same with zeros for columns that are constant: what they have is rounding, by which no other
     /// column is to be judged.
+    #[must_use]
     pub fn without_rounding(mut self) -> Self {
         if !self.centered {
             return self;
