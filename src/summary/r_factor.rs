@@ -46,6 +46,7 @@ impl RFactor {
 
     /// The same with zeros for columns that are constant, as `Moments::without_rounding`; rows are less
     /// these means.
+    #[must_use]
     pub fn without_rounding(mut self, means: &Means) -> Self {
         for (j, column) in self
             .words
