@@ -1257,7 +1257,11 @@ fn a_fault_in_components_is_the_same_error_on_every_rank_and_the_next_fit_works(
         assert!(alike(&answers));
         assert_eq!(
             answers[0].0,
-            rank_error(3, "ValueError", "input contains NaN or infinity")
+            rank_error(
+                3,
+                "sklearnex_rs._core.NotFiniteError",
+                "input contains NaN or infinity"
+            )
         );
     }
 }
