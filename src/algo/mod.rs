@@ -10,6 +10,7 @@ mod kmeans;
 mod kmeans_init;
 mod least_squares;
 mod least_squares_model;
+mod logistic_place;
 mod logistic_regression;
 mod logistic_state;
 mod looks;
@@ -33,6 +34,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use least_squares_model::{Next, intercept, put, weighs};
+use logistic_place::{Place, shift_intercepts};
 use looks::{means, moments, r_factor};
 use range::range;
 use stream::gather;
