@@ -271,7 +271,7 @@ class TestDifferences:
 @pytest.mark.parametrize(
     ("fault", "kind", "words"),
     [
-        ("panic", RuntimeError, "internal error: a fault was asked for"),
+        ("panic", RuntimeError, "internal error, please report: a fault was asked for"),
         ("error", ValueError, "shapes do not fit: a fault was asked for"),
         ("memory", MemoryError, "not enough memory for"),
     ],
