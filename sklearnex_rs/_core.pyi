@@ -185,15 +185,11 @@ def elastic_net(
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
-def host(array: Any) -> NDArray[Any]:
-    """View any library's array on the host as NumPy's, read-only."""
-
+def host(array: Any) -> NDArray[Any]: ...
 def inertia(comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int) -> float:
     """Sum the squared distances of the rows of all ranks to their nearest centers."""
 
-def inverse(matrix: _Numbers, columns: int) -> _Numbers:
-    """Return the pseudo-inverse of a symmetric matrix, row by row."""
-
+def inverse(matrix: _Numbers, columns: int) -> _Numbers: ...
 def kmeans(
     comm: Comm,
     x: _Array,
@@ -298,9 +294,7 @@ def project(x: _Array, mean: _Array, coef: _Array, out: _Array, threads: int) ->
 def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
     """Count rows; sum squares of residuals and around the mean, for each target."""
 
-def thread_ranks(size: int) -> list[ThreadRank]:
-    """Return the ranks of a world of threads."""
-
+def thread_ranks(size: int) -> list[ThreadRank]: ...
 def finish_stream(
     comm: Comm,
     state: _Numbers,
@@ -380,18 +374,10 @@ class InternalError(RuntimeError):
     """A fault of this library; please report it."""
 
 def cusolver_columns() -> int: ...
-def gpus() -> int:
-    """Count GPUs that kernels can be compiled for, or say why there are none."""
-
-def cuda() -> list[tuple[str, str]]:
-    """Name what of CUDA was found."""
-
-def simd() -> str:
-    """Name the instructions that are chosen at run time."""
-
-def solo() -> Comm:
-    """Return one process."""
-
+def gpus() -> int: ...
+def cuda() -> list[tuple[str, str]]: ...
+def simd() -> str: ...
+def solo() -> Comm: ...
 def variances(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
     """Count rows; return means of columns, and sums of squares around them."""
 
@@ -411,5 +397,4 @@ def truncated_svd(
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers]:
     """Return right vectors, singular values, variances along them, and shares."""
 
-def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
-    """Return what is known of the rows of two streams."""
+def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers: ...

@@ -11,6 +11,7 @@
 //! coordinate descent (Lee, Sun and Saunders 2014), or FISTA where there is no memory for a Hessian.
 //! All ranks look at the first rank's iterate; `solve::LineSearch` judges it.
 
+use super::logistic_state::{Place, Stepped, shift_intercepts};
 use super::{LogisticState, Observer, Rounds, lead, moments, rounds, variances};
 use crate::{
     Error, Result,
@@ -158,22 +159,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     }
 }
 
-/// Where rows are put, which columns are zero there, and what bends the loss.
-struct Place {
-    mean: Vec<f64>,
-    zeros: Vec<bool>,
-    metric: Metric,
-}
-
-/// Moves intercepts to where rows are put around the means, or back.
-fn shift_intercepts(coef: &mut [f64], mean: &[f64], sign: f64) {
-    let width = mean.len() + 1;
-    for coef in coef.chunks_exact_mut(width) {
-        let shift = coef.iter().zip(mean).map(|(c, mean)| c * mean);
-        coef[width - 1] += sign * shift.sum::<f64>();
-    }
-}
-
 /// The steps from one iterate to the next.
 struct Optimizer<'t, 'r, 'a, 'm, D: Kernels, T: Real> {
     task: &'t LogisticRegression<'r, 'a, 'm, D, T>,
@@ -251,7 +236,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Judges the iterate; if it is on the way, brings the next trial.
-    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Result<(LogisticState, bool)> {
+    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let mut enough = false;
         if let Some([coef, before]) = &self.at {
@@ -293,12 +278,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Takes the direction from an iterate that stays.
-    fn step(
-        &mut self,
-        mut state: LogisticState,
-        gradient: Vec<f64>,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn step(&mut self, mut state: LogisticState, gradient: Vec<f64>, seen: &[f64]) -> Stepped {
         if state.curved {
             self.bends = memory::copy(&seen[state.coef.len()..], "second derivatives")?;
         }
@@ -359,11 +339,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// The same by proximal gradients.
-    fn prox_step(
-        &mut self,
-        mut state: LogisticState,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn prox_step(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let first = self.goal.first();
         let [x, next, rest] = self.fista.step(&state.coef, &gradient, &first)?;
@@ -414,7 +390,7 @@ impl<D: Kernels, T: Real> Rounds for Optimizer<'_, '_, '_, '_, D, T> {
         Ok(Sums::of(found.gradient))
     }
 
-    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Result<(LogisticState, bool)> {
+    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Stepped {
         match self.way {
             Way::Gradient => self.prox_step(state, seen.values()),
             _ => self.descend(state, seen.values()),

@@ -295,7 +295,7 @@ def test_faults_in_rust(comm, rows, agreed, monkeypatch, step, fault, kind, word
 
 
 def test_no_room(comm, rng, rows, agreed):
-    """The last rank has too little memory for the co-moments of 8,000 columns, 256 MB."""
+    """The last rank has too little memory for the co-moments of 8,000 columns."""
     n, p = (8000 // comm.size + 2 if last(comm) else 3), 8000
     X, y = np.zeros((n, p)), np.ones(n)
     warm = spmd.LinearRegression(n_jobs=1, comm=comm)
