@@ -11,8 +11,10 @@
 //! coordinate descent (Lee, Sun and Saunders 2014), or FISTA where there is no memory for a Hessian.
 //! All ranks look at the first rank's iterate; `solve::LineSearch` judges it.
 
-use super::logistic_state::{Place, Stepped, shift_intercepts};
-use super::{LogisticState, Observer, Rounds, lead, moments, rounds, variances};
+use super::{
+    LogisticState, Observer, Place, Rounds, Stepped, lead, moments, rounds, shift_intercepts,
+    variances,
+};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -126,11 +128,8 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
         let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
         if way == Way::Quasi && few && self.total >= p as f64 {
-            let look = MomentOptions {
-                centered,
-                exact: false,
-            };
-            let seen = moments(&bare, comm, look)?;
+            let exact = false;
+            let seen = moments(&bare, comm, MomentOptions { centered, exact })?;
             if !seen.is_finite() {
                 return Err(Error::NotFinite);
             }
