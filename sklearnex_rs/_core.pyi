@@ -186,9 +186,9 @@ def elastic_net(
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
 def host(array: Any) -> NDArray[Any]: ...
-def inertia(comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int) -> float:
-    """Sum the squared distances of the rows of all ranks to their nearest centers."""
-
+def inertia(
+    comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int
+) -> float: ...
 def inverse(matrix: _Numbers, columns: int) -> _Numbers: ...
 def kmeans(
     comm: Comm,
@@ -250,9 +250,7 @@ def mpi(
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
-def nearest(x: _Array, centers: _Array, threads: int) -> Any:
-    """Label rows, where they are; so are centers, in double."""
-
+def nearest(x: _Array, centers: _Array, threads: int) -> Any: ...
 def oversample(
     comm: Comm,
     x: _Array,
@@ -291,9 +289,9 @@ def pca(
 def project(x: _Array, mean: _Array, coef: _Array, out: _Array, threads: int) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
-def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
-    """Count rows; sum squares of residuals and around the mean, for each target."""
-
+def r2(
+    comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int
+) -> _Numbers: ...
 def thread_ranks(size: int) -> list[ThreadRank]: ...
 def finish_stream(
     comm: Comm,
