@@ -11,17 +11,22 @@
 //! coordinate descent (Lee, Sun and Saunders 2014), or FISTA where there is no memory for a Hessian.
 //! All ranks look at the first rank's iterate; `solve::LineSearch` judges it.
 
-use super::{LogisticState, Observer, Place, Rounds, lead, rounds, shift_intercepts};
+use super::{
+    LogisticState, Observer, Place, Rounds, Stepped, lead, moments, rounds, shift_intercepts,
+    variances,
+};
 use crate::{
-    Result,
+    Error, Result,
     comm::Communicator,
-    device::{Data, Kernels, Scores, free},
+    device::{Data, Kernels, MomentOptions, Scores, free},
     memory,
     real::Real,
-    solve::{Fista, LineSearch, Memory, Metric, Penalized, Verdict, dot, moved},
+    solve::{self, Fista, LineSearch, Memory, Metric, Penalized, Verdict, dot, moved},
     summary::Sums,
 };
 
+/// Coefficients for each score up to which the co-moments of the columns pay, and at most.
+const SPECTRAL: [usize; 2] = [64, 1024];
 /// What second derivatives may cost, in gradients, where Newton's steps are the first way.
 const CHEAP: usize = 8;
 /// Part of the last fall above which second derivatives are looked at anew.
@@ -68,12 +73,7 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
     /// agreed on all but the rows.
     pub fn fit(&self, comm: &dyn Communicator, start: &[f64]) -> Result<LogisticState> {
         let (width, way) = (self.rows.shape().1 + 1, self.way(start.len()));
-        let place = Place::of(
-            self.rows,
-            comm,
-            (way == Way::Quasi, self.intercept[1]),
-            (self.total, self.penalties[1], start.len() / width),
-        )?;
+        let place = self.place(comm, way, start.len() / width)?;
         let mut optimizer = Optimizer::new(self, way, &place, start)?;
         let begin = lead(comm, || {
             let mut coef = memory::copy(start, "coefficients")?;
@@ -116,6 +116,45 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let width = self.rows.shape().1 + 1;
         let m = unknowns / width;
         width * free(m) * (free(m) + 1) / (8 * m.max(1))
+    }
+
+    /// Where rows are put, and what bends the loss.
+    fn place(&self, comm: &dyn Communicator, way: Way, m: usize) -> Result<Place> {
+        let (rows, (_, p, _)) = (self.rows, self.rows.shape());
+        let bare = Data { y: None, ..*rows };
+        let centered = self.intercept[1];
+        let ridge = [0, 1].map(|of| self.penalties[1][of] / self.total);
+        // What one score's curvature is of the weight where all classes are alike.
+        let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
+        let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
+        if way == Way::Quasi && few && self.total >= p as f64 {
+            let exact = false;
+            let seen = moments(&bare, comm, MomentOptions { centered, exact })?;
+            if !seen.is_finite() {
+                return Err(Error::NotFinite);
+            }
+            let spectrum = solve::eigen(p, &seen.products(p)?, 1)?;
+            let weight = seen.means().weight();
+            return Ok(Place {
+                mean: memory::copy(seen.means().mean(), "means")?,
+                zeros: (0..p).map(|j| seen.comoment(j, j) == 0.0).collect(),
+                metric: Metric::spectral(spectrum, part, ridge, weight),
+            });
+        }
+        let (means, mut squares) = variances(&bare, comm)?;
+        let mut mean = memory::copy(means.mean(), "means")?;
+        for (square, mean) in squares.iter_mut().zip(&mut mean) {
+            *square /= means.weight();
+            if !centered {
+                *square += *mean * *mean;
+                *mean = 0.0;
+            }
+        }
+        Ok(Place {
+            mean,
+            zeros: squares.iter().map(|square| *square == 0.0).collect(),
+            metric: Metric::diagonal(&squares, part, ridge, m)?,
+        })
     }
 }
 
@@ -196,7 +235,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Judges the iterate; if it is on the way, brings the next trial.
-    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Result<(LogisticState, bool)> {
+    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let mut enough = false;
         if let Some([coef, before]) = &self.at {
@@ -238,12 +277,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Takes the direction from an iterate that stays.
-    fn step(
-        &mut self,
-        mut state: LogisticState,
-        gradient: Vec<f64>,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn step(&mut self, mut state: LogisticState, gradient: Vec<f64>, seen: &[f64]) -> Stepped {
         if state.curved {
             self.bends = memory::copy(&seen[state.coef.len()..], "second derivatives")?;
         }
@@ -304,11 +338,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// The same by proximal gradients.
-    fn prox_step(
-        &mut self,
-        mut state: LogisticState,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn prox_step(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let first = self.goal.first();
         let [x, next, rest] = self.fista.step(&state.coef, &gradient, &first)?;
@@ -359,7 +389,7 @@ impl<D: Kernels, T: Real> Rounds for Optimizer<'_, '_, '_, '_, D, T> {
         Ok(Sums::of(found.gradient))
     }
 
-    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Result<(LogisticState, bool)> {
+    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Stepped {
         match self.way {
             Way::Gradient => self.prox_step(state, seen.values()),
             _ => self.descend(state, seen.values()),

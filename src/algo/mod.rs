@@ -10,7 +10,6 @@ mod kmeans;
 mod kmeans_init;
 mod least_squares;
 mod least_squares_model;
-mod logistic_place;
 mod logistic_regression;
 mod logistic_state;
 mod looks;
@@ -34,7 +33,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use least_squares_model::{Next, intercept, put, weighs};
-use logistic_place::{Place, shift_intercepts};
+use logistic_state::{Place, Stepped, shift_intercepts};
 use looks::{means, moments, r_factor};
 use range::range;
 use stream::gather;
