@@ -361,37 +361,18 @@ def probabilities_on_gpu(scores: GpuArray, logarithms: bool) -> GpuArray: ...
 class CudaUnavailableError(RuntimeError):
     """CUDA cannot be used here: the message says why, and what would help."""
 
-class RankLeftError(RuntimeError):
-    """Another rank has left the program: the one that its ``rank`` names."""
-
-class NotFiniteError(ValueError):
-    """Rows, or sums of them, hold a NaN or an infinity."""
-
-class RanksDifferError(ValueError):
-    """Ranks passed different parameters, columns or types."""
-
-class CallsDifferError(RuntimeError):
-    """Ranks made different calls on one communicator."""
-
-class CudaError(RuntimeError):
-    """A call of CUDA failed."""
-
-class InternalError(RuntimeError):
-    """A fault of this library; please report it."""
+class RankLeftError(RuntimeError): ...
+class NotFiniteError(ValueError): ...
+class RanksDifferError(ValueError): ...
+class CallsDifferError(RuntimeError): ...
+class CudaError(RuntimeError): ...
+class InternalError(RuntimeError): ...
 
 def cusolver_columns() -> int: ...
-def gpus() -> int:
-    """Count GPUs that kernels can be compiled for, or say why there are none."""
-
-def cuda() -> list[tuple[str, str]]:
-    """Name what of CUDA was found."""
-
-def simd() -> str:
-    """Name the instructions that are chosen at run time."""
-
-def solo() -> Comm:
-    """Return one process."""
-
+def gpus() -> int: ...
+def cuda() -> list[tuple[str, str]]: ...
+def simd() -> str: ...
+def solo() -> Comm: ...
 def variances(comm: Comm, x: _Array, threads: int) -> tuple[float, _Numbers, _Numbers]:
     """Count rows; return means of columns, and sums of squares around them."""
 
