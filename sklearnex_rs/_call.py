@@ -229,7 +229,7 @@ class Call:
         return worst if worst[0] > worst[1] else None
 
     def check_memory(self, columns: int, each: int, once: int) -> None:
-        """Refuse what has no room: MemoryError on all ranks, naming the size."""
+        """Raise MemoryError on all ranks, naming the size, where memory is short."""
         short = self.shortage(each, once)
         if short is not None:
             needed, left, ranks = short

@@ -185,15 +185,11 @@ def elastic_net(
 ) -> tuple[list[_Numbers], float, bool]:
     """Return alphas, lines, gaps, rounds, tolerances; rows; whether `gram` is off."""
 
-def host(array: Any) -> NDArray[Any]:
-    """View any library's array on the host as NumPy's, read-only."""
-
-def inertia(comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int) -> float:
-    """Sum the squared distances of the rows of all ranks to their nearest centers."""
-
-def inverse(matrix: _Numbers, columns: int) -> _Numbers:
-    """Return the pseudo-inverse of a symmetric matrix, row by row."""
-
+def host(array: Any) -> NDArray[Any]: ...
+def inertia(
+    comm: Comm, x: _Array, w: _Maybe, centers: _Array, threads: int
+) -> float: ...
+def inverse(matrix: _Numbers, columns: int) -> _Numbers: ...
 def kmeans(
     comm: Comm,
     x: _Array,
@@ -254,9 +250,7 @@ def mpi(
 ) -> Comm:
     """Join the ranks of mpi4py's `comm` for one call; the first time is collective."""
 
-def nearest(x: _Array, centers: _Array, threads: int) -> Any:
-    """Label rows, where they are; so are centers, in double."""
-
+def nearest(x: _Array, centers: _Array, threads: int) -> Any: ...
 def oversample(
     comm: Comm,
     x: _Array,
@@ -295,12 +289,10 @@ def pca(
 def project(x: _Array, mean: _Array, coef: _Array, out: _Array, threads: int) -> None:
     """Write ``(x - mean) coef`` into `out`, all but the mean of one type."""
 
-def r2(comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int) -> _Numbers:
-    """Count rows; sum squares of residuals and around the mean, for each target."""
-
-def thread_ranks(size: int) -> list[ThreadRank]:
-    """Return the ranks of a world of threads."""
-
+def r2(
+    comm: Comm, y: _Array, residual: _Array, w: _Maybe, threads: int
+) -> _Numbers: ...
+def thread_ranks(size: int) -> list[ThreadRank]: ...
 def finish_stream(
     comm: Comm,
     state: _Numbers,
@@ -392,5 +384,4 @@ def truncated_svd(
 ) -> tuple[_Numbers, _Numbers, _Numbers, _Numbers]:
     """Return right vectors, singular values, variances along them, and shares."""
 
-def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers:
-    """Return what is known of the rows of two streams."""
+def union(kind: str, one: _Numbers, other: _Numbers) -> _Numbers: ...

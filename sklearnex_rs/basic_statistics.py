@@ -31,7 +31,7 @@ OPTIONS = (
 
 
 class BasicStatistics(OnePass):
-    """Low-order moments and extremes of each column, in one pass over the rows.
+    """Compute basic statistics of each feature: mean, variance, extremes and sums.
 
     Sums are around the means from the start, so they are exact far from the origin.
 
@@ -72,7 +72,7 @@ class BasicStatistics(OnePass):
     See Also
     --------
     IncrementalBasicStatistics : The same, batch by batch.
-    sklearnex_rs.spmd.BasicStatistics : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.BasicStatistics : The same, with rows distributed over ranks.
 
     Notes
     -----
@@ -190,7 +190,7 @@ def _statistics(weight: float, columns: NDArray[np.float64]) -> dict[str, Any]:
 
 
 class IncrementalBasicStatistics(IncrementalMixin, BasicStatistics):
-    """Low-order moments and extremes of each column, batch by batch.
+    """Compute basic statistics of each feature incrementally, batch by batch.
 
     The same as :class:`BasicStatistics` finds of all rows at once, to rounding: what
     is kept between batches is ``5 * n_features`` numbers.

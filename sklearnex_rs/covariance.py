@@ -21,7 +21,7 @@ __all__ = ["EmpiricalCovariance", "IncrementalEmpiricalCovariance"]
 
 
 class EmpiricalCovariance(Gaussian, OnePass):
-    """Covariance of largest likelihood, ``sum_i (x_i - m)(x_i - m)' / n``.
+    """Maximum likelihood covariance estimator.
 
     The rows are read once, around their mean from the start, so the covariance is
     exact far from the origin.
@@ -52,7 +52,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
     See Also
     --------
     IncrementalEmpiricalCovariance : The same, batch by batch.
-    sklearnex_rs.spmd.EmpiricalCovariance : The same over rows that are spread over
+    sklearnex_rs.spmd.EmpiricalCovariance : The same, with rows distributed over
         ranks.
     sklearn.covariance.EmpiricalCovariance : Whose results these are, to 1e-9 relative
         in float64, to 1e-4 in float32.
@@ -116,7 +116,8 @@ class EmpiricalCovariance(Gaussian, OnePass):
         ValueError
             If X is empty, or has NaN or infinity.
         MemoryError
-            If a node has no room for the covariance, ``n_features**2`` numbers.
+            If a node has too little memory for the covariance, ``n_features**2``
+            numbers.
         """
         self._fit("fit", X)
         return self
@@ -239,7 +240,7 @@ class EmpiricalCovariance(Gaussian, OnePass):
 
 
 class IncrementalEmpiricalCovariance(IncrementalMixin, EmpiricalCovariance):
-    """Covariance of largest likelihood, batch by batch.
+    """Incremental maximum likelihood covariance estimator.
 
     The same as :class:`EmpiricalCovariance` finds of all rows at once, to rounding:
     what is kept between batches is ``n_features**2 / 2`` numbers.

@@ -29,7 +29,7 @@ class SVDResult(NamedTuple):
 
 
 def qr(a: Any, mode: str = "reduced", *, n_jobs: int | None = None) -> Any:
-    """Factor rows into orthonormal columns and a triangle.
+    """Factor rows into orthonormal columns and an R factor.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def qr(a: Any, mode: str = "reduced", *, n_jobs: int | None = None) -> Any:
 
     See Also
     --------
-    sklearnex_rs.spmd.linalg.qr : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.linalg.qr : The same, with rows distributed over ranks.
     numpy.linalg.qr : The same on one machine.
 
     Notes
@@ -108,7 +108,7 @@ def svd(
     U : ndarray of shape (n_samples, k)
         Left singular vectors, orthonormal as the Q of :func:`qr`.
     S : ndarray of shape (k,)
-        Singular values, falling; to 1e-15 of the largest or so.
+        Singular values, decreasing; to 1e-15 of the largest or so.
     Vh : ndarray of shape (k, n_features)
         Right singular vectors, each with its largest entry positive, as
         scikit-learn's; ``(U * S) @ Vh = a``.
@@ -122,12 +122,12 @@ def svd(
 
     See Also
     --------
-    sklearnex_rs.spmd.linalg.svd : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.linalg.svd : The same, with rows distributed over ranks.
     sklearnex_rs.decomposition.TruncatedSVD : The leading ones.
 
     Notes
     -----
-    By the triangle of :func:`qr`.
+    By the R factor of :func:`qr`.
 
     Examples
     --------
@@ -167,8 +167,8 @@ class Linalg(Estimator):
 
     def qr(self, a: Any) -> Any:
         """Return what :func:`qr` does."""
-        basis, _, triangle = self._factor(a, "qr", self.mode != "r")
-        return triangle if basis is None else QRResult(basis, triangle)
+        basis, _, r = self._factor(a, "qr", self.mode != "r")
+        return r if basis is None else QRResult(basis, r)
 
     def svd(self, a: Any) -> Any:
         """Return what :func:`svd` does."""

@@ -127,11 +127,11 @@ impl fmt::Display for Error {
             Self::NoDecomposition(what) => write!(out, "{what} did not converge"),
             Self::OutOfMemory { bytes, what } => write!(
                 out,
-                "no room for {bytes} bytes of {what}; use fewer columns or more memory"
+                "not enough memory for {bytes} bytes of {what}; use fewer columns or more memory"
             ),
             Self::NoCuda(text) => write!(out, "CUDA cannot be used: {text}"),
             Self::Cuda { step, text } => write!(out, "CUDA failed in {step}: {text}"),
-            Self::Panic(text) => write!(out, "internal error: {text}"),
+            Self::Panic(text) => write!(out, "internal error, please report: {text}"),
             Self::Python { text, .. } | Self::Differ(text) | Self::Timeout(text) => {
                 out.write_str(text)
             }

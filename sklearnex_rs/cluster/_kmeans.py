@@ -32,13 +32,14 @@ class KMeans(
 ):
     """K-means clustering.
 
-    Minimises ``sum_i w_i ||X_i - center[label_i]||**2`` by Lloyd's rounds. Rows and
+    Minimises ``sum_i w_i ||X_i - center[label_i]||**2`` by Lloyd's iterations. Rows and
     centers are put around the mean of all rows, so differences are exact far from the
     origin; where float32 cannot tell two centers apart, float64 does. No matrix of
     distances is stored.
 
     Draws are scikit-learn's own, in its order: for one ``random_state`` the same rows
-    are drawn, and the same centers, labels and number of rounds come out, ties aside.
+    are drawn, and the same centers, labels and number of iterations come out, ties
+    aside.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class KMeans(
         Runs, of which the one of least inertia is kept. 'auto': 10 for 'random' and
         callables, else 1.
     max_iter : int, default=300
-        Rounds of a run at most.
+        Iterations of a run at most.
     tol : float, default=1e-4
         A run is over when centers move by no more than ``tol`` times the mean
         variance of the features, squares summed.
@@ -66,7 +67,7 @@ class KMeans(
         For compatibility: X is never overwritten, and never copied as a whole but
         for a callable `init`.
     algorithm : {'lloyd', 'elkan'}, default='lloyd'
-        Both are the same path to the same rounds: distances are compared in the
+        Both are the same path to the same iterations: distances are compared in the
         processor's registers, and rows that a bound shows to keep their center are
         not read again (Hamerly's, four bytes a row; not where rows are shorter than
         128 bytes or have weights).
@@ -84,7 +85,7 @@ class KMeans(
     inertia_ : float
         Sum of squared distances of rows to their centers, by weight.
     n_iter_ : int
-        Rounds of the run that was kept.
+        Iterations of the run that was kept.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -92,7 +93,7 @@ class KMeans(
 
     See Also
     --------
-    sklearnex_rs.spmd.KMeans : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.KMeans : The same, with rows distributed over ranks.
     sklearn.cluster.KMeans : Whose results these are.
 
     Notes
@@ -243,7 +244,7 @@ class KMeans(
         return mean, (float(np.mean(squares / count)), float(squares.sum()))
 
     def _want_inertia(self, call: Call) -> bool:
-        """Say whether the first rank tells of rounds; the others then count for it."""
+        """Say whether the first rank reports inertia, so that all compute it."""
         mine = bytes([bool(self.verbose)])
         return any(call.send(_core.Comm.broadcast, mine) if call.distributed else mine)
 

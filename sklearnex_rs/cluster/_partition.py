@@ -31,7 +31,7 @@ class Partition:
     strict: bool
 
     def tell(self, tolerance: float) -> None:
-        """Print the rounds as scikit-learn does."""
+        """Print the iterations as scikit-learn does."""
         for i, (inertia, _) in enumerate(self.history):
             print(f"Iteration {i}, inertia {inertia}.")
         last, shift = len(self.history) - 1, self.history[-1][1]

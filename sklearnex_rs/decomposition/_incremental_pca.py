@@ -21,7 +21,7 @@ SPARE = 10  # directions that are kept besides twice the components
 
 
 class IncrementalPCA(Projection, IncrementalMixin):
-    """Principal component analysis, batch by batch.
+    """Incremental principal component analysis (IPCA).
 
     Up to 5,000 columns the components are exactly those of all rows at once, to
     rounding, however they are cut into batches: what is kept between batches is the
@@ -53,7 +53,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
             The covariance. The squares of singular values have errors of 1e-16 of the
             largest.
         "full" :
-            The triangle of a QR decomposition of the centered rows, whose singular
+            The R factor of a QR decomposition of the centered rows, whose singular
             values are exact to 1e-12 of the largest; twice the work.
     n_jobs : int, default=None
         Threads to use, as of :class:`sklearnex_rs.linear_model.LinearRegression`.
@@ -61,7 +61,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        Directions of length one, by falling variance, each with its largest entry
+        Directions of length one, by decreasing variance, each with its largest entry
         positive; of float32 where X is. Of the library of X where that is a DLPack
         array.
     explained_variance_ : ndarray of shape (n_components,)
@@ -69,7 +69,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Its share of the variance of all features.
     singular_values_ : ndarray of shape (n_components,)
-        Singular values of the centered rows, falling.
+        Singular values of the centered rows, decreasing.
     mean_ : ndarray of shape (n_features,)
         Means of the features.
     var_ : ndarray of shape (n_features,)
@@ -161,7 +161,7 @@ class IncrementalPCA(Projection, IncrementalMixin):
         ValueError
             If X is empty, has NaN or infinity, or `n_components` does not fit.
         MemoryError
-            If a node has no room for what is kept.
+            If a node has too little memory for what is kept.
         """
         self._fit("fit", X)
         return self

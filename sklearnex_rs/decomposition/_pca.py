@@ -17,7 +17,7 @@ from sklearnex_rs.decomposition._solvers import check_truncated, choice, memory,
 
 
 class PCA(Projection):
-    """Principal component analysis.
+    """Principal component analysis (PCA).
 
     The directions in which the rows vary most: the leading right singular vectors of
     the centered X, with scikit-learn's signs. Every solver is exact; they differ in
@@ -44,13 +44,13 @@ class PCA(Projection):
             500, or for 'mle'; 'randomized' if `n_components` is below 80 % of the
             smaller; else 'full'.
         "full" :
-            The triangle of a QR decomposition of the centered rows, then its singular
+            The R factor of a QR decomposition of the centered rows, then its singular
             values, to 1e-12 of the largest.
         "covariance_eigh" :
             The covariance, around the mean from the start. So it is more exact than
             scikit-learn's far from the origin, where that subtracts large numbers.
             Where the largest singular value exceeds the last that is kept, or the
-            root of the noise, 10,000 times, the triangle as well: squares of singular
+            root of the noise, 10,000 times, the R factor as well: squares of singular
             values have errors of 1e-16 of the largest.
         "arpack", "randomized" :
             The exact leading components: nothing is random or approximate, so
@@ -58,8 +58,8 @@ class PCA(Projection):
             ``power_iteration_normalizer`` and ``random_state`` do not change them.
             As by "covariance_eigh".
 
-        With fewer samples than features, all take the triangle of ``n_samples`` rows.
-        Where that, or the covariance, has no room in the memory of a node, a few
+        With fewer samples than features, all take the R factor of ``n_samples`` rows.
+        Where that, or the covariance, exceeds the memory of a node, a few
         components (an int) are found by block Lanczos instead, which reads the rows
         again and again, until residuals are 1e-13 of the largest.
     tol : float, default=0.0
@@ -79,7 +79,7 @@ class PCA(Projection):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        Directions of length one, by falling variance, each with its largest entry
+        Directions of length one, by decreasing variance, each with its largest entry
         positive; of float32 where X is. Of the library of X where that is a DLPack
         array.
     explained_variance_ : ndarray of shape (n_components,)
@@ -87,7 +87,7 @@ class PCA(Projection):
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Its share of the variance of all features.
     singular_values_ : ndarray of shape (n_components,)
-        Singular values of the centered X, falling.
+        Singular values of the centered X, decreasing.
     mean_ : ndarray of shape (n_features,)
         Means of the features.
     n_components_ : int
@@ -104,7 +104,7 @@ class PCA(Projection):
 
     See Also
     --------
-    sklearnex_rs.spmd.PCA : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.PCA : The same, with rows distributed over ranks.
     sklearn.decomposition.PCA : Whose results these are (``svd_solver='full'``, on X
         less its mean), to 1e-9 relative in float64, to 1e-4 in float32.
 
@@ -116,7 +116,7 @@ class PCA(Projection):
     (1983), for the covariance; Wu and Simon, "Thick-Restart Lanczos Method" (2000),
     for the range finder; Demmel, Grigori, Hoemmen and Langou,
     "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
-    for the triangle.
+    for the R factor.
 
     Sparse X is refused: use ``.toarray()``.
 
@@ -203,9 +203,9 @@ class PCA(Projection):
         ValueError
             If X is empty, has NaN or infinity, or `n_components` does not fit.
         MemoryError
-            If a node has no room for the covariance or the triangle, ``n_features**2``
-            numbers, nor for the blocks of a range finder. Found before anything is
-            allocated.
+            If a node has too little memory for the covariance or the R factor,
+            ``n_features**2`` numbers, nor for the blocks of a range finder. Found
+            before anything is allocated.
         """
         self._fit("fit", X)
         return self

@@ -16,7 +16,7 @@ from sklearnex_rs.decomposition._solvers import memory, way_out
 
 
 class TruncatedSVD(Components):
-    """The leading singular values and right vectors of rows that are not centered.
+    """Dimensionality reduction using truncated SVD (aka LSA).
 
     Exact, by either algorithm, with scikit-learn's signs: those that scikit-learn
     finds with ``algorithm='arpack'``.
@@ -28,7 +28,7 @@ class TruncatedSVD(Components):
         ``n_samples`` and ``n_features``. With fewer samples, as many as those.
     algorithm : {'randomized', 'arpack'}, default='randomized'
         For compatibility: both are the same path to the exact answer, by the products
-        of columns; or by the triangle of a QR decomposition, where the largest
+        of columns; or by the R factor of a QR decomposition, where the largest
         singular value exceeds the last that is wanted 100 times. Where that has no
         room in the memory of a node, by block Lanczos, which reads the rows again and
         again, until residuals are 1e-13 of the largest square.
@@ -57,7 +57,7 @@ class TruncatedSVD(Components):
     explained_variance_ratio_ : ndarray of shape (n_components,)
         Its share of the variance of all features.
     singular_values_ : ndarray of shape (n_components,)
-        Singular values of X, falling.
+        Singular values of X, decreasing.
     n_features_in_ : int
         Number of features seen by `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -65,7 +65,7 @@ class TruncatedSVD(Components):
 
     See Also
     --------
-    sklearnex_rs.spmd.TruncatedSVD : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.TruncatedSVD : The same, with rows distributed over ranks.
     sklearnex_rs.linalg.svd : All singular values, with left vectors.
     PCA : The same of rows less their mean.
 
@@ -74,7 +74,7 @@ class TruncatedSVD(Components):
     Halko, Martinsson and Tropp, "Finding Structure with Randomness" (2011), for what
     is approximated elsewhere; Demmel, Grigori, Hoemmen and Langou,
     "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
-    for the triangle; Wu and Simon, "Thick-Restart Lanczos Method" (2000), for the
+    for the R factor; Wu and Simon, "Thick-Restart Lanczos Method" (2000), for the
     range finder.
 
     Sparse X is refused: use ``.toarray()``.
@@ -145,8 +145,8 @@ class TruncatedSVD(Components):
             If X is empty, has one feature, NaN or infinity, or `n_components` does
             not fit.
         MemoryError
-            If a node has no room for the products, ``n_features**2`` numbers, nor for
-            the blocks of a range finder. Found before anything is allocated.
+            If a node has too little memory for the products, ``n_features**2`` numbers,
+            nor for the blocks of a range finder. Found before anything is allocated.
         """
         self._fit("fit", X)
         return self

@@ -1,4 +1,4 @@
-"""Least squares in rounds, where products of columns have no room."""
+"""Least squares by conjugate gradients, where there is no memory for co-moments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearnex_rs._call import Call, Rows
 
 
 def exceeds_memory(call: Call, rows: Rows, positive: bool) -> bool:
-    """Say whether a node has no room for co-moments, but some for rounds.
+    """Say whether a node has too little memory for co-moments, but some for iterations.
 
     Where it has none for these either, or they cannot give the answer, all ranks
     raise the same MemoryError.
@@ -24,7 +24,7 @@ def exceeds_memory(call: Call, rows: Rows, positive: bool) -> bool:
     needed, left, ranks = short
     if not positive and (24 * ranks + 24) * 8 * p * (m + 1) < left:
         return True
-    way_out = "" if not positive else "set positive=False, which is found in rounds, "
+    way_out = "" if not positive else "set positive=False, which is found iteratively, "
     msg = (
         f"{call.name} of {p} columns needs {needed:,} bytes for the {ranks} rank(s) "
         f"on a node, of which {left:,} are free; {way_out}start fewer ranks on a node, "
@@ -52,7 +52,7 @@ def by_conjugate_gradients(
     coef, intercept, converged = call.run(_core.conjugate_gradients, *args, rows=rows)
     if not converged and call.first:
         msg = (
-            f"{call.name} found no room for co-moments, and its rounds did not "
+            f"{call.name} had too little memory for co-moments, and did not "
             "converge; scale the columns, leave out those that depend on others, or "
             "start fewer ranks on a node"
         )

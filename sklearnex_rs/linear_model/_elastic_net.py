@@ -27,7 +27,7 @@ from sklearnex_rs.linear_model._path import (
 
 
 class ElasticNet(Linear):
-    """Least squares with penalties on sizes and squares of coefficients.
+    """Linear regression with combined L1 and L2 penalties.
 
     Minimises ``1 / (2 * n_samples) * ||y - X w||**2 + alpha * l1_ratio * ||w||_1
     + 0.5 * alpha * (1 - l1_ratio) * ||w||**2``, each target for itself. The rows are
@@ -48,7 +48,7 @@ class ElasticNet(Linear):
         The Gram matrix of the rows, less their means and weighted, where you have
         it. True and False are alike: it is always computed.
     max_iter : int, default=1000
-        Rounds over the columns at most; None means 1000.
+        Iterations over the columns at most; None means 1000.
     copy_X : bool, default=True
         For compatibility: X is never overwritten, and never copied as a whole.
     tol : float, default=1e-4
@@ -79,7 +79,7 @@ class ElasticNet(Linear):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercepts; 0.0 if ``fit_intercept=False``.
     n_iter_ : int or list of int
-        Rounds taken, for each target.
+        Iterations taken, for each target.
     dual_gap_ : float or ndarray of shape (n_targets,)
         Duality gaps at the end.
     n_features_in_ : int
@@ -89,7 +89,7 @@ class ElasticNet(Linear):
 
     See Also
     --------
-    sklearnex_rs.spmd.ElasticNet : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.ElasticNet : The same, with rows distributed over ranks.
     sklearn.linear_model.ElasticNet : Whose optimum this is, to `tol`.
 
     Notes
@@ -98,7 +98,7 @@ class ElasticNet(Linear):
     Models via Coordinate Descent" (2010); Fercoq, Gramfort and Salmon, "Mind the
     duality gap: safer rules for the Lasso" (2015), for the columns that are left out.
 
-    Where a fit needs more than `max_iter` rounds it warns with a
+    Where a fit needs more than `max_iter` iterations it warns with a
     ``ConvergenceWarning``, on several ranks the first.
 
     Examples
@@ -193,9 +193,9 @@ class ElasticNet(Linear):
         ValueError
             If an input is empty, has NaN or infinity, or shapes do not fit.
         MemoryError
-            If a node has no room for the co-moments, on each of its ranks about
-            ``1.5 * (n_features + n_targets)**2`` numbers. Found before anything is
-            allocated.
+            If a node has too little memory for the co-moments, on each of its ranks
+            about ``1.5 * (n_features + n_targets)**2`` numbers. Found before anything
+            is allocated.
         """
 
         def check() -> Rows:
@@ -261,7 +261,7 @@ class ElasticNet(Linear):
 
 
 class Lasso(ElasticNet):
-    """Least squares with a penalty on sizes of coefficients.
+    """Linear regression with an L1 penalty (the Lasso).
 
     Minimises ``1 / (2 * n_samples) * ||y - X w||**2 + alpha * ||w||_1``: it is
     :class:`ElasticNet` with ``l1_ratio=1``.
@@ -286,7 +286,7 @@ feature_names_in_
 
     See Also
     --------
-    sklearnex_rs.spmd.Lasso : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.Lasso : The same, with rows distributed over ranks.
     sklearn.linear_model.Lasso : Whose optimum this is, to `tol`.
 
     Examples

@@ -21,7 +21,7 @@ RCOND = 1e-6  # as LinearRegression has it
 
 
 class IncrementalLeastSquares(IncrementalMixin, Linear):
-    """Least squares of batches: what is kept is the triangle of ``[1 X y]``."""
+    """Least squares of batches; the state is the R factor of ``[1 X y]``."""
 
     _kind = "centered_r"
 
@@ -124,10 +124,10 @@ class IncrementalLeastSquares(IncrementalMixin, Linear):
 
 
 class IncrementalLinearRegression(IncrementalLeastSquares):
-    """Ordinary least squares, batch by batch.
+    """Ordinary least squares linear regression, batch by batch.
 
     The same line as :class:`LinearRegression` finds for all rows at once, and as
-    exact: what is kept between batches is the triangle of ``[1 X y]``, of about
+    exact: what is kept between batches is the R factor of ``[1 X y]``, of about
     ``(n_features + n_targets)**2`` numbers, which has the condition of the rows and
     not its square.
 
@@ -153,7 +153,7 @@ class IncrementalLinearRegression(IncrementalLeastSquares):
     rank_ : int
         Rank of the centered, weighted rows, as of :class:`LinearRegression`.
     singular_ : ndarray of shape (min(n_samples, n_features),)
-        Singular values of the centered, weighted rows, falling.
+        Singular values of the centered, weighted rows, decreasing.
     n_samples_seen_ : int
         Number of rows so far.
     batch_size_ : int
@@ -213,10 +213,10 @@ class IncrementalLinearRegression(IncrementalLeastSquares):
 
 
 class IncrementalRidge(IncrementalLeastSquares):
-    """Least squares with a penalty on the squares of coefficients, batch by batch.
+    """Linear least squares with an L2 penalty, batch by batch.
 
     The same line as :class:`Ridge` finds for all rows at once, and as exact: what is
-    kept between batches is the triangle of ``[1 X y]``, of about
+    kept between batches is the R factor of ``[1 X y]``, of about
     ``(n_features + n_targets)**2`` numbers.
 
     Parameters

@@ -19,12 +19,12 @@ from sklearnex_rs.linear_model._linear import Linear
 
 
 class LinearRegression(Linear):
-    """Ordinary least squares.
+    """Ordinary least squares linear regression.
 
     Minimises ``sum_i w_i ||y_i - X_i coef.T - intercept||**2``; among equal answers
     the one of least norm. The rows are read once for means and co-moments, from
     which the answer follows; where their condition asks for it they are read again,
-    for the residual or for the triangle of a QR decomposition, so the answer is as
+    for the residual or for the R factor of a QR decomposition, so the answer is as
     exact as scikit-learn's, far from the origin too.
 
     Parameters
@@ -56,9 +56,9 @@ class LinearRegression(Linear):
         Intercepts; 0.0 if ``fit_intercept=False``.
     rank_ : int
         Rank of the centered, weighted X. Not if ``positive=True``, nor where
-        coefficients were found in rounds.
+        coefficients were found iteratively.
     singular_ : ndarray of shape (min(n_samples, n_features),)
-        Singular values of the centered, weighted X, falling. Not where `rank_` is
+        Singular values of the centered, weighted X, decreasing. Not where `rank_` is
         not.
     n_features_in_ : int
         Number of features seen by `fit`.
@@ -67,7 +67,7 @@ class LinearRegression(Linear):
 
     See Also
     --------
-    sklearnex_rs.spmd.LinearRegression : The same over rows that are spread over
+    sklearnex_rs.spmd.LinearRegression : The same, with rows distributed over
         ranks.
     sklearn.linear_model.LinearRegression : Whose results these are, to 1e-9
         relative in float64, to 1e-4 in float32.
@@ -78,13 +78,13 @@ class LinearRegression(Linear):
     for the moments; Higham, "Accuracy and Stability of Numerical Algorithms",
     chapters 12 and 20, for the second look; Demmel, Grigori, Hoemmen and Langou,
     "Communication-optimal Parallel and Sequential QR and LU Factorizations" (2012),
-    for the triangle.
+    for the R factor.
 
-    Where a node has no room for the co-moments, coefficients are found in rounds by
-    conjugate gradients (Hestenes and Stiefel, 1952), each a pass over the rows: about
-    twenty times the condition of the columns, scaled to length one. Then neither
-    `rank_` nor `singular_` is known, as in scikit-learn for sparse X; and where
-    rounding keeps them from converging to 1e-8, a ConvergenceWarning says so.
+    Where a node has too little memory for the co-moments, coefficients are found
+    iteratively by conjugate gradients (Hestenes and Stiefel, 1952), each a pass over
+    the rows: about twenty times the condition of the columns, scaled to length one.
+    Then neither `rank_` nor `singular_` is known, as in scikit-learn for sparse X; and
+    where rounding keeps them from converging to 1e-8, a ConvergenceWarning says so.
 
     Sparse X is refused: use ``.toarray()``.
 
@@ -149,9 +149,9 @@ class LinearRegression(Linear):
         ValueError
             If an input is empty, has NaN or infinity, or shapes do not fit.
         MemoryError
-            If a node has no room for the co-moments, ``(n_features + n_targets)**2``
-            numbers, and ``positive=True``, or none for rounds either. Found before
-            anything is allocated.
+            If a node has too little memory for the co-moments, ``(n_features +
+            n_targets)**2`` numbers, and ``positive=True``, or none for iterations
+            either. Found before anything is allocated.
         """
 
         def check() -> Rows:

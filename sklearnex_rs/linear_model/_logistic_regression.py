@@ -32,7 +32,7 @@ _SURER = 1e-5
 
 
 class LogisticRegression(CallbackSupportMixin, LinearClassifier):
-    """Logistic regression: binary, or multinomial by the softmax.
+    """Logistic regression (aka logit, MaxEnt) classifier.
 
     Minimises ``sum_i w_i loss_i + penalty / C``. Rows are read once for each round,
     for the loss, its gradient and where that pays its second derivatives, around
@@ -100,7 +100,7 @@ class LogisticRegression(CallbackSupportMixin, LinearClassifier):
 
     See Also
     --------
-    sklearnex_rs.spmd.LogisticRegression : The same over rows that are spread over
+    sklearnex_rs.spmd.LogisticRegression : The same, with rows distributed over
         ranks.
     sklearn.linear_model.LogisticRegression : Whose optimum this is.
 

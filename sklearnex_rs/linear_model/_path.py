@@ -77,7 +77,7 @@ class ElasticNetPath(Estimator):
         self.unknown = unknown
 
     def trace(self, X: Any, y: Any, verbose: int) -> tuple[Any, Any, Any, list[int]]:
-        """Return penalties, coefficients, duality gaps and rounds."""
+        """Return penalties, coefficients, duality gaps and iterations."""
 
         def check() -> Rows:
             self._check_params()
@@ -144,7 +144,7 @@ class ElasticNetPath(Estimator):
         raise NotImplementedError(msg)
 
     def _grid(self) -> tuple[Any, float]:
-        """Return penalties, falling; or how many, and the share of the last."""
+        """Return penalties, decreasing; or how many, and the share of the last."""
         if isinstance(self.alphas, Integral):
             return np.array([self.alphas], np.float64), float(self.eps)
         return np.sort(np.asarray(self.alphas, np.float64))[::-1].copy(), 0.0
@@ -315,7 +315,7 @@ default='auto'
     verbose : bool or int, default=False
         Whether to say how many penalties there were.
     return_n_iter : bool, default=False
-        Whether to return the numbers of rounds too.
+        Whether to return the numbers of iterations too.
     positive : bool, default=False
         Whether coefficients are forced to be positive.
     check_input : bool, default=True
@@ -327,13 +327,13 @@ default='auto'
     Returns
     -------
     alphas : ndarray of shape (n_alphas,)
-        Penalties, falling; in the library of X, as all arrays here are.
+        Penalties, decreasing; in the library of X, as all arrays here are.
     coefs : ndarray of shape (n_features, n_alphas)
         Coefficients.
     dual_gaps : ndarray of shape (n_alphas,)
         Duality gaps at the end.
     n_iters : list of int
-        Rounds taken; where ``return_n_iter=True``.
+        Iterations taken; where ``return_n_iter=True``.
     """
     return follow(
         ElasticNetPath,

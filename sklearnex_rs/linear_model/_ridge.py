@@ -23,7 +23,7 @@ COUNTED = {"lsqr", "sag", "saga"}  # of which scikit-learn tells iterations
 
 
 class Ridge(Linear):
-    """Least squares with a penalty on the squares of coefficients.
+    """Linear least squares with an L2 penalty.
 
     Minimises ``sum_i w_i ||y_i - X_i coef.T - intercept||**2 + sum_j alpha_j
     ||coef_j||**2``. It goes the way of :class:`LinearRegression`: the rows are read
@@ -48,7 +48,7 @@ class Ridge(Linear):
     solver : {'auto', 'svd', 'cholesky', 'lsqr', 'sparse_cg', 'sag', 'saga', 'lbfgs'}, \
 default='auto'
         All lead to the same optimum, on one native path: the decomposition of the
-        co-moments, or of the triangle of the rows where those are not enough. With
+        co-moments, or of the R factor of the rows where those are not enough. With
         ``positive=True`` it must be 'auto' or 'lbfgs', else it must not be 'lbfgs'.
     positive : bool, default=False
         Whether coefficients are forced to be positive, by non-negative least
@@ -78,15 +78,15 @@ default='auto'
 
     See Also
     --------
-    sklearnex_rs.spmd.Ridge : The same over rows that are spread over ranks.
+    sklearnex_rs.spmd.Ridge : The same, with rows distributed over ranks.
     sklearn.linear_model.Ridge : Whose results these are, to 1e-9 relative in
         float64, to 1e-4 in float32.
 
     Notes
     -----
     Hoerl and Kennard, "Ridge Regression: Biased Estimation for Nonorthogonal
-    Problems" (1970); for the rest see :class:`LinearRegression`. Where a node has no
-    room for the co-moments, coefficients are found in rounds, as there.
+    Problems" (1970); for the rest see :class:`LinearRegression`. Where a node has too
+    little memory for the co-moments, coefficients are found iteratively, as there.
 
     Examples
     --------
@@ -160,9 +160,9 @@ default='auto'
             If an input is empty, has NaN or infinity, or shapes do not fit; if
             `solver` and `positive` do not fit.
         MemoryError
-            If a node has no room for the co-moments, ``(n_features + n_targets)**2``
-            numbers, and ``positive=True``, or none for rounds either. Found before
-            anything is allocated.
+            If a node has too little memory for the co-moments, ``(n_features +
+            n_targets)**2`` numbers, and ``positive=True``, or none for iterations
+            either. Found before anything is allocated.
         """
 
         def check() -> Rows:

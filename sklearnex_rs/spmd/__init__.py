@@ -1,4 +1,4 @@
-"""The estimators over rows that are spread over ranks: ``mpirun -n 4 python fit.py``.
+"""The estimators over rows distributed over ranks: ``mpirun -n 4 python fit.py``.
 
 Importing this, constructing, unpickling and ``predict`` need neither mpi4py nor MPI;
 the first collective call does.

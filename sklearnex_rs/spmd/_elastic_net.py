@@ -1,4 +1,4 @@
-"""Elastic net and Lasso over rows that are spread over ranks."""
+"""Elastic net and Lasso over rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class _Path(SPMDMixin, _ElasticNetPath):
 
 
 class ElasticNet(SPMDMixin, _ElasticNet):
-    """Least squares with penalties on sizes and squares, over the rows of all ranks.
+    """Linear regression with combined L1 and L2 penalties, over all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same model:
     bit by bit the same on all ranks, and to rounding the one that a single machine
@@ -243,7 +243,7 @@ feature_names_in_
 
 
 class Lasso(SPMDMixin, _Lasso):
-    """Least squares with a penalty on sizes, over the rows of all ranks.
+    """Linear regression with an L1 penalty (the Lasso), over all ranks.
 
     It is :class:`ElasticNet` with ``l1_ratio=1``.
 

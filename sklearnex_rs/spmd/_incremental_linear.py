@@ -1,4 +1,4 @@
-"""Least squares in batches that are spread over ranks."""
+"""Least squares in batches distributed over ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearnex_rs.spmd._mixin import SPMDMixin
 
 
 class IncrementalLinearRegression(SPMDMixin, _IncrementalLinearRegression):
-    """Ordinary least squares of the batches of all ranks.
+    """Ordinary least squares linear regression on the batches of all ranks.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ n_features_in_, feature_names_in_
 
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
-    A `finalize` sends a header, the means, the triangle and the model; the triangle in
+    A `finalize` sends a header, the means, the R factor and the model; the R factor in
     the logarithm of the number of ranks steps, none of which gathers.
 
     Examples
@@ -86,7 +86,7 @@ n_features_in_, feature_names_in_
 
 
 class IncrementalRidge(SPMDMixin, _IncrementalRidge):
-    """Least squares with a penalty on squares, of the batches of all ranks.
+    """Linear least squares with an L2 penalty, on the batches of all ranks.
 
     Parameters
     ----------

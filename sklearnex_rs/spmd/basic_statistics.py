@@ -1,4 +1,4 @@
-"""Statistics of columns of rows that are spread over ranks."""
+"""Statistics of columns of rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["BasicStatistics", "IncrementalBasicStatistics"]
 
 
 class BasicStatistics(SPMDMixin, _BasicStatistics):
-    """Low-order moments and extremes of each column of the rows of all ranks.
+    """Compute basic statistics of each feature over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same
     statistics, bit by bit: those of the concatenated rows, to rounding (1e-9 relative
@@ -71,7 +71,7 @@ n_features_in_, feature_names_in_
 
 
 class IncrementalBasicStatistics(SPMDMixin, _IncrementalBasicStatistics):
-    """Low-order moments and extremes of each column, of the batches of all ranks.
+    """Compute basic statistics incrementally over the batches of all ranks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Clusters of rows that are spread over ranks."""
+"""Clusters of rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class KMeans(SPMDMixin, _KMeans):
 
     Every rank brings its own rows, none or any number, and ends with the same
     centers, bit by bit. For one ``random_state`` they are those that a single machine
-    finds on the concatenated rows, with as many rounds, whatever the number of ranks:
-    the same rows are drawn; ties aside.
+    finds on the concatenated rows, with as many iterations, whatever the number of
+    ranks: the same rows are drawn; ties aside.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Covariance of columns of rows that are spread over ranks."""
+"""Covariance of columns of rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["EmpiricalCovariance", "IncrementalEmpiricalCovariance"]
 
 
 class EmpiricalCovariance(SPMDMixin, _EmpiricalCovariance):
-    """Covariance of largest likelihood of the rows of all ranks.
+    """Maximum likelihood covariance estimator over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same
     covariance, bit by bit: that of the concatenated rows, to rounding (1e-9 relative
@@ -81,7 +81,7 @@ class EmpiricalCovariance(SPMDMixin, _EmpiricalCovariance):
 
 
 class IncrementalEmpiricalCovariance(SPMDMixin, _IncrementalEmpiricalCovariance):
-    """Covariance of largest likelihood of the batches of all ranks.
+    """Incremental covariance estimator over the batches of all ranks.
 
     Parameters
     ----------

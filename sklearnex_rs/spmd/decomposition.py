@@ -1,4 +1,4 @@
-"""Matrix decompositions of rows that are spread over ranks."""
+"""Matrix decompositions of rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PCA", "IncrementalPCA", "TruncatedSVD"]
 
 
 class PCA(SPMDMixin, _PCA):
-    """Principal component analysis of the rows of all ranks.
+    """Principal component analysis (PCA) of the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same model:
     bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
@@ -57,7 +57,7 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
     If any rank fails, all ranks raise its error, with the rank in front, and `comm`
     and the estimator can be used again.
 
-    A fit sends a header, the number of rows, the means, the covariance or the triangle
+    A fit sends a header, the number of rows, the means, the covariance or the R factor
     (of ``min(n_samples, n_features)`` rows), and the components: of
     ``n_features**2`` numbers at most. The first rank decomposes. From about 1,000
     features the ranks also agree on whether the memory of all nodes will do; where
@@ -106,7 +106,7 @@ mean_, n_components_, n_samples_, noise_variance_, n_features_in_, feature_names
 
 
 class TruncatedSVD(SPMDMixin, _TruncatedSVD):
-    """The leading singular values and right vectors of the rows of all ranks.
+    """Dimensionality reduction using truncated SVD over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same model:
     bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
@@ -148,7 +148,7 @@ n_features_in_, feature_names_in_
 
     A fit sends a header, the number of rows, the means, the products of columns and
     the components; where the largest singular value exceeds the last 100 times, also
-    the triangle, and the variances. Memory is agreed on as by
+    the R factor, and the variances. Memory is agreed on as by
     :class:`sklearnex_rs.spmd.PCA`.
 
     Examples
@@ -189,7 +189,7 @@ n_features_in_, feature_names_in_
 
 
 class IncrementalPCA(SPMDMixin, _IncrementalPCA):
-    """Principal component analysis of the batches of all ranks.
+    """Incremental principal component analysis of the batches of all ranks.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Factorisations of rows that are spread over ranks: QR and singular values."""
+"""Factorisations of rows distributed over ranks: QR and singular values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Linalg(SPMDMixin, _Linalg):
 def qr(
     a: Any, mode: str = "reduced", *, n_jobs: int | None = None, comm: Any = None
 ) -> Any:
-    """Factor the rows of all ranks into orthonormal columns and a triangle.
+    """Factor the rows of all ranks into orthonormal columns and an R factor.
 
     Collective: every rank of `comm` calls it, with its rows, none or any number, also
     fewer than columns. Rows are never gathered.
@@ -57,7 +57,7 @@ def qr(
         rows of all ranks, one after the other; ``k`` is the smaller of the number of
         all rows and of columns.
     R : ndarray of shape (k, n_features)
-        The triangle, the same on all ranks.
+        The R factor, the same on all ranks.
 
     Raises
     ------
@@ -73,8 +73,8 @@ def qr(
     Notes
     -----
     A header, the number of rows, the products of columns (two messages), and the
-    triangle; again both where the condition of columns asks; above 1e6, or with fewer
-    rows than columns, ``log2(size)`` exchanges of triangles, and their factors.
+    R factor; again both where the condition of columns asks; above 1e6, or with fewer
+    rows than columns, ``log2(size)`` exchanges of R factors, and their factors.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def svd(
     U : ndarray of shape (n_samples, k)
         This rank's rows of the left singular vectors.
     S : ndarray of shape (k,)
-        Singular values, falling, the same on all ranks.
+        Singular values, decreasing, the same on all ranks.
     Vh : ndarray of shape (k, n_features)
         Right singular vectors, the same on all ranks.
 

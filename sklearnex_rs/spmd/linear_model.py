@@ -1,4 +1,4 @@
-"""Linear models over rows that are spread over ranks."""
+"""Linear models over rows distributed over ranks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class LinearRegression(SPMDMixin, _LinearRegression):
-    """Ordinary least squares over the rows of all ranks.
+    """Ordinary least squares linear regression over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same model:
     bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
@@ -103,7 +103,7 @@ class LinearRegression(SPMDMixin, _LinearRegression):
 
 
 class LogisticRegression(SPMDMixin, _LogisticRegression):
-    """Logistic regression over the rows of all ranks.
+    """Logistic regression classifier over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, of all classes or some, and
     ends with the same model: bit by bit the same on all ranks, and to the rounding
@@ -210,7 +210,7 @@ random_state, solver, max_iter, verbose, warm_start, n_jobs
 
 
 class Ridge(SPMDMixin, _Ridge):
-    """Least squares with a penalty on squares, over the rows of all ranks.
+    """Linear least squares with an L2 penalty, over the rows of all ranks.
 
     Every rank brings its own rows, none or any number, and ends with the same model:
     bit by bit the same on all ranks, and to rounding (1e-9 relative in float64, 1e-4
@@ -243,8 +243,8 @@ class Ridge(SPMDMixin, _Ridge):
     ``predict`` : local. For the rows at hand; needs neither MPI nor mpi4py.
 
     A fit sends a header, the means, the co-moments and the model: four messages, of
-    ``(n_features + n_targets)**2 / 2`` numbers at most; in rounds where a node has no
-    room for these, as :class:`LinearRegression`.
+    ``(n_features + n_targets)**2 / 2`` numbers at most; iteratively where a node has
+    too little memory for these, as :class:`LinearRegression`.
 
     Examples
     --------

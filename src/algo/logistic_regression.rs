@@ -11,7 +11,10 @@
 //! coordinate descent (Lee, Sun and Saunders 2014), or FISTA where there is no memory for a Hessian.
 //! All ranks look at the first rank's iterate; `solve::LineSearch` judges it.
 
-use super::{LogisticState, Observer, Rounds, lead, moments, rounds, variances};
+use super::{
+    LogisticState, Observer, Place, Rounds, Stepped, lead, moments, rounds, shift_intercepts,
+    variances,
+};
 use crate::{
     Error, Result,
     comm::Communicator,
@@ -125,11 +128,8 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
         let part = if m > 1 { 1.0 / m as f64 } else { 0.25 };
         let few = p <= SPECTRAL[0].saturating_mul(m).min(SPECTRAL[1]);
         if way == Way::Quasi && few && self.total >= p as f64 {
-            let look = MomentOptions {
-                centered,
-                exact: false,
-            };
-            let seen = moments(&bare, comm, look)?;
+            let exact = false;
+            let seen = moments(&bare, comm, MomentOptions { centered, exact })?;
             if !seen.is_finite() {
                 return Err(Error::NotFinite);
             }
@@ -155,22 +155,6 @@ impl<D: Kernels, T: Real> LogisticRegression<'_, '_, '_, D, T> {
             zeros: squares.iter().map(|square| *square == 0.0).collect(),
             metric: Metric::diagonal(&squares, part, ridge, m)?,
         })
-    }
-}
-
-/// Where rows are put, which columns are zero there, and what bends the loss.
-struct Place {
-    mean: Vec<f64>,
-    zeros: Vec<bool>,
-    metric: Metric,
-}
-
-/// Moves intercepts to where rows are put around the means, or back.
-fn shift_intercepts(coef: &mut [f64], mean: &[f64], sign: f64) {
-    let width = mean.len() + 1;
-    for coef in coef.chunks_exact_mut(width) {
-        let shift = coef.iter().zip(mean).map(|(c, mean)| c * mean);
-        coef[width - 1] += sign * shift.sum::<f64>();
     }
 }
 
@@ -251,7 +235,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Judges the iterate; if it is on the way, brings the next trial.
-    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Result<(LogisticState, bool)> {
+    fn descend(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let mut enough = false;
         if let Some([coef, before]) = &self.at {
@@ -293,12 +277,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// Takes the direction from an iterate that stays.
-    fn step(
-        &mut self,
-        mut state: LogisticState,
-        gradient: Vec<f64>,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn step(&mut self, mut state: LogisticState, gradient: Vec<f64>, seen: &[f64]) -> Stepped {
         if state.curved {
             self.bends = memory::copy(&seen[state.coef.len()..], "second derivatives")?;
         }
@@ -359,11 +338,7 @@ impl<'t, 'r, 'a, 'm, D: Kernels, T: Real> Optimizer<'t, 'r, 'a, 'm, D, T> {
     }
 
     /// The same by proximal gradients.
-    fn prox_step(
-        &mut self,
-        mut state: LogisticState,
-        seen: &[f64],
-    ) -> Result<(LogisticState, bool)> {
+    fn prox_step(&mut self, mut state: LogisticState, seen: &[f64]) -> Stepped {
         let (value, gradient) = self.goal.value(&state.coef, seen)?;
         let first = self.goal.first();
         let [x, next, rest] = self.fista.step(&state.coef, &gradient, &first)?;
@@ -414,7 +389,7 @@ impl<D: Kernels, T: Real> Rounds for Optimizer<'_, '_, '_, '_, D, T> {
         Ok(Sums::of(found.gradient))
     }
 
-    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Result<(LogisticState, bool)> {
+    fn improve(&mut self, state: LogisticState, seen: &mut Sums) -> Stepped {
         match self.way {
             Way::Gradient => self.prox_step(state, seen.values()),
             _ => self.descend(state, seen.values()),

@@ -1,7 +1,10 @@
 //! What logistic regression learns, and how far it has come.
 
 use super::Model;
-use crate::{Error, Result, memory};
+use crate::{Error, Result, memory, solve::Metric};
+
+/// The next iterate, and whether it is the last.
+pub(super) type Stepped = Result<(LogisticState, bool)>;
 
 /// The iterate that is looked at, and what is known of the last one.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,5 +52,21 @@ impl Model for LogisticState {
             converged: rest[3] > 0.0,
             curved: rest[4] > 0.0,
         })
+    }
+}
+
+/// Where rows are put, which columns are zero there, and what bends the loss.
+pub(super) struct Place {
+    pub(super) mean: Vec<f64>,
+    pub(super) zeros: Vec<bool>,
+    pub(super) metric: Metric,
+}
+
+/// Moves intercepts to where rows are put around the means, or back.
+pub(super) fn shift_intercepts(coef: &mut [f64], mean: &[f64], sign: f64) {
+    let width = mean.len() + 1;
+    for coef in coef.chunks_exact_mut(width) {
+        let shift = coef.iter().zip(mean).map(|(c, mean)| c * mean);
+        coef[width - 1] += sign * shift.sum::<f64>();
     }
 }

@@ -33,6 +33,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use least_squares_model::{Next, intercept, put, weighs};
+use logistic_state::{Place, Stepped, shift_intercepts};
 use looks::{means, moments, r_factor};
 use range::range;
 use stream::gather;

@@ -920,7 +920,7 @@ fn a_panic_in_a_look_or_in_the_lead_is_the_same_error_on_every_rank() {
         rank_error(
             rank,
             "sklearnex_rs._core.InternalError",
-            &format!("internal error: rank {rank} falls"),
+            &format!("internal error, please report: rank {rank} falls"),
         )
     };
     assert_eq!(answers, vec![[1, 0, 2].map(fallen); 3]);

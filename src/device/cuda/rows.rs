@@ -96,7 +96,7 @@ impl<T> CudaOut<'_, T> {
     /// Its address, if it has room for so many.
     pub(super) fn checked_address(&self, len: usize) -> Result<u64> {
         let fits = (self.len == len).then_some(self.first);
-        fits.ok_or(Error::Shape("there is no room for the answer"))
+        fits.ok_or(Error::Shape("the output has another size than the answer"))
     }
 }
 
