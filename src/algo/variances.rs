@@ -53,7 +53,7 @@ pub fn variances<D: MomentKernels, T: Real>(
         if drift.abs() > 0.0 {
             *square = (*square - drift / means.weight() * drift).max(0.0);
         }
-        if means.is_constant(j, *square) {
+        if means.is_constant(j, square.sqrt()) {
             *square = 0.0;
         }
     }

@@ -48,12 +48,12 @@ impl Means {
         &self.mean
     }
 
-    /// Whether column `j` is constant, `square` being its `Σᵢ wᵢ (xᵢ − x̄)²`: where it is no more than what
+    /// Whether column `j` is constant, `length²` being its `Σᵢ wᵢ (xᵢ − x̄)²`: where it is no more than what
     /// rounding leaves of a constant, `Σᵢ wᵢ (4 ε x̄)²`. Rows of any other column differ by a bit at least,
     /// and many do.
-    pub fn is_constant(&self, j: usize, square: f64) -> bool {
+    pub fn is_constant(&self, j: usize, length: f64) -> bool {
         let noise = 4.0 * f64::EPSILON * self.mean[j].abs();
-        square <= 0.0 || square.sqrt() <= self.weight().sqrt() * noise
+        length <= self.weight().sqrt() * noise
     }
 
     /// A place near the rows, and `x̄` less that place.

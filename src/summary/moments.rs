@@ -68,7 +68,9 @@ impl Moments {
         }
         for j in 0..self.q {
             let diagonal = j * (j + 1) / 2 + j;
-            if !self.means.is_constant(j, self.words[diagonal]) {
+            let square = self.words[diagonal];
+            // Squares that are zero may be of numbers too small for squares.
+            if square == 0.0 || !self.means.is_constant(j, square.abs().sqrt()) {
                 continue;
             }
             self.words[diagonal - j..=diagonal].fill(0.0);

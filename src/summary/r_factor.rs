@@ -54,8 +54,10 @@ impl RFactor {
             .take(self.q)
             .enumerate()
         {
-            let square = column.iter().map(|x| x * x).sum::<f64>();
-            if means.is_constant(j, square) {
+            let largest = column.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+            let size = if largest > 0.0 { largest } else { 1.0 }; // squares would vanish or overflow
+            let square: f64 = column.iter().map(|x| (x / size) * (x / size)).sum();
+            if means.is_constant(j, size * square.sqrt()) {
                 column.fill(0.0);
             }
         }

@@ -36,10 +36,10 @@ X, y = np.random.default_rng(0).standard_normal((30, 2)), np.ones(30)
 REFUSED = """
 fitted = LinearRegression().fit(X, y)
 for call in (
-    lambda: LinearRegression().fit(OnCard(X), y),
-    lambda: LinearRegression().fit(X, OnCard(y)),
-    lambda: fitted.predict(OnCard(X)),
-    lambda: fitted.score(OnCard(X), y),
+    lambda: LinearRegression().fit(OnGpu(X), y),
+    lambda: LinearRegression().fit(X, OnGpu(y)),
+    lambda: fitted.predict(OnGpu(X)),
+    lambda: fitted.score(OnGpu(X), y),
 ):
     try:
         call()
@@ -57,7 +57,7 @@ said = []
 
 def job(comm):
     model = spmd.LinearRegression(comm=comm)
-    rows = OnCard(X) if comm.rank == 1 else X
+    rows = OnGpu(X) if comm.rank == 1 else X
     try:
         model.fit(rows, y)
     except CudaUnavailableError as error:

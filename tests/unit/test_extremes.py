@@ -273,10 +273,16 @@ def test_clusters_of_single_precision_at_either_end(scale):
 
 def test_weights_in_the_place_of_y_are_refused():
     X, w = np.ones((3, 2)), np.array([1.0, 2.0, 0.5])
-    for cls in (IncrementalBasicStatistics, spmd.IncrementalBasicStatistics):
+
+    def refuses(make):
         for given in (w, w.astype("f4"), w.tolist(), w[:, None]):
             with pytest.raises(TypeError, match="sample_weight="):
-                cls().partial_fit(X, given)
+                make().partial_fit(X, given)
         with pytest.warns(UserWarning, match="sample_weight="):
-            cls().partial_fit(X, [1, 2, 1])
+            make().partial_fit(X, [1, 2, 1])
+
+    refuses(IncrementalBasicStatistics)
+    spmd.run(
+        1, lambda comm: refuses(lambda: spmd.IncrementalBasicStatistics(comm=comm))
+    )
     assert IncrementalBasicStatistics().partial_fit(X, None, w).sum_[0] == 3.5
