@@ -14,7 +14,7 @@
 use super::{Model, intercept, lead, moments, put, weighs};
 use crate::{
     Error, Result,
-    comm::Communicator,
+    comm::{Communicator, Reader, Writer},
     device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
@@ -246,28 +246,26 @@ impl ElasticNetPath {
 
 impl Model for ElasticNetPath {
     fn words(&self) -> Result<Vec<f64>> {
-        let [k, m, p] = self.shape.map(|n| n as f64);
-        let anew = f64::from(u8::from(self.anew));
-        let mut words = [k, m, p, anew, self.samples].to_vec();
+        let [k, m, p] = self.shape;
+        let room = 5 + k + k * m * (p + 3) + m;
+        let mut writer = Writer::new(room, "a path")?.count(k)?.count(m)?.count(p)?;
+        writer = writer.flag(self.anew)?.number(self.samples)?;
         let parts = [&self.alphas, &self.coef, &self.intercept, &self.gaps];
         for part in parts.into_iter().chain([&self.rounds, &self.tolerances]) {
-            words.extend(part);
+            writer = writer.put(part)?;
         }
-        Ok(words)
+        Ok(writer.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
-        let broken = Error::Shape("a model that travelled");
-        let [k, m, p, anew, samples] = *words.first_chunk().ok_or(broken.clone())?;
-        let mut new = Self::empty([k, m, p].map(|n| n as usize))?;
-        (new.anew, new.samples) = (anew > 0.0, samples);
-        let mut rest = &words[5..];
+        let mut reader = Reader::new(&words, "a model that travelled");
+        let mut new = Self::empty([reader.count()?, reader.count()?, reader.count()?])?;
+        (new.anew, new.samples) = (reader.flag()?, reader.number()?);
         for part in new.parts() {
-            let cut = rest.split_at_checked(part.len()).ok_or(broken.clone())?;
-            part.copy_from_slice(cut.0);
-            rest = cut.1;
+            let known = reader.take(part.len())?;
+            part.copy_from_slice(known);
         }
+        reader.finish()?;
         Ok(new)
     }
 }

@@ -12,7 +12,7 @@
 use super::{Model, Observer, Rounds, one_pass, rounds};
 use crate::{
     Error, Result,
-    comm::Communicator,
+    comm::{Communicator, Reader, Writer},
     device::{Data, Kernels},
     memory,
     real::Real,
@@ -166,27 +166,23 @@ struct LloydState {
 
 impl Model for LloydState {
     fn words(&self) -> Result<Vec<f64>> {
-        let mut words = memory::copy(&self.centers, "centers")?;
-        words.extend(self.history.as_flattened());
-        words.extend([self.history.len() as f64, f64::from(u8::from(self.strict))]);
-        words.push(self.k as f64);
-        Ok(words)
+        let room = 4 + self.centers.len() + 2 * self.history.len();
+        let writer = Writer::new(room, "centers")?.count(self.k)?;
+        let writer = writer.flag(self.strict)?.slice(&self.centers)?;
+        Ok(writer.slice(self.history.as_flattened())?.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // counts
-    fn of(mut words: Vec<f64>) -> Result<Self> {
-        let broken = || Error::Shape("centers");
-        let mut pop = || words.pop().ok_or_else(broken);
-        let (k, strict, rounds) = (pop()? as usize, pop()? > 0.0, pop()? as usize);
-        let start = words.len().checked_sub(2 * rounds).ok_or_else(broken)?;
-        let history = words.split_off(start).as_chunks().0.to_vec();
-        Ok(Self {
-            k,
-            centers: words,
+    fn of(words: Vec<f64>) -> Result<Self> {
+        let mut reader = Reader::new(&words, "centers");
+        let new = Self {
+            k: reader.count()?,
             empty: 0,
-            strict,
-            history,
-        })
+            strict: reader.flag()?,
+            centers: reader.vec()?,
+            history: reader.slice()?.as_chunks().0.to_vec(),
+        };
+        reader.finish()?;
+        Ok(new)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::Model;
 use crate::{
-    Error, Result, memory,
+    Error, Result,
+    comm::{Reader, Writer},
+    memory,
     solve::{self, Spectrum},
     summary::RFactor,
 };
@@ -178,29 +180,28 @@ impl LeastSquaresModel {
 impl Model for LeastSquaresModel {
     fn words(&self) -> Result<Vec<f64>> {
         let next = ORDER.iter().position(|next| *next == self.next);
-        let next = next.unwrap_or(0);
-        let m = self.intercept.len();
-        let mut words = [self.p, m, self.rank, next].map(|n| n as f64).to_vec();
-        for part in [&self.coef, &self.intercept, &self.singular] {
-            words.extend(part);
+        let parts = [&self.coef, &self.intercept, &self.singular];
+        let room = 6 + parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut writer = Writer::new(room, "a model")?.count(self.p)?;
+        writer = writer.count(self.rank)?.count(next.unwrap_or(0))?;
+        for part in parts {
+            writer = writer.slice(part)?;
         }
-        Ok(words)
+        Ok(writer.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
-        let broken = Error::Shape("a model that travelled");
-        let [p, m, rank, next] = *words.first_chunk().ok_or(broken.clone())?;
-        let [p, m, rank, next] = [p, m, rank, next].map(|n| n as usize);
-        let (coef, rest) = words[4..].split_at_checked(p * m).ok_or(broken.clone())?;
-        let (intercept, singular) = rest.split_at_checked(m).ok_or(broken)?;
-        Ok(Self {
+        let mut reader = Reader::new(&words, "a model that travelled");
+        let [p, rank, next] = [reader.count()?, reader.count()?, reader.count()?];
+        let new = Self {
             p,
-            coef: memory::copy(coef, "coefficients")?,
-            intercept: memory::copy(intercept, "intercepts")?,
+            coef: reader.vec()?,
+            intercept: reader.vec()?,
             rank,
-            singular: memory::copy(singular, "singular values")?,
+            singular: reader.vec()?,
             next: ORDER[next.min(ORDER.len() - 1)],
-        })
+        };
+        reader.finish()?;
+        Ok(new)
     }
 }

@@ -1,7 +1,11 @@
 //! What logistic regression learns, and how far it has come.
 
 use super::Model;
-use crate::{Error, Result, memory, solve::Metric};
+use crate::{
+    Result,
+    comm::{Reader, Writer},
+    solve::Metric,
+};
 
 /// The next iterate, and whether it is the last.
 pub(super) type Stepped = Result<(LogisticState, bool)>;
@@ -33,25 +37,24 @@ impl LogisticState {
 
 impl Model for LogisticState {
     fn words(&self) -> Result<Vec<f64>> {
-        let mut words = memory::copy(&self.coef, "coefficients")?;
-        let flags = [self.converged, self.curved].map(|flag| f64::from(u8::from(flag)));
-        words.extend([self.steps as f64, self.value, self.steepness]);
-        words.extend(flags);
-        Ok(words)
+        let writer = Writer::new(6 + self.coef.len(), "coefficients")?;
+        let writer = writer.slice(&self.coef)?.count(self.steps)?;
+        let writer = writer.number(self.value)?.number(self.steepness)?;
+        Ok(writer.flag(self.converged)?.flag(self.curved)?.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count
-    fn of(mut words: Vec<f64>) -> Result<Self> {
-        let rest = words.len().checked_sub(5);
-        let rest = words.split_off(rest.ok_or(Error::Shape("coefficients"))?);
-        Ok(Self {
-            coef: words,
-            steps: rest[0] as usize,
-            value: rest[1],
-            steepness: rest[2],
-            converged: rest[3] > 0.0,
-            curved: rest[4] > 0.0,
-        })
+    fn of(words: Vec<f64>) -> Result<Self> {
+        let mut reader = Reader::new(&words, "coefficients");
+        let new = Self {
+            coef: reader.vec()?,
+            steps: reader.count()?,
+            value: reader.number()?,
+            steepness: reader.number()?,
+            converged: reader.flag()?,
+            curved: reader.flag()?,
+        };
+        reader.finish()?;
+        Ok(new)
     }
 }
 

@@ -26,7 +26,7 @@
 use super::{Model, eigen, lead, means, moments, one_pass, r_factor, range, shared};
 use crate::{
     Error, Result,
-    comm::Communicator,
+    comm::{Communicator, Reader, Writer},
     device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
@@ -333,32 +333,33 @@ impl Components {
 impl Model for Components {
     fn words(&self) -> Result<Vec<f64>> {
         let next = ORDER.iter().position(|next| *next == self.next);
-        let (p, k) = (self.mean.len(), self.singular.len());
-        let mut words = memory::zeros(6 + p + k + k * p, "components")?;
-        words.clear();
-        words.extend([p as f64, k as f64, next.unwrap_or(0) as f64]);
-        words.extend([self.n, self.total, self.noise]);
-        for part in [&self.mean, &self.singular, &self.vectors] {
-            words.extend(part);
+        let parts = [&self.mean, &self.singular, &self.vectors];
+        let room = 7 + parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut writer = Writer::new(room, "components")?.count(next.unwrap_or(0))?;
+        writer = writer
+            .number(self.n)?
+            .number(self.total)?
+            .number(self.noise)?;
+        for part in parts {
+            writer = writer.slice(part)?;
         }
-        Ok(words)
+        Ok(writer.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
-        let broken = Error::Shape("a model that travelled");
-        let [p, k, next, n, total, noise] = *words.first_chunk().ok_or(broken.clone())?;
-        let [p, k, next] = [p, k, next].map(|n| n as usize);
-        let (mean, rest) = words[6..].split_at_checked(p).ok_or(broken.clone())?;
-        let (singular, vectors) = rest.split_at_checked(k).ok_or(broken)?;
-        Ok(Self {
+        let mut reader = Reader::new(&words, "a model that travelled");
+        let next = ORDER[reader.count()?.min(ORDER.len() - 1)];
+        let [n, total, noise] = [reader.number()?, reader.number()?, reader.number()?];
+        let new = Self {
             n,
-            mean: memory::copy(mean, "means")?,
-            singular: memory::copy(singular, "singular values")?,
-            vectors: memory::copy(vectors, "components")?,
+            mean: reader.vec()?,
+            singular: reader.vec()?,
+            vectors: reader.vec()?,
             total,
             noise,
-            next: ORDER[next.min(ORDER.len() - 1)],
-        })
+            next,
+        };
+        reader.finish()?;
+        Ok(new)
     }
 }

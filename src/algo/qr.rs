@@ -17,7 +17,7 @@
 use super::{Model, lead, moments, one_pass, shared};
 use crate::{
     Error, Result,
-    comm::Communicator,
+    comm::{Communicator, Reader, Writer},
     device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
@@ -220,31 +220,17 @@ fn unpacked(p: usize, rows: &[f64]) -> Result<Vec<f64>> {
 impl Model for Turn {
     fn words(&self) -> Result<Vec<f64>> {
         let Spectrum { values, vectors } = &self.spectrum;
-        let mut words = memory::zeros(
-            1 + self.left.len() + values.len() + vectors.len(),
-            "vectors",
-        )?;
-        words.clear();
-        words.push(values.len() as f64);
-        for part in [&self.left, values, vectors] {
-            words.extend(part);
-        }
-        Ok(words)
+        let room = 3 + self.left.len() + values.len() + vectors.len();
+        let writer = Writer::new(room, "vectors")?.slice(&self.left)?;
+        Ok(writer.slice(values)?.slice(vectors)?.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it was `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
-        let broken = Error::Shape("a model that travelled");
-        let (k, rest) = words.split_first().ok_or(broken.clone())?;
-        let k = *k as usize;
-        let (left, rest) = rest.split_at_checked(k * k).ok_or(broken.clone())?;
-        let (values, vectors) = rest.split_at_checked(k).ok_or(broken)?;
-        Ok(Self {
-            left: memory::copy(left, "singular vectors")?,
-            spectrum: Spectrum {
-                values: memory::copy(values, "singular values")?,
-                vectors: memory::copy(vectors, "singular vectors")?,
-            },
-        })
+        let mut reader = Reader::new(&words, "a model that travelled");
+        let left = reader.vec()?;
+        let [values, vectors] = [reader.vec()?, reader.vec()?];
+        reader.finish()?;
+        let spectrum = Spectrum { values, vectors };
+        Ok(Self { left, spectrum })
     }
 }

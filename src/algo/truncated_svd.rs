@@ -16,8 +16,8 @@
 
 use super::{Model, eigen, lead, means, moments, one_pass, r_factor, range, shared};
 use crate::{
-    Error, Result,
-    comm::Communicator,
+    Result,
+    comm::{Communicator, Reader, Writer},
     device::{Data, Kernels, MomentOptions},
     memory,
     real::Real,
@@ -241,32 +241,24 @@ impl Truncated {
 
 impl Model for Truncated {
     fn words(&self) -> Result<Vec<f64>> {
-        let [k, found] = [self.singular.len(), self.variances.len()];
-        let mut words = memory::zeros(2 + k + 2 * found + self.vectors.len(), "vectors")?;
-        words.clear();
-        words.extend([k as f64, found as f64]);
-        for part in [&self.singular, &self.variances, &self.shares, &self.vectors] {
-            words.extend(part);
+        let parts = [&self.singular, &self.vectors, &self.variances, &self.shares];
+        let room = parts.iter().map(|part| 1 + part.len()).sum();
+        let mut writer = Writer::new(room, "vectors")?;
+        for part in parts {
+            writer = writer.slice(part)?;
         }
-        Ok(words)
+        Ok(writer.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn of(words: Vec<f64>) -> Result<Self> {
-        let broken = Error::Shape("a model that travelled");
-        let [k, found] = *words.first_chunk().ok_or(broken.clone())?;
-        let (singular, rest) = words[2..]
-            .split_at_checked(k as usize)
-            .ok_or(broken.clone())?;
-        let (variances, rest) = rest
-            .split_at_checked(found as usize)
-            .ok_or(broken.clone())?;
-        let (shares, vectors) = rest.split_at_checked(found as usize).ok_or(broken)?;
-        Ok(Self {
-            singular: memory::copy(singular, "singular values")?,
-            vectors: memory::copy(vectors, "singular vectors")?,
-            variances: memory::copy(variances, "variances")?,
-            shares: memory::copy(shares, "variances")?,
-        })
+        let mut reader = Reader::new(&words, "a model that travelled");
+        let new = Self {
+            singular: reader.vec()?,
+            vectors: reader.vec()?,
+            variances: reader.vec()?,
+            shares: reader.vec()?,
+        };
+        reader.finish()?;
+        Ok(new)
     }
 }

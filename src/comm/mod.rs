@@ -14,6 +14,7 @@ mod pending;
 mod solo;
 mod threads;
 mod tree;
+mod wire;
 
 use crate::{Error, Result, block::Block};
 
@@ -25,6 +26,7 @@ pub use mpi::{Join, Library, Mpi, Options, Watch, adopt};
 pub use pending::Pending;
 pub use solo::Solo;
 pub use threads::Threads;
+pub use wire::{Reader, Writer};
 
 /// How values from all ranks become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,10 @@
 //! `√(ab / (a + b)) (z̄ₐ − z̄_b)`, one above the other (Chan, Golub, LeVeque 1983, for `RᵀR`).
 
 use super::{Means, RFactor, Streaming, Summary};
-use crate::{Error, Result, comm::Communicator, memory};
+use crate::{
+    Error, Result,
+    comm::{Communicator, Reader, Writer},
+};
 
 /// `n`, `Σw`, `z̄` and `R` of `q` columns, whose rows are less `z̄` or, where not centred, as they are.
 #[derive(Debug, PartialEq)]
@@ -14,6 +17,9 @@ pub struct CenteredR {
     means: Means,
     r_factor: RFactor,
 }
+
+/// Numbers behind the means.
+const FACTS: usize = 5;
 
 impl CenteredR {
     /// No rows of `q` columns.
@@ -95,36 +101,32 @@ impl Streaming for CenteredR {
     /// `R`, place and rest of the means, then five numbers.
     fn pack(self) -> Result<Vec<f64>> {
         let q = self.means.mean().len();
-        let mut numbers = memory::zeros(q * q + 2 * q + 5, "a triangle")?;
-        let (columns, rest) = numbers.split_at_mut(q * q);
-        columns.copy_from_slice(self.r_factor.columns());
-        let (origin, rest) = rest.split_at_mut(q);
-        let parts = self.means.parts();
-        origin.copy_from_slice(parts[0]);
-        rest[..q].copy_from_slice(parts[1]);
-        rest[q..].copy_from_slice(&[
-            self.r_factor.used() as f64,
-            self.means.rows(),
-            self.means.weight(),
-            q as f64,
-            f64::from(u8::from(self.centered)),
-        ]);
-        Ok(numbers)
+        let [origin, rest] = self.means.parts();
+        Writer::new(q * q + 2 * q + FACTS, "a triangle")?
+            .put(self.r_factor.columns())?
+            .put(origin)?
+            .put(rest)?
+            .count(self.r_factor.used())?
+            .number(self.means.rows())?
+            .number(self.means.weight())?
+            .count(q)?
+            .flag(self.centered)
+            .map(Writer::finish)
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn unpack(numbers: &[f64]) -> Result<Self> {
-        let broken = Error::Shape("a triangle");
-        let (numbers, facts) = numbers.split_last_chunk().ok_or(broken.clone())?;
-        let [used, rows, weight, q, centered]: [f64; 5] = *facts;
-        let (used, q) = (used as usize, q as usize);
-        let (columns, means) = numbers.split_at_checked(q * q).ok_or(broken.clone())?;
-        if means.len() != 2 * q || used > q {
-            return Err(broken);
+        let mut reader = Reader::new(numbers, "a triangle");
+        let mut facts = reader.last(FACTS)?;
+        let used = facts.count()?;
+        let counts = [facts.number()?, facts.number()?];
+        let (q, centered) = (facts.count()?, facts.flag()?);
+        let columns = reader.take(q.saturating_mul(q))?;
+        let means = Means::of(counts, reader.take(q)?, reader.take(q)?)?;
+        reader.finish()?;
+        if used > q {
+            return Err(Error::Shape("a triangle"));
         }
-        let means = Means::of([rows, weight], &means[..q], &means[q..])?;
-        let r_factor = RFactor::of(q, q, columns, used)?;
-        Ok(Self::of(means, r_factor, centered > 0.0))
+        Ok(Self::of(means, RFactor::of(q, q, columns, used)?, centered))
     }
 
     fn shape(&self) -> [usize; 2] {

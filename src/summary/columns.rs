@@ -3,7 +3,11 @@
 //! Squares move to common means as the co-moments of `Moments` do (Chan, Golub, LeVeque 1983).
 
 use super::{Extremes, Means, Streaming, Summary, TAIL, add};
-use crate::{Error, Result, comm::Communicator, memory};
+use crate::{
+    Error, Result,
+    comm::{Communicator, Reader, Writer},
+    memory,
+};
 
 /// `n`, `Σw`, `x̄`, `Σᵢ wᵢ (xᵢ − x̄)²`, least and largest `x` of `q` columns.
 #[derive(Debug, PartialEq)]
@@ -130,28 +134,26 @@ impl Summary for Columns {
 impl Streaming for Columns {
     fn pack(self) -> Result<Vec<f64>> {
         let [origin, rest] = self.means.parts();
-        let counts = [self.means.rows(), self.means.weight()];
-        let mut numbers = memory::zeros(2 + 5 * origin.len(), "columns")?;
-        numbers.clear();
-        numbers.extend(counts);
-        for part in [origin, rest, self.squares(), self.extremes()] {
-            numbers.extend(part);
-        }
-        Ok(numbers)
+        Writer::new(3 + 5 * origin.len(), "columns")?
+            .count(origin.len())?
+            .number(self.means.rows())?
+            .number(self.means.weight())?
+            .put(origin)?
+            .put(rest)?
+            .put(self.squares())?
+            .put(self.extremes())
+            .map(Writer::finish)
     }
 
     fn unpack(numbers: &[f64]) -> Result<Self> {
-        let broken = Error::Shape("columns");
-        let (counts, numbers) = numbers.split_first_chunk().ok_or(broken)?;
-        let q = numbers.len() / 5;
-        let (origin, numbers) = numbers.split_at(q);
-        let (rest, numbers) = numbers.split_at(q);
-        let (squares, largest) = numbers.split_at(q);
-        Self::of(
-            Means::of(*counts, origin, rest)?,
-            memory::copy(squares, "squares")?,
-            Extremes::of(memory::copy(largest, "extremes")?),
-        )
+        let mut reader = Reader::new(numbers, "columns");
+        let q = reader.count()?;
+        let counts = [reader.number()?, reader.number()?];
+        let means = Means::of(counts, reader.take(q)?, reader.take(q)?)?;
+        let squares = memory::copy(reader.take(q)?, "squares")?;
+        let largest = memory::copy(reader.take(q.saturating_mul(2))?, "extremes")?;
+        reader.finish()?;
+        Self::of(means, squares, Extremes::of(largest))
     }
 
     fn shape(&self) -> [usize; 2] {

@@ -6,7 +6,11 @@
 //! the leading `h` of `σᵢ vᵢᵀ`. Until then rows are as they are.
 
 use super::{Means, Streaming, Summary, TAIL};
-use crate::{Error, Result, memory, solve};
+use crate::{
+    Error, Result,
+    comm::{Reader, Writer},
+    memory, solve,
+};
 
 /// `n`, `Σw`, `x̄`, squares around it, and up to `h` rows of `q` columns, column by column.
 #[derive(Debug, PartialEq)]
@@ -161,22 +165,21 @@ impl Summary for LeadingRows {
 
 impl Streaming for LeadingRows {
     fn pack(mut self) -> Result<Vec<f64>> {
-        let rows = self.words.len() - TAIL;
-        self.words[rows..].copy_from_slice(&[self.h as f64, self.q as f64]);
-        Ok(self.words)
+        self.words.truncate(self.words.len() - TAIL);
+        let writer = Writer::after(self.words, TAIL, "rows that span others")?;
+        Ok(writer.count(self.h)?.count(self.q)?.finish())
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // they were `usize`
     fn unpack(numbers: &[f64]) -> Result<Self> {
-        let broken = Error::Shape("rows that span others");
-        let [h, q]: [f64; TAIL] = *numbers.last_chunk().ok_or(broken.clone())?;
-        let (h, q) = (h as usize, q as usize);
-        if numbers.len() != HEAD + (3 + h) * q + TAIL {
-            return Err(broken);
-        }
-        let mut words = memory::copy(numbers, "rows that span others")?;
-        words[numbers.len() - TAIL..].fill(0.0);
-        Ok(Self { h, q, words })
+        let mut reader = Reader::new(numbers, "rows that span others");
+        let mut shape = reader.last(2)?;
+        let (h, q) = (shape.count()?, shape.count()?);
+        let rows = h.saturating_add(3).saturating_mul(q);
+        let known = reader.take(rows.saturating_add(HEAD))?;
+        reader.finish()?;
+        let mut new = Self::empty(h, q)?;
+        new.words[..known.len()].copy_from_slice(known);
+        Ok(new)
     }
 
     fn shape(&self) -> [usize; 2] {

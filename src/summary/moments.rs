@@ -9,7 +9,11 @@
 //! travels along: the true mean is that much off, and the products are moved there at the end. Co-moments are symmetric; the lower triangle is kept, row by row.
 
 use super::{Means, Streaming, Summary, TAIL, add};
-use crate::{Error, Result, comm::Communicator, memory};
+use crate::{
+    Error, Result,
+    comm::{Communicator, Reader, Writer},
+    memory,
+};
 use std::ops::Range;
 
 /// `n`, `Σw`, `x̄` and `S = Σᵢ wᵢ (xᵢ − x̄)(xᵢ − x̄)ᵀ` of `q` columns; `x̄ = 0` where not centred.
@@ -21,6 +25,9 @@ pub struct Moments {
     /// `S`, and on the way `Σw` times the means less their common place.
     words: Vec<f64>,
 }
+
+/// Numbers behind the means.
+const FACTS: usize = 4;
 
 impl Moments {
     /// No rows of `q` columns.
@@ -209,35 +216,26 @@ impl Streaming for Moments {
     fn pack(mut self) -> Result<Vec<f64>> {
         let [origin, rest] = self.means.parts();
         let mut numbers = std::mem::take(&mut self.words);
-        let entries = self.q * (self.q + 1) / 2;
-        numbers.truncate(entries);
-        let more = 2 * self.q + 4;
-        let no_room = Error::OutOfMemory {
-            bytes: 8 * (entries + more),
-            what: "co-moments",
-        };
-        numbers.try_reserve_exact(more).map_err(|_| no_room)?;
-        numbers.extend(origin);
-        numbers.extend(rest);
-        numbers.extend([self.means.rows(), self.means.weight()]);
-        numbers.extend([self.q as f64, f64::from(u8::from(self.centered))]);
-        Ok(numbers)
+        numbers.truncate(self.q * (self.q + 1) / 2);
+        Writer::after(numbers, 2 * self.q + FACTS, "co-moments")?
+            .put(origin)?
+            .put(rest)?
+            .number(self.means.rows())?
+            .number(self.means.weight())?
+            .count(self.q)?
+            .flag(self.centered)
+            .map(Writer::finish)
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it was `usize`
     fn unpack(numbers: &[f64]) -> Result<Self> {
-        let broken = Error::Shape("co-moments");
-        let (numbers, facts) = numbers.split_last_chunk().ok_or(broken.clone())?;
-        let [rows, weight, q, centered]: [f64; 4] = *facts;
-        let q = q as usize;
-        let entries = q.saturating_mul(q + 1) / 2;
-        let (entries, means) = numbers.split_at_checked(entries).ok_or(broken.clone())?;
-        if means.len() != 2 * q {
-            return Err(broken);
-        }
-        let (origin, rest) = means.split_at(q);
-        let means = Means::of([rows, weight], origin, rest)?;
-        Self::of(means, memory::copy(entries, "co-moments")?, centered > 0.0)
+        let mut reader = Reader::new(numbers, "co-moments");
+        let mut facts = reader.last(FACTS)?;
+        let counts = [facts.number()?, facts.number()?];
+        let (q, centered) = (facts.count()?, facts.flag()?);
+        let entries = reader.take(q.saturating_mul(q + 1) / 2)?;
+        let means = Means::of(counts, reader.take(q)?, reader.take(q)?)?;
+        reader.finish()?;
+        Self::of(means, memory::copy(entries, "co-moments")?, centered)
     }
 
     fn shape(&self) -> [usize; 2] {
